@@ -1,0 +1,41 @@
+# Bootstrap and shortcuts. Everything runs in .venv/, made here from requirements.lock; nothing else is set up.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# For the steps, and for whatever they start.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := true
+
+.PHONY: help results test claims lint mlflow lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
+
+results: $(VENV)/ready  ## run the whole graph of params.yaml: data, trainings, tables, figures, report
+	@snakemake
+	@ncfl summary
+
+test: $(VENV)/ready  ## the tests: units, both engines, one small run end to end
+	@pytest -n 2 tests/unit tests/workflow tests/end_to_end
+
+claims: $(VENV)/ready  ## what the results in results/ must show
+	@pytest tests/claims
+
+lint: $(VENV)/ready  ## style
+	@ruff check . && ruff format --check .
+
+mlflow: $(VENV)/ready  ## browse the runs at http://127.0.0.1:5000
+	@mlflow server --backend-store-uri sqlite:///results/mlflow/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
+
+lock: $(VENV)/ready  ## resolve requirements.in into requirements.lock again
+	@tools/lock $(BIN)/uv
+
+clean:  ## remove results, prepared data and the engines' records; keep .venv/ and what was fetched
+	rm -rf results/* data/prepared .snakemake .dvc/cache .dvc/tmp
+
+# The marker bears the lock's date: a changed lock installs again.
+$(VENV)/ready: requirements.lock pyproject.toml
+	@tools/bootstrap $(PYTHON) $(VENV)
+	@touch $@

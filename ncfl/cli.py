@@ -1,0 +1,185 @@
+"""The command line: thin, and quick to start, because every verb imports what it needs when it runs."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncfl.console import say
+from ncfl.errors import InputError
+
+app = typer.Typer(
+    help="Neural Compression-Based Feature Learning for Video Restoration (CVPR 2022), reproduced as one pipeline.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+
+DatasetName = Annotated[str, typer.Option("--dataset", help="A dataset of params.yaml.")]
+ExperimentName = Annotated[str, typer.Option("--experiment", help="An experiment of params.yaml.")]
+
+
+def _params():
+    from ncfl.params import load
+
+    return load(Path("params.yaml"))
+
+
+@app.command()
+def fetch(dataset: DatasetName) -> None:
+    """Bring a dataset's sources and take their checksums."""
+    from ncfl.steps import data as steps
+
+    steps.fetch(_params(), dataset)
+
+
+@app.command()
+def prepare(dataset: DatasetName) -> None:
+    """Make the clip store of a dataset."""
+    from ncfl.steps import data as steps
+
+    steps.prepare(_params(), dataset)
+
+
+@app.command("pretrain-flow")
+def pretrain_flow() -> None:
+    """Pretrain motion estimation on synthetic motion with exact flow."""
+    from ncfl.steps import training as steps
+
+    steps.pretrain_flow(_params())
+
+
+@app.command()
+def train(
+    experiment: ExperimentName,
+    stage: Annotated[int, typer.Option(min=1, max=2, help="1: L2 + lambda * L_CE; 2: L2 alone.")],
+) -> None:
+    """Train one stage of an experiment; a killed training goes on where it was."""
+    from ncfl.steps import training as steps
+
+    steps.train(_params(), experiment, stage)
+
+
+@app.command()
+def evaluate(experiment: ExperimentName) -> None:
+    """Measure PSNR and SSIM of an experiment on its datasets, all noise levels in one go."""
+    from ncfl.steps import evaluation as steps
+
+    steps.evaluate(_params(), experiment)
+
+
+@app.command()
+def complexity(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list on standard output.")] = False,
+) -> None:
+    """Parameters and GFLOPs of the published sizes, counted the paper's way."""
+    from ncfl.steps import evaluation as steps
+
+    rows = steps.complexity(_params())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    from tabulate import tabulate
+
+    print(tabulate(rows, headers="keys", floatfmt=".1f"))
+
+
+@app.command()
+def tables() -> None:
+    """Write the paper's tables, published figures beside measured ones."""
+    from ncfl.steps import reporting as steps
+
+    steps.tables(_params())
+
+
+@app.command()
+def figures() -> None:
+    """Draw the figures."""
+    from ncfl.steps import reporting as steps
+
+    steps.figures(_params())
+
+
+@app.command()
+def report() -> None:
+    """Write the report page."""
+    from ncfl.steps import reporting as steps
+
+    steps.report(_params())
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of frames.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A video file, or a folder for PNG frames.")],
+    checkpoint: Annotated[Path, typer.Option(help="A trained network: .../stage2/checkpoint.pt")],
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Restore a video of your own, frame by frame: memory does not grow with its length."""
+    from ncfl.steps.restoring import restore as run
+
+    run(source, target, checkpoint=checkpoint, overwrite=overwrite, device=device)
+
+
+@app.command()
+def check() -> None:
+    """Validate params.yaml, and say what would run."""
+    from ncfl.steps.checking import describe
+
+    print(describe(_params()))
+
+
+@app.command()
+def summary() -> None:
+    """What the results are, where they lie and what to look at next."""
+    from ncfl.steps.checking import summarize
+
+    print(summarize(_params()))
+
+
+@app.command()
+def datasets() -> None:
+    """The datasets of params.yaml: where they come from, and whether they are fetched and prepared."""
+    from ncfl.steps.checking import list_datasets
+
+    print(list_datasets(_params()))
+
+
+@app.command()
+def methods() -> None:
+    """The methods that run here: what each needs, and whether it is trained."""
+    from ncfl.steps.checking import list_methods
+
+    print(list_methods(_params()))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of params.yaml, as YAML."""
+    import yaml
+
+    from ncfl.params import schema as describe
+
+    print(yaml.safe_dump(describe(), sort_keys=False, allow_unicode=True, width=110), end="")
+
+
+def main() -> None:
+    """Run the command line; bad input is one line on standard error and exit code 2."""
+    # Deterministic results are asked of every step, and hash order must not reach a file.
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    try:
+        app()
+    except InputError as error:
+        say(f"ncfl: {error}")
+        sys.exit(2)
+    except BrokenPipeError:  # `ncfl ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

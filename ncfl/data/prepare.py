@@ -1,0 +1,51 @@
+"""The step ``ncfl prepare``: from source files to memory-mapped clips."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ncfl.data.fetch import INDEX
+from ncfl.data.sources import Source
+from ncfl.data.store import write_store
+from ncfl.errors import InputError
+from ncfl.files import read_json
+
+
+def prepare(dataset: str, spec: Source, raw: Path, output: Path, seed: int) -> dict[str, Any]:
+    """Write the store of a dataset.
+
+    Args:
+        dataset: its name.
+        spec: its source, the one it was fetched with.
+        raw: the folder that :func:`ncfl.data.fetch.fetch` wrote (``data/raw/<dataset>``).
+        output: the store's folder (``data/prepared/<dataset>``), replaced as a whole.
+        seed: of whatever the source draws.
+
+    Returns:
+        The store's manifest.
+
+    Raises:
+        InputError: a missing or foreign index, source files that changed since, unusable clips, no space
+        left.
+    """
+    path = Path(raw) / INDEX
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; fetch the dataset first (ncfl fetch --dataset {dataset})")
+    index = read_json(path)
+    if not isinstance(index, dict) or (index.get("dataset"), index.get("source")) != (dataset, spec.name):
+        raise InputError(
+            f"{path}: not the index of dataset {dataset} from source {spec.name}; "
+            f"fetch it again (ncfl fetch --dataset {dataset})"
+        )
+    return write_store(
+        output,
+        dataset=dataset,
+        source=spec.name,
+        stand_in=spec.stand_in,
+        splits=spec.splits(dataset, index, seed),
+        details={"seed": seed, "settings": _settings(spec)},
+    )
+
+
+def _settings(spec: Source) -> dict[str, Any]:
+    return {key: value.as_posix() if isinstance(value, Path) else value for key, value in asdict(spec).items()}

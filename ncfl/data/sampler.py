@@ -1,0 +1,150 @@
+"""Training batches as a pure function of (seed, iteration): a resumed training needs no generator's state."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ncfl.data.degradations import awgn
+from ncfl.data.store import Clip, ClipStore
+from ncfl.errors import InputError
+
+PREFETCH = 2  # batches per worker that are prepared ahead
+
+
+class Batch(NamedTuple):
+    """One training batch, on the CPU.
+
+    Attributes:
+        clean: float32 [B,T,C,h,w] in [0,1].
+        noisy: the same shape; not clipped. Where there is no noise it is ``clean`` itself.
+        sigma: float32 [B], 0..255 scale.
+        clips: B names.
+    """
+
+    clean: Tensor
+    noisy: Tensor
+    sigma: Tensor
+    clips: list[str]
+
+
+class TrainingSampler:
+    """Draws clips, windows, patches, flips, transpositions and noise.
+
+    A clip is drawn uniformly, then its window of ``frames`` consecutive frames, then a patch; all of a window
+    shares one patch, one flip and one noise level. With a paired dataset the stored degraded frames take the
+    place of noise.
+
+    Args:
+        store: prepared clips.
+        split: which of them.
+        patch: height and width, pixels.
+        frames: consecutive frames per clip.
+        batch: clips per batch.
+        seed: of all that is drawn.
+        sigma: noise level in 0..255: a (low, high) range to draw from per clip, one number, or None for
+            clean frames.
+
+    Raises:
+        InputError: a clip that is shorter than the window or smaller than the patch, named.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        *,
+        split: str = "train",
+        patch: int,
+        frames: int,
+        batch: int,
+        seed: int,
+        sigma: tuple[float, float] | float | None = (0.0, 55.0),
+    ) -> None:
+        self.clips = store.split(split)
+        self.patch, self.frames, self.batch_size, self.seed = patch, frames, batch, seed
+        low_high = (0.0, 0.0) if sigma is None else (sigma, sigma) if isinstance(sigma, int | float) else sigma
+        self.sigma = (float(low_high[0]), float(low_high[1]))
+        for clip in self.clips:
+            self._check(clip)
+
+    def batch(self, iteration: int) -> Batch:
+        """The batch of one iteration, the same whenever and wherever it is asked for."""
+        rng = np.random.default_rng((self.seed, iteration))
+        clips = [self.clips[i] for i in rng.integers(len(self.clips), size=self.batch_size)]
+        sigma = rng.uniform(*self.sigma, size=self.batch_size).astype(np.float32)
+        pairs = [self._window(clip, rng) for clip in clips]
+        clean = torch.from_numpy(np.stack([clean for clean, _ in pairs]))
+        if pairs[0][1] is not None:
+            noisy = torch.from_numpy(np.stack([degraded for _, degraded in pairs]))
+        elif self.sigma[1] > 0:
+            noisy = torch.from_numpy(awgn(clean.numpy(), sigma[:, None, None, None, None], rng))
+        else:
+            noisy = clean
+        return Batch(clean, noisy, torch.from_numpy(sigma), [clip.name for clip in clips])
+
+    def batches(self, start: int, stop: int, workers: int = 0) -> Iterator[Batch]:
+        """The batches of iterations ``start`` .. ``stop - 1``, in order.
+
+        Args:
+            start, stop: iterations.
+            workers: threads that prepare batches ahead (numpy leaves the interpreter's lock while it draws
+                and copies); 0 prepares each when it is asked for. The batches do not depend on it.
+        """
+        if workers <= 0:
+            yield from map(self.batch, range(start, stop))
+            return
+        pending = deque()
+        with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
+            try:
+                for iteration in range(start, stop):
+                    pending.append(pool.submit(self.batch, iteration))
+                    if len(pending) > PREFETCH * workers:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    def _check(self, clip: Clip) -> None:
+        frames, height, width, _ = clip.shape
+        if frames < self.frames:
+            raise InputError(
+                f"{clip.path}: clip {clip.name} has {frames} frames, training takes {self.frames} in a row; "
+                "use longer clips or fewer frames"
+            )
+        if min(height, width) < self.patch:
+            raise InputError(
+                f"{clip.path}: clip {clip.name} has {height} x {width} pixels, training takes patches of "
+                f"{self.patch} x {self.patch}; use larger clips or a smaller patch"
+            )
+        if clip.shape[3] != self.clips[0].shape[3]:
+            raise InputError(
+                f"{clip.path}: clip {clip.name} has {clip.shape[3]} channels, clip {self.clips[0].name} has "
+                f"{self.clips[0].shape[3]}"
+            )
+
+    def _window(self, clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+        """One window as float32 [T,C,h,w], and the same of its degraded frames where they are stored."""
+        frames, height, width, _ = clip.shape
+        first = int(rng.integers(frames - self.frames + 1))
+        top = int(rng.integers(height - self.patch + 1))
+        left = int(rng.integers(width - self.patch + 1))
+        flips = rng.integers(2, size=3)
+        part = np.s_[first : first + self.frames, top : top + self.patch, left : left + self.patch]
+
+        def patch(stored: np.ndarray) -> np.ndarray:
+            return _augment(np.asarray(stored[part]), flips).astype(np.float32) / np.float32(clip.peak)
+
+        return patch(clip.frames), None if clip.degraded is None else patch(clip.degraded)
+
+
+def _augment(frames: np.ndarray, flips: np.ndarray) -> np.ndarray:
+    """[T,h,w,C] -> contiguous [T,C,h,w], flipped in x, in y, and transposed where ``flips`` (3) says so."""
+    horizontal, vertical, transpose = flips
+    frames = frames.transpose(0, 3, 2, 1) if transpose else frames.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(frames[:, :, :: -1 if vertical else 1, :: -1 if horizontal else 1])

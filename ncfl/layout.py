@@ -1,0 +1,45 @@
+"""Where everything lies, relative to the project's folder: named once, for the steps and for both engines."""
+
+from pathlib import Path
+
+DATA = Path("data")
+RESULTS = Path("results")
+
+FLOW = RESULTS / "flow"
+EXPERIMENTS = RESULTS / "experiments"
+COMPLEXITY = RESULTS / "complexity"
+TABLES = RESULTS / "tables"
+FIGURES = RESULTS / "figures"
+REPORT = RESULTS / "report"
+
+# Kept out of the graph: what a step leaves for people and for its own restart, never an input of another step.
+RUNS = RESULTS / "runs"
+RESUME = RESULTS / "resume"
+MLFLOW = RESULTS / "mlflow"
+
+SPYNET = FLOW / "spynet.pt"
+
+
+def raw(dataset: str) -> Path:
+    """What ``ncfl fetch`` brings."""
+    return DATA / "raw" / dataset
+
+
+def prepared(dataset: str) -> Path:
+    """What ``ncfl prepare`` makes of it: a clip store."""
+    return DATA / "prepared" / dataset
+
+
+def stage(experiment: str, number: int) -> Path:
+    """What stage 1 or 2 of an experiment's training leaves."""
+    return EXPERIMENTS / experiment / f"stage{number}"
+
+
+def checkpoint(experiment: str) -> Path:
+    """The trained network of an experiment."""
+    return stage(experiment, 2) / "checkpoint.pt"
+
+
+def evaluation(experiment: str) -> Path:
+    """What was measured of an experiment."""
+    return EXPERIMENTS / experiment / "evaluation"

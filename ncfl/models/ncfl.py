@@ -1,0 +1,163 @@
+"""The recurrent network, and the stand-alone compression module of section 4.3."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from ncfl.errors import InputError
+from ncfl.models.attention import FeatureAttention
+from ncfl.models.compression import Compressed, NConv, NeuralCompression
+from ncfl.models.layers import conv3
+from ncfl.models.motion import SPyNet, warp
+from ncfl.models.mv_refinement import MConv, MVRefinement
+from ncfl.models.padding import Padder, check_frame
+from ncfl.models.restoration import Cascade
+from ncfl.models.step import State, Step
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Constructor arguments as JSON knows them: sequences become lists."""
+    hidden = ("self", "__class__")
+    items = ((key, value) for key, value in arguments.items() if key not in hidden)
+    return {key: list(value) if isinstance(value, list | tuple) else value for key, value in items}
+
+
+class NCFL(nn.Module):
+    """Neural Compression-Based Feature Learning for Video Restoration (Huang et al., CVPR 2022).
+
+    x_t, x_{t-1} --> SPyNet --> MV refinement --> mv
+    c_{t-1} --> warp(mv) --> c_hat --> * m_t --> c_check --> neural compression --> c_tilde
+                               `--> attention(x_t, c_hat) --> m_t
+    x_t, c_tilde --> U-Net (or W-Net) --> y_tilde, c_t
+
+    Causal, one frame a call; the defaults are the published sizes. mv: "refined" (MVR), "conv" (M-Conv) or
+    "plain" (SPyNet's own); compression: "ncfl", "conv" (N-Conv) or "none"; unets: 1, or 2 for the W-Net.
+    `arguments` is what it was built with, as JSON knows it: `NCFL(**model.arguments)` builds it again.
+    """
+
+    kind = "ncfl"
+
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        unet_widths: Sequence[int] = (32, 64, 128, 256, 512),
+        unet_blocks: int = 1,
+        unets: int = 1,
+        feature_width: int = 48,
+        flow_width: float = 1.0,
+        flow_levels: int = 4,
+        mv: str = "refined",
+        mv_width: int = 64,
+        compression: str = "ncfl",
+        latent_width: int = 64,
+        prior: str = "laplace",
+        attention: bool = True,
+        attention_widths: Sequence[int] = (16, 32, 64),
+        attention_blocks: int = 5,
+        attention_extra_blocks: int = 4,
+    ) -> None:
+        arguments = _plain(locals())
+        super().__init__()
+        if channels not in (3, 4):
+            raise InputError(f"channels is {channels}; allowed: 3 (RGB) or 4 (packed Bayer)")
+        self.arguments = arguments
+        self.channels, self.feature_width = channels, feature_width
+        self.multiple = 2 ** max(len(unet_widths) - 1, flow_levels - 1, len(attention_widths) - 1, 2)
+        self.motion = SPyNet(levels=flow_levels, width=flow_width)
+        self.mv_refinement = _choose(
+            "mv",
+            mv,
+            refined=lambda: MVRefinement(mv_width),
+            conv=lambda: MConv(3 * mv_width // 4),
+            plain=nn.Identity,
+        )
+        self.attention = (
+            FeatureAttention(
+                channels,
+                feature_width,
+                attention_widths,
+                blocks=attention_blocks,
+                extra_blocks=attention_extra_blocks,
+            )
+            if attention
+            else None
+        )
+        self.compression = _choose(
+            "compression",
+            compression,
+            ncfl=lambda: NeuralCompression(feature_width, latent_width, prior=prior),
+            conv=lambda: NConv(feature_width),
+            none=lambda: None,
+        )
+        self.restoration = Cascade(unets, channels, feature_width, unet_widths, blocks=unet_blocks)
+
+    def forward(self, x_t: Tensor, state: State | None = None) -> Step:
+        """One frame.
+
+        x_t: [B,C,H,W], H and W >= 16, nominal range [0,1], never clipped. state: the step before's, or None
+        for a first frame, whose features c_{t-1} are zeros and whose motion is zero. InputError: another
+        number of channels, a smaller frame, or a state of another size.
+        """
+        check_frame(x_t, self.channels)
+        height, width = x_t.shape[-2:]
+        padder = Padder(height, width, self.multiple)
+        x_t = padder.pad(x_t)
+        c_hat = self.align(x_t, state)
+        first = state is None  # then c_hat is zero, and so is c_check under any attention map
+        c_check = c_hat if first or self.attention is None else self.attention(x_t, c_hat) * c_hat
+        c_tilde, bits = Compressed(c_check, None) if self.compression is None else self.compression(c_check)
+        y_tilde, c_t = self.restoration(x_t, c_tilde)
+        bits = None if bits is None else bits / (height * width)
+        return Step(padder.crop(y_tilde), State(x_t, c_t), bits)
+
+    def align(self, x_t: Tensor, state: State | None) -> Tensor:
+        """c_hat [B,F,H',W']: the features of the step before, moved to where x_t has them."""
+        if state is None:
+            return x_t.new_zeros(x_t.shape[0], self.feature_width, *x_t.shape[-2:])
+        if state.x_t.shape != x_t.shape:
+            raise InputError(f"a frame of shape {list(x_t.shape)} follows one of {list(state.x_t.shape)}")
+        return warp(state.c_t, self.mv_refinement(self.motion(x_t, state.x_t)))
+
+
+class FeatureCodec(nn.Module):
+    """The NCFL module alone (section 4.3), clean frame in, frame out: NCFL-AdapQ; quantize=False: NCFL-NoQ.
+
+    x_t -> conv -> neural compression -> conv -> y_tilde. No path leads around the bottleneck.
+    """
+
+    kind = "codec"
+
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        feature_width: int = 48,
+        latent_width: int = 64,
+        prior: str = "laplace",
+        quantize: bool = True,
+    ) -> None:
+        arguments = _plain(locals())
+        super().__init__()
+        self.arguments = arguments
+        self.channels = channels
+        self.head = conv3(channels, feature_width)
+        self.compression = NeuralCompression(feature_width, latent_width, prior=prior, quantize=quantize)
+        self.tail = conv3(feature_width, channels)
+
+    def forward(self, x_t: Tensor, state: None = None) -> Step:
+        """x_t [B,C,H,W], H and W >= 16, range [0,1] -> y_tilde, no state, bits per pixel (None: NoQ)."""
+        check_frame(x_t, self.channels)
+        height, width = x_t.shape[-2:]
+        padder = Padder(height, width, 4)
+        c_tilde, bits = self.compression(self.head(padder.pad(x_t)))
+        bits = None if bits is None else bits / (height * width)
+        return Step(padder.crop(self.tail(c_tilde)), None, bits)
+
+
+def _choose(key: str, choice: str, **builders: Any) -> Any:
+    """Builds the named part; InputError for a name that there is not."""
+    if choice not in builders:
+        raise InputError(f"{key} is {choice!r}; allowed: {', '.join(builders)}")
+    return builders[choice]()

@@ -1,0 +1,314 @@
+"""``params.yaml``, typed and closed: a key that nobody reads is an error, and so is a value of the wrong type.
+
+Every block below is one block of the file. Which keys a step depends on stands in the rules of both workflow
+engines; a test keeps the two equal.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ncfl.errors import InputError
+from ncfl.yaml12 import load_yaml
+
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0.0)]
+Sigma = Annotated[float, Field(ge=0.0, le=255.0)]
+Widths = Annotated[list[Positive], Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+class Block(BaseModel):
+    """A closed, immutable block of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Machine(Block):
+    """What the steps run on. Not watched by the engines: another machine does not make results stale."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto takes a GPU where there is one")
+    workers: Annotated[int, Field(ge=0)] = Field(description="processes that prepare batches; 0: in the loop")
+    compile: bool = Field(description="torch.compile the network: minutes to start, faster on a GPU")
+    channels_last: bool = Field(description="memory format of the feature maps")
+    mlflow_experiment: str = Field(description="name under which MLflow shows the runs")
+
+
+class DemoData(Block):
+    """Videos made from photographs that ship with dependencies."""
+
+    source: Literal["demo"]
+    height: Annotated[int, Field(ge=16)] = Field(description="pixels")
+    width: Annotated[int, Field(ge=16)] = Field(description="pixels")
+    train: Annotated[int, Field(ge=0)] = Field(description="clips to train on")
+    test: Annotated[int, Field(ge=0)] = Field(description="clips to evaluate on")
+    frames: Annotated[int, Field(ge=2)] = Field(description="frames per clip")
+    max_motion: Fraction = Field(description="pixels per frame, of the fastest layer")
+
+    @property
+    def stand_in(self) -> bool:
+        """Always true: embedded data never are the dataset whose name they bear."""
+        return True
+
+
+class ClipsData(Block):
+    """Videos from a folder of the user's: video files, frame folders, or DAVIS's own layout."""
+
+    source: Literal["clips"]
+    root: str = Field(description="the folder, absolute or relative to params.yaml")
+    train: Literal["rest"] | list[str] = Field(description="clip names, or `rest`: all that are not under test")
+    test: list[str] = Field(description="clip names to evaluate on")
+    max_frames: Positive | None = Field(description="frames taken of each clip; null: all")
+    height: Annotated[int, Field(ge=16)] | None = Field(
+        description="frames are reduced to this height, pixels; null: kept as they are"
+    )
+    stand_in: bool = Field(description="true unless the folder holds the very dataset of this name")
+
+
+Dataset = Annotated[DemoData | ClipsData, Field(discriminator="source")]
+
+
+class Model(Block):
+    """Widths of the network, in channels. The published ones stand in presets/paper.yaml."""
+
+    unet_widths: Annotated[list[Positive], Field(min_length=5, max_length=5)] = Field(
+        description="restoration module, five scales"
+    )
+    feature_width: Positive = Field(description="the propagated features c_t")
+    mv_width: Positive = Field(description="MV refinement")
+    latent_width: Positive = Field(description="latent codes e_t")
+    attention_widths: Annotated[list[Positive], Field(min_length=3, max_length=3)] = Field(
+        description="feature attention, three scales"
+    )
+    attention_blocks: Positive = Field(description="ResBlocks of the feature attention at each scale")
+    prior: Literal["laplace", "gaussian"] = Field(description="distribution of the latent codes")
+
+
+class Motion(Block):
+    """SPyNet and its pretraining on synthetic motion with exact flow."""
+
+    levels: Annotated[int, Field(ge=1, le=6)] = Field(description="pyramid levels")
+    width: Annotated[float, Field(gt=0.0, le=4.0)] = Field(description="times the published channels")
+    weights: str | None = Field(description="a local copy of trained weights instead of pretraining, or null")
+    iterations: Positive = Field(description="of pretraining")
+    batch: Positive = Field(description="frame pairs per iteration")
+    patch: Annotated[int, Field(ge=16)] = Field(description="pixels, height and width of a pair")
+    learning_rate: Fraction = Field(description="at the start; cosine to zero")
+    max_motion: Fraction = Field(description="pixels per frame")
+    sigma: Annotated[list[Sigma], Field(min_length=2, max_length=2)] = Field(
+        description="noise of both frames, drawn from this range, 0..255 scale"
+    )
+
+
+class Training(Block):
+    """What all trainings share."""
+
+    learning_rate: Fraction = Field(description="of all but motion estimation, at the start")
+    motion_learning_rate: Fraction = Field(description="of motion estimation, at the start")
+    warmup: Annotated[int, Field(ge=0)] = Field(description="iterations in which the rates rise to their start")
+    freeze_motion: Annotated[int, Field(ge=0)] = Field(description="iterations with motion estimation fixed")
+    minimum_learning_rate: Annotated[float, Field(ge=0.0)] = Field(description="where the cosine ends")
+    cosine: Literal["whole", "per-stage"] = Field(description="one cosine over both stages, or one for each")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(description="AdamW")
+    betas: Annotated[list[Annotated[float, Field(ge=0.0, lt=1.0)]], Field(min_length=2, max_length=2)] = Field(
+        description="AdamW"
+    )
+    batch: Positive = Field(description="clips per iteration")
+    frames: Annotated[int, Field(ge=1)] = Field(description="per clip")
+    gradient_clip: Fraction | None = Field(description="largest gradient norm; null: not clipped")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(description="of autocast")
+    threads: Positive = Field(description="CPU threads of one step; another number gives other rounding")
+    log_every: Positive = Field(description="iterations between two points of the curves")
+    checkpoint_seconds: Fraction = Field(description="between two resume points")
+
+
+class Schedule(Block):
+    """How long a dataset is trained on, and on how large patches."""
+
+    stage1: Annotated[int, Field(ge=0)] = Field(description="iterations with L2 + lambda * L_CE")
+    stage2: Annotated[int, Field(ge=0)] = Field(description="iterations with L2 alone")
+    patch: Annotated[int, Field(ge=16)] = Field(description="pixels, height and width")
+
+
+class TrainSpec(Block):
+    """What is trained in one experiment."""
+
+    variant: Literal["m_a", "m_b", "m_c", "m_d", "m_e", "m_f", "w_net", "ncfl_adapq", "ncfl_noq"]
+    inverse_lambda: Positive | None = Field(description="1/lambda; null: no rate term in stage 1")
+    sigma: Sigma | Annotated[list[Sigma], Field(min_length=2, max_length=2)] | None = Field(
+        description="training noise, 0..255: a range to draw from, one value, or null for clean frames"
+    )
+
+
+class EvaluateSpec(Block):
+    """What is measured on one dataset."""
+
+    sigma: Annotated[list[Sigma], Field(min_length=1)] = Field(description="noise levels, 0..255; 0: clean")
+    split: Literal["train", "test"] = "test"
+
+
+class Experiment(Block):
+    """A network, the data that train it, and what it is measured on."""
+
+    dataset: Name = Field(description="it is trained on this one")
+    test: Name = Field(description="the other dataset it may be evaluated on; the same name where none")
+    train: TrainSpec
+    evaluate: dict[Name, EvaluateSpec]
+
+
+class Baseline(Block):
+    """A method without training, and what it is measured on."""
+
+    method: Literal["noisy", "median-3x3", "median-5x5"]
+    dataset: Name
+    test: Name
+    evaluate: dict[Name, EvaluateSpec]
+
+
+class Example(Block):
+    """A frame that is kept as a picture."""
+
+    sequence: Annotated[int, Field(ge=0)] = Field(description="index in the split")
+    frame: Annotated[int, Field(ge=0)]
+    sigma: Sigma
+
+
+class Evaluation(Block):
+    """Conventions of measuring."""
+
+    max_frames: Positive = Field(description="per sequence, as published code does")
+    threads: Positive = Field(description="CPU threads of one step")
+    examples: dict[Name, Example] = Field(description="dataset: the frame kept for figures")
+
+
+class Params(Block):
+    """The whole of ``params.yaml``."""
+
+    preset: Literal["demo", "clips", "paper"] = Field(description="named in every caption and MLflow run")
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    machine: Machine
+    datasets: dict[Name, Dataset]
+    model: Model
+    motion: Motion
+    training: Training
+    schedules: dict[Name, Schedule]
+    experiments: dict[Name, Experiment]
+    experiments_without_motion: dict[Name, Experiment]
+    baselines: dict[Name, Baseline]
+    evaluation: Evaluation
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> "Params":
+        for group in ("experiments", "experiments_without_motion", "baselines"):
+            for name, experiment in getattr(self, group).items():
+                where = f"{group}.{name}"
+                for key in ("dataset", "test"):
+                    _known(getattr(experiment, key), self.datasets, f"{where}.{key}")
+                for dataset in experiment.evaluate:
+                    _known(dataset, (experiment.dataset, experiment.test), f"{where}.evaluate")
+                if group != "baselines":
+                    _known(experiment.dataset, self.schedules, f"{where}.dataset (its schedule)")
+        names = [*self.experiments, *self.experiments_without_motion, *self.baselines]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"experiment {name!r} stands in two groups; one name is one experiment")
+        return self
+
+    @property
+    def trained(self) -> dict[str, Experiment]:
+        """All experiments with a training, by name."""
+        return {**self.experiments, **self.experiments_without_motion}
+
+    @property
+    def evaluated(self) -> dict[str, Experiment | Baseline]:
+        """All that is evaluated, by name."""
+        return {**self.trained, **self.baselines}
+
+
+def _known(name: str, allowed: Any, where: str) -> None:
+    if name not in allowed:
+        raise ValueError(f"{where}: found {name!r}, allowed: {', '.join(allowed)}")
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check a configuration.
+
+    Raises:
+        InputError: in one line, the file, the key, what was found and what is allowed (with the nearest
+            valid key where one was misspelt).
+    """
+    raw = load_yaml(path)
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain_all(error.errors(), raw)}") from None
+
+
+def _explain_all(errors: list[Any], raw: Any) -> str:
+    lines = {_place(error, raw): _explain(error, raw) for error in errors if error["type"] != "missing"}
+    # A misspelt key is also a missing one: said once. A union complains for each of its members: said once.
+    hints = " ".join(lines.values())
+    for error in errors:
+        if error["type"] == "missing" and f"did you mean {error['loc'][-1]!r}" not in hints:
+            lines.setdefault(_place(error, raw), _explain(error, raw))
+    places = [place for place in lines if not any(other.startswith(f"{place}.") for other in lines)]
+    return "; ".join(lines[place] for place in places)
+
+
+def _place(error: Any, raw: Any) -> str:
+    """The dotted key of an error: pydantic's location less the names of union members, which the file lacks."""
+    location = [str(part) for part in error["loc"]]
+    shown: list[str] = []
+    block = raw
+    for part in location:
+        if isinstance(block, dict) and (part in block or (error["type"] == "missing" and part == location[-1])):
+            shown.append(part)
+            block = block.get(part)
+        elif isinstance(block, list) and part.isdigit():
+            shown.append(part)
+            block = block[int(part)]
+    return ".".join(shown)
+
+
+def _explain(error: Any, raw: Any) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = _place(error, raw) or "(top)"
+    if error["type"] == "extra_forbidden":
+        allowed = _fields_at(Params, location[:-1])
+        nearest = difflib.get_close_matches(location[-1], allowed, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"allowed: {', '.join(allowed)}"
+        return f"unknown key {key!r}: {hint}"
+    if error["type"] == "missing":
+        return f"key {key!r} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return message
+    return f"key {key!r}: found {error['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """The keys allowed in the block at ``location``, found by walking the JSON schema."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+
+    def resolve(node: Any) -> Any:
+        while "$ref" in node:
+            node = definitions[node["$ref"].rsplit("/", 1)[-1]]
+        return node
+
+    node = resolve(schema)
+    for part in location:
+        if "discriminator" in node:  # the location names the member; the file does not
+            node = resolve({"$ref": node["discriminator"]["mapping"][part]})
+        elif part in node.get("properties", {}):
+            node = resolve(node["properties"][part])
+        elif "patternProperties" in node:
+            node = resolve(next(iter(node["patternProperties"].values())))
+    return sorted(node.get("properties", {}))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of ``params.yaml``, for editors and for readers."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema()}

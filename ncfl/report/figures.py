@@ -1,0 +1,146 @@
+"""Draw every figure, and write down what each shows for whoever prints it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ncfl.errors import InputError
+from ncfl.files import read_json, write_json
+from ncfl.report import charts, strip
+from ncfl.report.queries import table1, table2, table5
+from ncfl.report.results import STAND_IN, TITLES, Experiment, Results
+from ncfl.report.style import canvas, empty, save, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+CAPTIONS = "figures.json"
+NAMES = ("comparison", "psnr_sigma", "table1", "table2", "training")
+OUTPUTS = (*(f"{name}.png" for name in NAMES), CAPTIONS)
+MAIN = "ncfl-davis"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Attributes:
+        file: its file in the figures' folder.
+        caption: what stands under it.
+        alternative: the same in words, for who cannot see it.
+        shown: whether there is anything to see in it.
+    """
+
+    file: str
+    caption: str
+    alternative: str
+    shown: bool
+
+
+def write_figures(
+    *,
+    results: Path,
+    output: Path,
+    preset: str,
+    experiments: Mapping[str, Experiment],
+    strip_dataset: str = "set8",
+) -> list[Figure]:
+    """Write all figures as PNG, and their captions as ``figures.json``.
+
+    Always the same files, named in :data:`OUTPUTS`: one with nothing to show says so. Equal results give
+    equal bytes.
+
+    Args:
+        results: the results folder, with experiments/ and complexity/.
+        output: the folder to write into.
+        preset: the name of the preset, for captions.
+        experiments: the experiments and baselines of the parameters, by name.
+        strip_dataset: whose kept example frame makes the comparison strip.
+
+    Raises:
+        InputError: a summary, the complexity file, an example frame or a history is missing or malformed.
+    """
+    read = Results(results, experiments)
+    written = []
+    with style():
+        for drawing, figure in (
+            _comparison(read, preset, strip_dataset),
+            _psnr_sigma(read, preset),
+            _table1(read, preset),
+            _table2(read, preset),
+            _training(read, preset),
+        ):
+            save(drawing, Path(output) / figure.file)
+            written.append(figure)
+    write_json(Path(output) / CAPTIONS, [asdict(figure) for figure in written])
+    return written
+
+
+def read_figures(folder: Path) -> list[Figure]:
+    """The figures that :func:`write_figures` left in a folder.
+
+    Raises:
+        InputError: the list is missing or malformed, or a picture of it is missing.
+    """
+    path = Path(folder) / CAPTIONS
+    listed: Any = read_json(path)
+    try:
+        figures = [Figure(**entry) for entry in listed]
+    except TypeError:
+        raise InputError(f"{path}: not a list of figures as `ncfl figures` writes it") from None
+    for figure in figures:
+        if figure.file not in OUTPUTS or not (Path(folder) / figure.file).is_file():
+            raise InputError(f"{path}: no picture {figure.file!r} beside it; run `ncfl figures`")
+    return figures
+
+
+def _comparison(results: Results, preset: str, dataset: str) -> tuple["Drawing", Figure]:
+    found = strip.load(results, dataset)
+    if found is None:
+        return _nothing("comparison", "No example frame was kept", preset)
+    label = results.label(MAIN, dataset)
+    title = TITLES.get(dataset, dataset)
+    of = f"{title}'s {label}" if STAND_IN in label else label
+    what = f"Frame {found.frame} of {found.sequence} ({of}), noise σ = {found.sigma:g}"
+    quality = ", ".join(f"{name} {value:.2f} dB" for name, _, value in found.panels if value is not None)
+    caption = f"{what}, and a part of it three times as large. PSNR of the 8-bit frames. Preset: {preset}."
+    words = f"The same frame side by side, each with an enlarged crop; PSNR: {quality}."
+    drawing = strip.draw(found, f"{what}. Preset: {preset}.")
+    return drawing, Figure("comparison.png", caption, words, True)
+
+
+def _psnr_sigma(results: Results, preset: str) -> tuple["Drawing", Figure]:
+    table = table5(results, preset)
+    caption = f"PSNR against the noise level: the paper's on Set8, and the one measured here. {table.origin}"
+    words = "Two line charts: the PSNR of NCFL, the medians and the noisy input over sigma; values in Table 5."
+    return charts.psnr_by_sigma(results, preset), Figure("psnr_sigma.png", caption, words, True)
+
+
+def _table1(results: Results, preset: str) -> tuple["Drawing", Figure]:
+    caption = f"Table 1 as a chart; each PSNR axis is its own. {table1(results, preset).origin}"
+    words = "Three dot charts over the variants: the paper's PSNR, the measured one, GFLOPs; values in Table 1."
+    return charts.modules(results, preset), Figure("table1.png", caption, words, True)
+
+
+def _table2(results: Results, preset: str) -> tuple["Drawing", Figure]:
+    caption = f"Table 2 as a chart; each axis is its own. {table2(results, preset).origin}"
+    words = "Two line charts of PSNR over lambda, the paper's and the measured; values in Table 2."
+    return charts.weights(results, preset), Figure("table2.png", caption, words, True)
+
+
+def _training(results: Results, preset: str) -> tuple["Drawing", Figure]:
+    drawing = charts.training(results, preset, MAIN) if MAIN in results.experiments else None
+    if drawing is None:
+        return _nothing("training", "No training curve was kept", preset)
+    data = results.experiments[MAIN].training_data
+    caption = f"Training of {MAIN}{f' on {data}' if data else ''}, both stages. Preset: {preset}."
+    words = "Line charts of the loss, PSNR and bits per pixel over the iterations of both training stages."
+    return drawing, Figure("training.png", caption, words, True)
+
+
+def _nothing(name: str, reason: str, preset: str) -> tuple["Drawing", Figure]:
+    """A figure that is empty, and says so: the workflow engines expect its file all the same."""
+    drawing = canvas(8.0, 1.6)
+    empty(drawing.add_axes((0.02, 0.05, 0.96, 0.9)), f"{reason}.")
+    return drawing, Figure(f"{name}.png", f"{reason}. Preset: {preset}.", f"{reason}.", False)

@@ -1,0 +1,201 @@
+"""What the pipeline measured, read once and checked: evaluation summaries and complexity.
+
+Every figure keeps the name of the data it comes from. A dataset may be replaced by a stand-in of the same
+name (the ``demo`` source always is one); :func:`data_label` is the one place that says so in words.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ncfl.errors import InputError
+from ncfl.files import read_json
+
+TITLES = {
+    "davis": "DAVIS",
+    "set8": "Set8",
+    "crvd": "CRVD",
+    "rainsynlight25": "RainSynLight25",
+    "rainsyncomplex25": "RainSynComplex25",
+    "rainsynall100": "RainSynAll100",
+    "ntu-rain": "NTU-Rain",
+    "revide": "REVIDE",
+}
+STAND_IN = "stand-in"
+
+
+def data_label(dataset: str, source: str, stand_in: bool) -> str:
+    """Name the data behind a figure: the dataset's title, or ``"<source> stand-in"`` in its place.
+
+    The ``demo`` source makes its own videos, so it is a stand-in whatever its flag says.
+    """
+    return f"{source} {STAND_IN}" if stand_in or source == "demo" else TITLES.get(dataset, dataset)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the report has to know of one experiment or baseline.
+
+    Attributes:
+        evaluate: dataset -> the noise levels (sigma in 0..255; 0 = no noise added) evaluated on it.
+        training_data: the :func:`data_label` of what it was trained on; empty where nothing was learned.
+        variant: the module variant that was trained (``"m_a"`` ... ``"m_f"``), where that matters to a table.
+        lambda_: the weight of the cross-entropy, where that matters to a table.
+        settings: anything else worth showing on the page, by name.
+    """
+
+    evaluate: Mapping[str, Sequence[float]]
+    training_data: str = ""
+    variant: str | None = None
+    lambda_: float | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+class Measured(NamedTuple):
+    """One measured figure: PSNR in dB, SSIM, and where both come from."""
+
+    experiment: str
+    psnr: float
+    ssim: float
+    data: str
+    sequences: int
+    frames: int
+
+
+class Evaluated(NamedTuple):
+    """One dataset as it was evaluated."""
+
+    dataset: str
+    title: str
+    split: str
+    data: str
+    sequences: int
+    frames: int
+
+
+class Results:
+    """All figures under ``results/`` that the experiments named in the parameters promise.
+
+    Args:
+        root: the results folder.
+        experiments: the experiments and baselines of the parameters, by name. Others on disk are left alone.
+
+    Raises:
+        InputError: a summary or the complexity file is missing, malformed, or lacks a promised figure.
+    """
+
+    def __init__(self, root: Path, experiments: Mapping[str, Experiment]) -> None:
+        self.root = Path(root)
+        self.experiments = dict(experiments)
+        self._measured: dict[tuple[str, str, float], Measured] = {}
+        self._evaluated: dict[tuple[str, str], Evaluated] = {}
+        for name, experiment in self.experiments.items():
+            if experiment.evaluate:
+                self._read(name, experiment)
+        self.gflops = _complexity(self.root / "complexity" / "complexity.json")
+
+    def folder(self, name: str) -> Path:
+        """Where one experiment's files lie."""
+        return self.root / "experiments" / name
+
+    def measured(self, names: Sequence[str], dataset: str, sigma: float) -> Measured | None:
+        """The figure of the first of these experiments that was evaluated on the dataset at this sigma."""
+        found = (self._measured.get((name, dataset, float(sigma))) for name in names)
+        return next((figure for figure in found if figure), None)
+
+    def evaluated(self) -> list[Evaluated]:
+        """Every distinct evaluated dataset, in order of first use."""
+        return list(dict.fromkeys(self._evaluated.values()))
+
+    def labels(self) -> list[str]:
+        """The distinct data labels of all measured figures, in order of first use."""
+        return list(dict.fromkeys(figure.data for figure in self._measured.values()))
+
+    def label(self, name: str, dataset: str) -> str:
+        """The data label of one experiment on one dataset; empty where it was not evaluated there."""
+        entry = self._evaluated.get((name, dataset))
+        return entry.data if entry else ""
+
+    def _read(self, name: str, experiment: Experiment) -> None:
+        path = self.folder(name) / "evaluation" / "summary.json"
+        found = _mapping(_mapping(read_json(path), path, "the file").get("datasets"), path, "'datasets'")
+        for dataset, sigmas in experiment.evaluate.items():
+            where = f"'datasets.{dataset}'"
+            if dataset not in found:
+                raise InputError(f"{path}: no '{dataset}', which {name} evaluates; it has {_list(found)}")
+            entry = _mapping(found[dataset], path, where)
+            head = _head(entry, path, where, dataset)
+            levels = dict(_levels(entry, path, where))
+            missing = [f"{sigma:g}" for sigma in sigmas if float(sigma) not in levels]
+            if missing:
+                raise InputError(
+                    f"{path}: {where} has no sigma {', '.join(missing)}, which {name} evaluates; "
+                    f"it has {_list(f'{level:g}' for level in levels)}"
+                )
+            self._evaluated[name, dataset] = head
+            data = _with_training(head.data, experiment.training_data)
+            for sigma, (psnr, ssim) in levels.items():
+                figure = Measured(name, psnr, ssim, data, head.sequences, head.frames)
+                self._measured[name, dataset, sigma] = figure
+
+
+def _with_training(data: str, training_data: str) -> str:
+    # Weights trained on a stand-in are not the paper's experiment, even where they are tested on its data.
+    if STAND_IN in training_data and STAND_IN not in data:
+        return f"{data}, trained on {training_data}"
+    return data
+
+
+def _head(entry: Mapping[str, Any], path: Path, where: str, dataset: str) -> Evaluated:
+    source, stand_in = entry.get("source"), entry.get("stand_in")
+    if not isinstance(source, str) or not isinstance(stand_in, bool):
+        raise InputError(f"{path}: {where} must say 'source' (text) and 'stand_in' (true or false)")
+    counts = [entry.get("sequences"), entry.get("frames")]
+    if not all(isinstance(count, int) and not isinstance(count, bool) and count > 0 for count in counts):
+        raise InputError(f"{path}: {where} must have whole 'sequences' and 'frames' above 0, not {counts}")
+    title, split = TITLES.get(dataset, dataset), str(entry.get("split", "test"))
+    return Evaluated(dataset, title, split, data_label(dataset, source, stand_in), *counts)
+
+
+def _levels(entry: Mapping[str, Any], path: Path, where: str) -> Iterator[tuple[float, tuple[float, float]]]:
+    for key, values in _mapping(entry.get("sigma"), path, f"{where}.sigma").items():
+        figures = _mapping(values, path, f"{where}.sigma.{key}")
+        try:
+            sigma = float(key)
+        except ValueError:
+            raise InputError(f"{path}: {where}.sigma has '{key}', which is no number") from None
+        yield sigma, (_number(figures, "psnr", path, where), _number(figures, "ssim", path, where))
+
+
+def _complexity(path: Path) -> dict[str, float]:
+    entries = read_json(path)
+    if not isinstance(entries, list):
+        raise InputError(f"{path}: expected a list of methods, found {type(entries).__name__}")
+    found = {}
+    for entry in entries:
+        method = _mapping(entry, path, "an entry").get("method")
+        if not isinstance(method, str):
+            raise InputError(f"{path}: an entry has no 'method' (text)")
+        # The paper counts its published sizes; another preset's widths would say nothing about its figure.
+        if entry.get("preset", "published") == "published":
+            found[method] = _number(entry, "gflops", path, method)
+    return found
+
+
+def _mapping(value: Any, path: Path, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: {where} must be a JSON object, found {type(value).__name__}")
+    return value
+
+
+def _number(values: Mapping[str, Any], key: str, path: Path, where: str) -> float:
+    value = values.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise InputError(f"{path}: {where} must have a finite number '{key}', found {value!r}")
+    return float(value)
+
+
+def _list(names: Any) -> str:
+    return ", ".join(names) or "none"

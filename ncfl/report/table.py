@@ -1,0 +1,90 @@
+"""A table of the report: tidy records for machines, a view of them for people, and its caption."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ncfl.report.results import STAND_IN
+
+Record = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the view.
+
+    Attributes:
+        head: what stands over it.
+        group: a heading shared with the neighbors that have the same one; may be empty.
+        number: whether it holds figures (aligned right) or text.
+        kind: ``"paper"``, ``"measured"`` or ``""``: readers must be able to tell them apart at a glance.
+    """
+
+    head: str
+    group: str = ""
+    number: bool = True
+    kind: str = ""
+
+    @property
+    def flat(self) -> str:
+        """The heading on one line, for formats with a single header row."""
+        return f"{self.group}, {self.head}" if self.group else self.head
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table, complete: nothing in it has to be looked up elsewhere to be printed.
+
+    Attributes:
+        name: its file name without suffix.
+        number: where the paper prints it, e.g. ``"Table 1"``.
+        title: what it shows, without a final stop.
+        preset: the preset of the parameters that made it.
+        records: tidy rows with equal keys; figures are formatted text, empty where there is none.
+        columns, rows: the view; a first cell equal to the one above continues it.
+        notes: what a reader has to know of it.
+    """
+
+    name: str
+    number: str
+    title: str
+    preset: str
+    records: Sequence[Record]
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the tidy columns."""
+        return list(self.records[0])
+
+    @property
+    def caption(self) -> str:
+        """The title, the preset, and in plain words what the measured figures were measured on."""
+        return f"{self.number}. {self.title}. {self.origin}"
+
+    @property
+    def origin(self) -> str:
+        """The part of the caption that says where the measured figures come from."""
+        return f"Preset: {self.preset}. {measured_on(labels(self.records))}"
+
+
+def labels(records: Iterable[Record]) -> list[str]:
+    """The distinct data labels of the records that have a measured figure, in order."""
+    return list(dict.fromkeys(record["data"] for record in records if record["data"]))
+
+
+def measured_head(records: Iterable[Record], what: str = "measured") -> str:
+    """The heading of a measured column; it names the data wherever a figure comes from a stand-in."""
+    found = labels(records)
+    return f"{what} ({'; '.join(found)})" if any(STAND_IN in label for label in found) else what
+
+
+def measured_on(found: Sequence[str]) -> str:
+    """One or two sentences that say what the measured figures were measured on."""
+    if not found:
+        return "Nothing is measured here yet."
+    text = f"Measured on: {'; '.join(found)}."
+    if any(STAND_IN in label for label in found):
+        text += " A stand-in is not the paper's data: never compare its figures with the paper's."
+    return text

@@ -1,0 +1,55 @@
+"""What every step needs: its run, and clear refusals of names that do not exist."""
+
+import contextlib
+import difflib
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ncfl import tracking
+from ncfl.console import say
+from ncfl.errors import InputError
+from ncfl.params import Params
+
+
+def one_of(name: str, allowed: Iterable[str], what: str) -> str:
+    """``name``, if it is one of ``allowed``.
+
+    Raises:
+        InputError: naming the nearest, and all that are allowed.
+    """
+    allowed = list(allowed)
+    if name not in allowed:
+        nearest = difflib.get_close_matches(name, allowed, n=1)
+        hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+        raise InputError(f"no {what} {name!r} in params.yaml{hint}; there are: {', '.join(allowed)}")
+    return name
+
+
+def data_label(params: Params, *datasets: str) -> str:
+    """How a run's data are called wherever its figures are seen: stand-ins are never passed over in silence."""
+    labels = []
+    for name in dict.fromkeys(datasets):
+        dataset = params.datasets[name]
+        labels.append(f"{name} ({dataset.source} stand-in)" if dataset.stand_in else name)
+    return ", ".join(labels)
+
+
+@contextlib.contextmanager
+def step(
+    params: Params, name: str, *, parameters: Any, experiment: str | None = None, datasets: Iterable[str] = ()
+) -> Iterator[tracking.Run]:
+    """Say that a step begins and how it ended, and track it."""
+    label = name if experiment is None else f"{experiment} {name}"
+    tags = {"preset": params.preset, "data": data_label(params, *datasets)}
+    began = time.monotonic()
+    say(f"{label}: started")
+    with tracking.run(
+        name,
+        experiment=experiment,
+        mlflow_experiment=params.machine.mlflow_experiment,
+        parameters=parameters,
+        tags=tags,
+    ) as run:
+        yield run
+    say(f"{label}: done in {time.monotonic() - began:.1f} s")

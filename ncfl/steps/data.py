@@ -1,0 +1,65 @@
+"""``ncfl fetch`` and ``ncfl prepare``."""
+
+from pathlib import Path
+
+from ncfl import layout
+from ncfl.files import sha256
+from ncfl.params import ClipsData, DemoData, Params
+from ncfl.steps.common import one_of, step
+
+
+def _source(data: DemoData | ClipsData):
+    """The source's own description of what it makes; the data package knows nothing of params.yaml."""
+    from ncfl.data.clips import ClipsSource
+    from ncfl.data.demo import DemoSource
+
+    if isinstance(data, DemoData):
+        return DemoSource(
+            height=data.height, width=data.width, train=data.train, test=data.test, frames=data.frames,
+            max_motion=data.max_motion,
+        )  # fmt: skip
+    return ClipsSource(
+        root=Path(data.root), train=data.train, test=data.test, max_frames=data.max_frames, height=data.height,
+        stand_in=data.stand_in,
+    )  # fmt: skip
+
+
+def fetch(params: Params, dataset: str) -> Path:
+    """Bring a dataset's sources, or list and check them where they already lie here.
+
+    Returns:
+        ``data/raw/<dataset>/index.json``: every source file with its bytes and SHA-256.
+    """
+    one_of(dataset, params.datasets, "dataset")
+    data = params.datasets[dataset]
+    with step(params, "fetch", experiment=None, parameters={"dataset": dataset, **data.model_dump()},
+              datasets=[dataset]) as run:  # fmt: skip
+        from ncfl.data.fetch import fetch as bring
+
+        folder = layout.raw(dataset)
+        index = bring(dataset, _source(data), folder)
+        run.figure(files=len(index["files"]), bytes=sum(file["bytes"] for file in index["files"]))
+        run.checksum(dataset, sha256(folder / "index.json"))
+        run.artifact(folder / "index.json")
+    return folder / "index.json"
+
+
+def prepare(params: Params, dataset: str) -> Path:
+    """Make the clip store of a dataset: memory-mapped uint8 clips and their manifest.
+
+    Returns:
+        ``data/prepared/<dataset>``.
+    """
+    one_of(dataset, params.datasets, "dataset")
+    data = params.datasets[dataset]
+    with step(params, "prepare", parameters={"dataset": dataset, "seed": params.seed, **data.model_dump()},
+              datasets=[dataset]) as run:  # fmt: skip
+        from ncfl.data.prepare import prepare as make
+
+        store = layout.prepared(dataset)
+        manifest = make(dataset, _source(data), layout.raw(dataset), store, params.seed)
+        clips = manifest["clips"]
+        run.figure(clips=len(clips), frames=sum(clip["frames"] for clip in clips))
+        run.checksum(dataset, sha256(store / "manifest.json"))
+        run.artifact(store / "manifest.json")
+    return store

@@ -1,0 +1,79 @@
+"""``ncfl tables``, ``ncfl figures`` and ``ncfl report``: queries over the experiments that params.yaml names."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ncfl import layout, provenance
+from ncfl.params import Baseline, Params
+from ncfl.steps.common import step
+
+if TYPE_CHECKING:
+    from ncfl.report.results import Experiment
+
+
+def _experiments(params: Params) -> "dict[str, Experiment]":
+    """What the report has to know of every experiment and baseline."""
+    from ncfl.report.results import Experiment, data_label
+
+    described = {}
+    for name, experiment in params.evaluated.items():
+        evaluate = {dataset: tuple(spec.sigma) for dataset, spec in experiment.evaluate.items()}
+        if isinstance(experiment, Baseline):
+            described[name] = Experiment(evaluate=evaluate)
+            continue
+        data = params.datasets[experiment.dataset]
+        inverse = experiment.train.inverse_lambda
+        described[name] = Experiment(
+            evaluate=evaluate,
+            training_data=data_label(experiment.dataset, data.source, data.stand_in),
+            variant=experiment.train.variant,
+            lambda_=None if inverse is None else 1 / inverse,
+        )
+    return described
+
+
+def _arguments(params: Params) -> dict[str, Any]:
+    return {"results": layout.RESULTS, "preset": params.preset, "experiments": _experiments(params)}
+
+
+def tables(params: Params) -> Path:
+    """Write the paper's tables, published figures beside measured ones.
+
+    Returns:
+        ``results/tables``: table1 ... table5 and section43, each as csv, md and tex.
+    """
+    with step(params, "tables", parameters={"preset": params.preset}, datasets=params.datasets) as run:
+        from ncfl.report.tables import write_tables
+
+        for path in write_tables(output=layout.TABLES, **_arguments(params)):
+            run.artifact(path)
+    return layout.TABLES
+
+
+def figures(params: Params) -> Path:
+    """Draw the figures.
+
+    Returns:
+        ``results/figures``: PNG files, and their captions.
+    """
+    with step(params, "figures", parameters={"preset": params.preset}, datasets=params.datasets) as run:
+        from ncfl.report.figures import write_figures
+
+        write_figures(output=layout.FIGURES, **_arguments(params))
+        run.artifact(layout.FIGURES)
+    return layout.FIGURES
+
+
+def report(params: Params) -> Path:
+    """Write the report page.
+
+    Returns:
+        ``results/report/index.html``, one self-contained file.
+    """
+    with step(params, "report", parameters={"preset": params.preset}, datasets=params.datasets) as run:
+        from ncfl.report.page import write_page
+
+        path = layout.REPORT / "index.html"
+        write_page(output=path, versions=provenance.versions(), **_arguments(params))
+        run.artifact(path)
+    return path

@@ -1,0 +1,53 @@
+"""What training minimizes: squared error over the frames of a clip and, in stage 1, the features' bits."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Loss(NamedTuple):
+    """A clip's loss and its terms, scalars in float32.
+
+    ``loss`` = ``l2`` + lambda * ``bits`` where the stage has a rate term, else ``l2``; ``bits`` is in bits
+    per pixel, and None for a model that compresses nothing.
+    """
+
+    loss: Tensor
+    l2: Tensor
+    bits: Tensor | None
+
+
+def clip_loss(model: nn.Module, noisy: Sequence[Tensor], clean: Sequence[Tensor], *, rate_weight: float) -> Loss:
+    """Run ``model`` over the frames of a clip in order and score all of them; gradients reach every frame.
+
+    Args:
+        model: ``model(x_t, state) -> Step(y_tilde, state, bits)``.
+        noisy: T frames [B, C, H, W], the input.
+        clean: T frames [B, C, H, W] in [0, 1], the target.
+        rate_weight: lambda, squared error per bit per pixel; 0 leaves the rate term out (bits are
+            reported all the same).
+
+    The L2 term is the mean over batch, frames, channels and pixels; the rate is the mean over batch and
+    frames, the first frame included, since its features are compressed too.
+    """
+    state, squared_errors, bits = None, [], []
+    for x_t, y_t in zip(noisy, clean, strict=True):
+        step = model(x_t, state)
+        state = step.state
+        squared_errors.append(nn.functional.mse_loss(step.y_tilde.float(), y_t))
+        if step.bits is not None:
+            bits.append(step.bits.float().mean())
+    l2 = torch.stack(squared_errors).mean()
+    if not bits:
+        return Loss(l2, l2, None)
+    rate = torch.stack(bits).mean()
+    # Without a rate term the graph behind the bits is dropped here, and costs no backward pass.
+    return Loss(l2 + rate_weight * rate, l2, rate) if rate_weight else Loss(l2, l2, rate.detach())
+
+
+def psnr(mean_squared_error: float) -> float:
+    """PSNR in dB of frames in [0, 1]; at most 100, so that a perfect frame stays a number."""
+    return -10 * math.log10(max(mean_squared_error, 1e-10))

@@ -1,0 +1,125 @@
+"""Claims about the results in results/, checked on the files that a run left: `make results`, then `make claims`."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ncfl import layout
+from ncfl.params import load
+
+ROOT = Path(__file__).resolve().parents[2]
+SIGMAS = ("10", "20", "30", "40", "50")
+MEDIANS = ("median-3x3", "median-5x5")
+
+
+@pytest.fixture(scope="module")
+def params():
+    return load(ROOT / "params.yaml")
+
+
+def psnr(experiment: str, dataset: str, sigma: str) -> float:
+    summary = json.loads((ROOT / layout.evaluation(experiment) / "summary.json").read_text())
+    return summary["datasets"][dataset]["sigma"][sigma]["psnr"]
+
+
+def table(name: str) -> list[dict[str, str]]:
+    with (ROOT / layout.TABLES / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("dataset", ["set8", "davis"])
+@pytest.mark.parametrize("sigma", SIGMAS)
+def test_ncfl_is_above_the_noisy_input_and_both_medians(sigma, dataset):
+    ours = psnr("ncfl-davis", dataset, sigma)
+    for other in ("noisy", *MEDIANS):
+        assert ours > psnr(other, dataset, sigma), other
+
+
+@pytest.mark.parametrize("sigma", ["30", "40", "50"])
+def test_ncfl_is_a_decibel_above_the_better_median_under_strong_noise(sigma):
+    assert psnr("ncfl-davis", "set8", sigma) >= 1 + max(psnr(median, "set8", sigma) for median in MEDIANS)
+
+
+def test_every_experiment_was_evaluated_on_all_that_params_name(params):
+    for name, experiment in params.evaluated.items():
+        summary = json.loads((ROOT / layout.evaluation(name) / "summary.json").read_text())
+        assert set(summary["datasets"]) == set(experiment.evaluate)
+        for dataset, spec in experiment.evaluate.items():
+            assert {float(s) for s in summary["datasets"][dataset]["sigma"]} == set(spec.sigma)
+
+
+def test_motion_estimation_is_better_than_no_motion():
+    metrics = json.loads((ROOT / layout.FLOW / "metrics.json").read_text())
+    assert metrics["epe"] < 0.8 * metrics["epe_zero"]
+
+
+def test_the_rate_term_lowers_the_rate(params):
+    """A larger lambda leaves fewer bits at the end of stage 1."""
+
+    def bits(name):
+        return json.loads((ROOT / layout.stage(name, 1) / "metrics.json").read_text())["bits_per_pixel"]
+
+    assert bits("lambda-256") < bits("lambda-4096")
+
+
+def test_tables_1_2_and_5_have_every_measured_figure():
+    for name, rows in (("table1", 6), ("table2", 5), ("section43", 2)):
+        found = table(name)
+        assert len(found) == rows, name
+        for row in found:
+            assert float(row["measured_psnr_db"]) > 15, (name, row)
+    assert all(float(row["measured_psnr_db"]) > 10 for row in table("table5"))
+
+
+def test_table_1_counts_the_papers_gflops():
+    for row in table("table1"):
+        assert float(row["measured_gflops"]) == pytest.approx(float(row["paper_gflops"]), rel=0.01), row
+
+
+def test_no_figure_of_a_stand_in_passes_for_the_papers(params):
+    if not all(data.stand_in for data in params.datasets.values()):
+        pytest.skip("params.yaml names real datasets")
+    for number in (1, 2, 3, 5):
+        for row in table(f"table{number}"):
+            measured = [value for key, value in row.items() if key.startswith("measured_psnr")]
+            if any(measured):
+                assert "stand-in" in row["data"], row
+        for kind in ("md", "tex"):
+            assert "stand-in" in (ROOT / layout.TABLES / f"table{number}.{kind}").read_text()
+    assert "stand-in" in (ROOT / layout.REPORT / "index.html").read_text()
+
+
+def test_one_training_serves_the_main_model_the_full_variant_and_the_default_lambda():
+    full = next(row for row in table("table1") if row["variant"] == "M_f")
+    default = next(row for row in table("table2") if row["lambda"] == "1/2048")
+    ours = next(row for row in table("table5") if row["method"] == "NCFL" and float(row["sigma"]) == 50)
+    assert full["measured_psnr_db"] == default["measured_psnr_db"] == ours["measured_psnr_db"]
+
+
+def test_every_step_left_a_finished_run_nested_under_its_experiment(params):
+    with sqlite3.connect(f"file:{ROOT / layout.MLFLOW / 'mlflow.db'}?mode=ro", uri=True) as database:
+        tags: dict[str, dict[str, str]] = {}
+        for run, key, value in database.execute("select run_uuid, key, value from tags"):
+            tags.setdefault(run, {})[key] = value
+        status = dict(database.execute("select run_uuid, status from runs"))
+        metrics = {run for (run,) in database.execute("select distinct run_uuid from metrics")}
+    assert status
+    for name in params.trained:
+        parents = [run for run, found in tags.items() if found.get("ncfl.experiment") == name]
+        assert len(parents) == 1, name
+        children = {t["ncfl.step"] for t in tags.values() if t.get("mlflow.parentRunId") == parents[0]}
+        assert children == {"train-stage1", "train-stage2", "evaluate"}, name
+    for run, found in tags.items():
+        if status[run] == "FINISHED" and "ncfl.step" in found:
+            assert run in metrics
+            assert found["preset"] == params.preset
+            assert len(found["commit"]) == 40
+
+
+def test_no_step_took_3_gb():
+    records = [json.loads(path.read_text()) for path in (ROOT / layout.RUNS).glob("*.json")]
+    assert records
+    assert {r["step"]: r["figures"]["peak_memory_mb"] for r in records if r["figures"]["peak_memory_mb"] > 3000} == {}

@@ -1,0 +1,107 @@
+"""The command line as a user meets it: exit codes, one line for bad input, a quick start."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+VERBS = ("fetch", "prepare", "pretrain-flow", "train", "evaluate", "complexity", "tables", "figures", "report",
+         "restore", "check", "methods", "datasets")  # fmt: skip
+
+
+def ncfl(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "ncfl.cli", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path):
+    shutil.copy(ROOT / "tests" / "tiny.yaml", tmp_path / "params.yaml")
+    return tmp_path
+
+
+def test_help_names_every_verb_of_the_contract(project):
+    done = ncfl("--help", cwd=project)
+    assert done.returncode == 0
+    for verb in VERBS:
+        assert f" {verb} " in done.stdout
+
+
+def test_starting_imports_neither_torch_nor_mlflow_nor_cv2():
+    code = (
+        "import sys, ncfl.cli; print([m for m in ('torch', 'mlflow', 'cv2', 'numpy', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_core_imports_with_torch_numpy_and_cv2_alone():
+    """Every other third-party module is made unimportable."""
+    code = """
+import sys, importlib.abc
+class Only(importlib.abc.MetaPathFinder):
+    allowed = {"ncfl", "torch", "numpy", "cv2"}
+    def find_spec(self, name, path=None, target=None):
+        top = name.split(".")[0]
+        blocked = ("mlflow", "pandas", "pydantic", "yaml", "typer", "tqdm", "matplotlib", "skimage", "sklearn", "scipy",
+                   "av", "jinja2", "tabulate", "filelock_", "torchvision", "dvc", "snakemake", "rich", "PIL")
+        if top in blocked:
+            raise ImportError(f"{name} is not part of the core")
+sys.meta_path.insert(0, Only())
+import pkgutil, importlib
+import ncfl.models, ncfl.methods, ncfl.train, ncfl.evaluate
+for package in (ncfl.models, ncfl.methods, ncfl.train, ncfl.evaluate):
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+BAD = [
+    (["train", "--experiment", "ncfl-davi", "--stage", "1"], ["ncfl-davi", "did you mean 'ncfl-davis'"]),
+    (["train", "--experiment", "noisy", "--stage", "1"], ["noisy", "ncfl-davis", "clean-adapq"]),
+    (["evaluate", "--experiment", "x"], ["'x'", "ncfl-davis"]),
+    (["fetch", "--dataset", "set9"], ["set9", "set8"]),
+    (["prepare", "--dataset", "set8"], ["index.json", "ncfl fetch"]),
+    (["evaluate", "--experiment", "noisy"], ["manifest.json", "ncfl prepare"]),
+    (["restore", "none.mp4", "out.mp4", "--checkpoint", "none.pt"], ["none.pt"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input_is_exit_2_one_line_and_no_traceback(project, arguments, named):
+    done = ncfl(*arguments, cwd=project)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    error = [line for line in done.stderr.splitlines() if line.startswith("ncfl: ")]
+    assert len(error) == 1
+    for part in named:
+        assert part in error[0]
+
+
+def test_a_misspelt_parameter_is_exit_2(project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("gradient_clip", "gradient_clp"))
+    done = ncfl("check", cwd=project)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "ncfl: params.yaml: unknown key 'training.gradient_clp': did you mean 'gradient_clip'?"
+    ]
+
+
+def test_an_unknown_option_is_exit_2(project):
+    assert ncfl("train", "--experimnt", "x", cwd=project).returncode == 2
+
+
+def test_check_says_what_would_run(project):
+    done = ncfl("check", cwd=project)
+    assert done.returncode == 0
+    assert "davis (demo stand-in)" in done.stdout
+    assert "2 of two stages, 8 iterations of 4 frames in all" in done.stdout

@@ -1,0 +1,162 @@
+"""A stand-in network and sampler, small enough that the tests of training take milliseconds an iteration.
+
+Run as a script, it trains: ``train_samples.py FOLDER ITERATIONS SECONDS_BETWEEN_SAVES [MODULE_TO_PATCH]``.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ncfl.train.loop import TrainingResult, train
+from ncfl.train.stages import Training, two_stages
+
+
+class State(NamedTuple):
+    x_t: Tensor
+    c_t: Tensor
+
+
+class Step(NamedTuple):
+    y_tilde: Tensor
+    state: State | None
+    bits: Tensor | None
+
+
+class Tiny(nn.Module):
+    """Recurrent like the paper's network: a motion module, features that are carried on, and bits."""
+
+    kind = "tiny"
+
+    def __init__(self, *, width: int = 4, bits: bool = True, recurrent: bool = True) -> None:
+        super().__init__()
+        self.arguments = {"width": width, "bits": bits, "recurrent": recurrent}
+        if recurrent:
+            self.motion = nn.Conv2d(6, 2, 3, padding=1)
+        self.features = nn.Conv2d(3 + (2 + width) * recurrent, width, 3, padding=1)
+        self.frame = nn.Conv2d(width, 3, 3, padding=1)
+
+    def forward(self, x_t: Tensor, state: State | None = None) -> Step:
+        inputs = [x_t]
+        if self.arguments["recurrent"]:
+            x_prev, c_prev = state or (x_t, x_t.new_zeros(len(x_t), self.arguments["width"], *x_t.shape[2:]))
+            inputs += [self.motion(torch.cat((x_t, x_prev), 1)), c_prev]
+        c_t = nn.functional.leaky_relu(self.features(torch.cat(inputs, 1)))
+        bits = c_t.float().square().mean((1, 2, 3)) if self.arguments["bits"] else None
+        state = State(x_t, c_t) if self.arguments["recurrent"] else None
+        return Step(x_t + self.frame(c_t), state, bits)
+
+
+class Batch(NamedTuple):
+    clean: Tensor
+    noisy: Tensor
+    sigma: Tensor
+    clips: list[str]
+
+
+class Sampler:
+    """Smooth clips with noise; a pure function of (seed, iteration)."""
+
+    def __init__(
+        self, *, seed: int = 0, sigma: float = 25.0, frames: int = 3, broken: int | None = None
+    ) -> None:
+        self.seed, self.sigma, self.frames, self.broken = seed, sigma, frames, broken
+        self.asked: list[int] = []
+
+    def batch(self, iteration: int) -> Batch:
+        self.asked.append(iteration)
+        generator = torch.Generator().manual_seed(1000 * self.seed + iteration)
+        coarse = torch.rand(2, 3, 2, 2, generator=generator)
+        frame = nn.functional.interpolate(coarse, (16, 16), mode="bilinear")
+        clean = frame[:, None].expand(-1, self.frames, -1, -1, -1).contiguous()
+        noisy = clean
+        if self.sigma:
+            noisy = clean + self.sigma / 255 * torch.randn(clean.shape, generator=generator)
+        if iteration == self.broken:
+            noisy = noisy * float("nan")
+        names = [f"clip-{iteration}-a", f"clip-{iteration}-b"]
+        return Batch(clean, noisy, torch.full((2,), self.sigma), names)
+
+
+class Silent:
+    """Takes a progress bar's place and remembers what it was shown."""
+
+    def __init__(self, total: int, label: str, *, start: int = 0) -> None:
+        self.total, self.label, self.start, self.shown = total, label, start, []
+        made.append(self)
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def update(self, step: int, values: dict[str, float]) -> None:
+        self.shown.append((step, values))
+
+
+made: list[Silent] = []
+
+
+def numbers(**changes: object) -> Training:
+    """The stand-in's training: 6 + 6 iterations unless told otherwise."""
+    few = {
+        "stages": two_stages(6, 6),
+        "learning_rate": 1e-2,
+        "motion_learning_rate": 1e-3,
+        "freeze_motion": 2,
+        "lambda_": 0.01,
+        "batch": 2,
+        "frames": 3,
+        "patch": 16,
+        "log_every": 4,
+        "average_over": 5,
+        "device": "cpu",
+        "workers": 0,
+        "threads": 1,
+        "checkpoint_seconds": 1e9,
+    }
+    return Training(**{**few, **changes})
+
+
+def tiny(seed: int = 0, **arguments: object) -> Tiny:
+    """The stand-in network with weights drawn from ``seed``."""
+    torch.manual_seed(seed)
+    return Tiny(**arguments)
+
+
+def run(
+    folder: Path, training: Training | None = None, *, stage: int = 0, **changes: object
+) -> TrainingResult:
+    """Train the stand-in in ``folder``; anything can be changed by name."""
+    training = training or numbers()
+    arguments = {
+        "model": None,
+        "sampler": None,
+        "training": training,
+        "stage": training.stages[stage],
+        "initial": None,
+        "output": folder / training.stages[stage].name,
+        "resume": folder / "resume",
+        "progress": Silent,
+    }
+    arguments |= changes
+    arguments["model"] = arguments["model"] or tiny()
+    arguments["sampler"] = arguments["sampler"] or Sampler()
+    return train(**arguments)
+
+
+class _Slow(Sampler):
+    # Leaves time to be killed in the middle of an iteration; the numbers stay the same.
+    def batch(self, iteration: int) -> Batch:
+        time.sleep(0.01)
+        print(iteration, flush=True)
+        return super().batch(iteration)
+
+
+if __name__ == "__main__":
+    directory, count, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    run(directory, numbers(stages=two_stages(count, 0), checkpoint_seconds=seconds), sampler=_Slow())

@@ -1,0 +1,113 @@
+"""Both engines for real, on a graph of the same shape with tiny networks: what one made, the other accepts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from graphs import due_in_snakemake, dvc_jobs, snakemake_jobs
+
+BIN = Path(sys.executable).parent
+
+
+def run(command: str, root: Path, timeout: float = 300) -> str:
+    """Run a command as a user in the activated environment would; its output, if it succeeds."""
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true"}
+    for name in ("DVC_STAGE", "DVC_ROOT"):
+        environment.pop(name, None)
+    done = subprocess.run(command.split(), cwd=root, capture_output=True, text=True, timeout=timeout, env=environment)
+    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def due_in_dvc(root: Path) -> set[str]:
+    """The stages that DVC finds changed by themselves (not by a stage before them)."""
+    status = run("dvc status --json", root)
+    return set(json.loads(status[status.index("{") :]))
+
+
+def edit(root: Path, old: str, new: str) -> None:
+    path = root / "params.yaml"
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times"
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def project(project_copy, tiny_params):
+    return project_copy(params=tiny_params)
+
+
+def assert_nothing_due(root: Path) -> None:
+    assert "Nothing to be done" in run("snakemake", root)
+    assert due_in_dvc(root) == set()
+
+
+# What a change of one value touches by itself; what follows from it is the graph's, which both engines share.
+CHANGES = [
+    ("learning_rate: 1e-3  # of the networks", "learning_rate: 2e-3", {"train-stage1", "train-stage2"}),
+    ("learning_rate: 1e-4  # of the flow", "learning_rate: 2e-4", {"pretrain-flow"}),
+    ("max_frames: 85", "max_frames: 3", {"evaluate"}),
+    ("threads: 1  # evaluation", "threads: 2", {"evaluate"}),
+    ("workers: 0", "workers: 1", set()),
+    ("max_motion: 3.0  # set8", "max_motion: 2.0", {"fetch@set8", "prepare@set8"}),
+    ("evaluate: {set8: {sigma: [30]}}  # ncfl", "evaluate: {set8: {sigma: [40]}}",
+     {"evaluate@ncfl-davis", "tables", "figures", "report"}),
+    ("seed: 7", "seed: 8", {"prepare", "pretrain-flow", "train-stage1", "train-stage2", "evaluate"}),
+]  # fmt: skip
+
+
+def stage_matches(stage: str, touched: set[str]) -> bool:
+    """`evaluate` stands for all evaluations, with motion estimation, without, and of baselines."""
+    group = stage.split("@")[0].removesuffix("-without-motion").removesuffix("-baseline")
+    return stage in touched or group in touched
+
+
+def test_after_snakemake_dvc_has_nothing_to_do_and_a_change_touches_the_same_in_both(project, monkeypatch):
+    run("snakemake --cores all", project)
+    assert_nothing_due(project)
+    assert (project / "results/mlflow/mlflow.db").exists()
+    monkeypatch.chdir(project)
+    names = {outputs: stage for stage, outputs in dvc_names(project).items()}
+    every = set(names.values())
+    before = (project / "params.yaml").read_text()
+    for old, new, touched in CHANGES:
+        edit(project, old, new)
+        expected = {stage for stage in every if stage_matches(stage, touched)}
+        assert due_in_dvc(project) == expected, new
+        assert {names[outputs] for outputs in due_in_snakemake(project)} == expected, new
+        (project / "params.yaml").write_text(before)
+    assert_nothing_due(project)
+
+
+def test_after_dvc_snakemake_has_nothing_to_do_and_notices_a_later_change(project, monkeypatch):
+    run("dvc repro", project)
+    assert_nothing_due(project)
+    monkeypatch.chdir(project)
+    edit(project, "evaluate: {set8: {sigma: [30]}}  # ncfl", "evaluate: {set8: {sigma: [40]}}  # ncfl")
+    names = {outputs: stage for stage, outputs in dvc_names(project).items()}
+    due = {names[outputs] for outputs in due_in_snakemake(project)}
+    assert due == {"evaluate@ncfl-davis", "tables", "figures", "report"}
+    log = run("dvc repro", project)
+    ran = {line.split("'")[1] for line in log.splitlines() if line.startswith("Running stage")}
+    assert ran == {*due, "snakemake-agrees"}
+    assert_nothing_due(project)
+
+
+def dvc_names(root: Path) -> dict[str, frozenset[str]]:
+    """Stage name -> outputs."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return {
+            stage.addressing: frozenset(str(Path(out.fs_path).relative_to(root)) for out in stage.outs)
+            for stage in repo.index.stages
+            if stage.outs
+        }
+
+
+def test_the_tiny_graph_has_every_kind_of_job(project, monkeypatch):
+    monkeypatch.chdir(project)
+    assert set(snakemake_jobs(project)) == set(dvc_jobs(project)) == set(dvc_names(project).values())

@@ -1,0 +1,25 @@
+"""Two engines, one graph: what Snakemake would run is what DVC would run, job by job."""
+
+from pathlib import Path
+
+import pytest
+from graphs import dvc_jobs, snakemake_jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+
+
+@pytest.fixture(params=PRESETS)
+def project(request, project_copy):
+    return project_copy(params=(ROOT / "presets" / f"{request.param}.yaml").read_text())
+
+
+def test_both_engines_have_the_same_jobs(project, monkeypatch):
+    monkeypatch.chdir(project)
+    snakemake, dvc = snakemake_jobs(project), dvc_jobs(project)
+    assert len(snakemake) > 40
+    assert set(snakemake) == set(dvc)
+    for outputs, job in snakemake.items():
+        assert job.command == dvc[outputs].command, outputs
+        assert job.watched == dvc[outputs].watched, outputs
+        assert job.inputs == dvc[outputs].inputs, outputs

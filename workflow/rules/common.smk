@@ -1,0 +1,66 @@
+"""What all rules share: the configuration, and what a job watches."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from ncfl import layout
+from ncfl.errors import InputError
+from ncfl.params import load
+from ncfl.yaml12 import load_yaml
+
+try:
+    PARAMS = load(Path("params.yaml"))
+except InputError as error:
+    raise WorkflowError(str(error))
+WRITTEN = load_yaml(Path("params.yaml"))  # as the file has it: what a job watches is compared by value
+
+# One training at a time on a GPU, unless `--resources gpu=N` says that there are more.
+GPU = int(
+    PARAMS.machine.device == "cuda" or (PARAMS.machine.device == "auto" and Path("/dev/nvidia0").exists())
+)
+
+
+wildcard_constraints:
+    dataset="|".join(PARAMS.datasets),
+    experiment="|".join(PARAMS.evaluated),
+
+
+def watched(*keys):
+    """The values of the keys of params.yaml that a job depends on: a change of one reruns it, of others not."""
+
+    def values(wildcards):
+        found = {}
+        for key in keys:
+            names = {**wildcards, "group": group_of(wildcards), "dataset": dataset_of(wildcards)}
+            key = key.format(**names)
+            value = WRITTEN
+            for part in key.split("."):
+                value = value[part]
+            found[key] = value
+        return found
+
+    return values
+
+
+def group_of(wildcards):
+    """The block of params.yaml in which an experiment stands."""
+    groups = ("experiments", "experiments_without_motion", "baselines")
+    name = wildcards.get("experiment")
+    return next((group for group in groups if name in WRITTEN[group]), "")
+
+
+def dataset_of(wildcards):
+    """The dataset of a job: named by its path, or the one that trains its experiment."""
+    if "experiment" in wildcards.keys():
+        return PARAMS.evaluated[wildcards.experiment].dataset
+    return wildcards.get("dataset", "")
+
+
+def sources(*parts):
+    """The package's files that a job runs: an edit there makes its results stale."""
+    files = []
+    for part in parts:
+        path = Path("ncfl", part)
+        files += sorted(path.rglob("*.*")) if path.is_dir() else [path]
+    return [str(file) for file in files if "__pycache__" not in file.parts]

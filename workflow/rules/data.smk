@@ -1,0 +1,24 @@
+"""Data: what is brought, and the clip stores that are made of it."""
+
+
+rule fetch:
+    output:
+        layout.raw("{dataset}") / "index.json",
+    input:
+        sources("data"),
+    params:
+        watched=watched("datasets.{dataset}"),
+    shell:
+        "ncfl fetch --dataset {wildcards.dataset}"
+
+
+rule prepare:
+    output:
+        directory(layout.prepared("{dataset}")),
+    input:
+        layout.raw("{dataset}") / "index.json",
+        sources("data"),
+    params:
+        watched=watched("seed", "datasets.{dataset}"),
+    shell:
+        "ncfl prepare --dataset {wildcards.dataset}"

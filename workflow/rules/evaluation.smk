@@ -1,0 +1,40 @@
+"""Measuring: restored frames against clean ones, and complexity."""
+
+
+def measured_with(wildcards):
+    """The trained network, where the method has one."""
+    return layout.checkpoint(wildcards.experiment) if wildcards.experiment in PARAMS.trained else []
+
+
+def measured_on(wildcards):
+    """The clip stores that an experiment may be evaluated on."""
+    experiment = PARAMS.evaluated[wildcards.experiment]
+    return [layout.prepared(name) for name in dict.fromkeys((experiment.dataset, experiment.test))]
+
+
+rule evaluate:
+    output:
+        layout.evaluation("{experiment}") / "summary.json",
+        layout.evaluation("{experiment}") / "sequences.csv",
+        layout.evaluation("{experiment}") / "frames.csv",
+        directory(layout.evaluation("{experiment}") / "examples"),
+    input:
+        measured_with,
+        measured_on,
+        sources("data", "evaluate", "methods", "models"),
+    params:
+        watched=watched("seed", "evaluation", "{group}.{experiment}.evaluate"),
+    threads: PARAMS.evaluation.threads
+    resources:
+        gpu=GPU,
+    shell:
+        "ncfl evaluate --experiment {wildcards.experiment}"
+
+
+rule complexity:
+    output:
+        layout.COMPLEXITY / "complexity.json",
+    input:
+        sources("models", "evaluate/complexity.py"),
+    shell:
+        "ncfl complexity"
