@@ -33,7 +33,9 @@ class Machine(Block):
     workers: Annotated[int, Field(ge=0)] = Field(description="processes that prepare batches; 0: in the loop")
     compile: bool = Field(description="torch.compile the network: minutes to start, faster on a GPU")
     channels_last: bool = Field(description="memory format of the feature maps")
-    mlflow_experiment: str = Field(description="name under which MLflow shows the runs")
+    mlflow_experiment: str | None = Field(
+        description="name under which MLflow shows the runs; null: runs are left as JSON files only"
+    )
 
 
 class DemoData(Block):

@@ -68,7 +68,7 @@ def run(
     step: str,
     *,
     experiment: str | None = None,
-    mlflow_experiment: str,
+    mlflow_experiment: str | None,
     parameters: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> Iterator[Run]:
@@ -77,13 +77,13 @@ def run(
     Args:
         step: the step's name, as ``train-stage1``.
         experiment: the experiment it belongs to; its steps nest under one parent run.
-        mlflow_experiment: name under which MLflow shows the runs.
+        mlflow_experiment: name under which MLflow shows the runs; None leaves MLflow out.
         parameters: what the step depends on; nested mappings become dotted names.
         tags: preset, data, and what else people may want to filter by.
     """
     current = Run(step, experiment, _flat(parameters), {**tags, **provenance.commit()})
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
-    current._mlflow = _MLflow.open(mlflow_experiment, current)
+    current._mlflow = None if mlflow_experiment is None else _MLflow.open(mlflow_experiment, current)
     status, error = "FAILED", ""
     try:
         yield current

@@ -74,7 +74,8 @@ def project(tmp_path):
         f"datasets:\n  davis: {{{clips}, train: rest, test: [test]}}\n  set8: {{{clips}, train: [], test: [test]}}\n"
     )
     text = before.replace("preset: demo", "preset: clips") + datasets + after
-    (tmp_path / "params.yaml").write_text(text.replace("stage1: 2,", "stage1: 40,"))
+    text = text.replace("stage1: 2,", "stage1: 30,").replace("mlflow_experiment: ncfl", "mlflow_experiment: null")
+    (tmp_path / "params.yaml").write_text(text)
     return tmp_path
 
 

@@ -91,9 +91,7 @@ def test_it_is_well_formed(page: Page):
 def test_it_needs_nothing_beside_it(text: str, page: Page):
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
-    addresses = [
-        v for _, attributes in page.elements for k, v in attributes.items() if k in ("src", "href", "srcset")
-    ]
+    addresses = [v for _, attributes in page.elements for k, v in attributes.items() if k in ("src", "href", "srcset")]
     assert addresses
     assert all(address.startswith(("#", "data:")) for address in addresses)
     assert not re.search(r"https?://|@import|url\(", text)

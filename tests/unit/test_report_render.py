@@ -42,10 +42,7 @@ def test_latex_of_a_sample():
     lines = latex(TABLE).splitlines()
     assert lines[1] == r"\begin{table}"
     assert lines[-1] == r"\end{table}"
-    assert (
-        r"\caption{A 100 \% made-up title \textbar{} with a bar (the paper's Table 9). Preset: demo\_1."
-        in lines[3]
-    )
+    assert r"\caption{A 100 \% made-up title \textbar{} with a bar (the paper's Table 9). Preset: demo\_1." in lines[3]
     body = [line for line in lines if line.endswith(r"\\")]
     assert body[2:] == [r"$M_a$ & 1.00 & $-0.50$ \\", r" & 2.00 &  \\", r"b \& c &  & 3.00 \\"]
     assert r"\multicolumn{2}{c}{$\sigma$ = 10}" in body[0]

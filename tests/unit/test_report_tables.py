@@ -153,9 +153,7 @@ STAND_INS = [
 
 @pytest.mark.parametrize(("source", "stand_in", "words"), STAND_INS)
 @pytest.mark.parametrize("name", SHOWN)
-def test_stand_ins_are_named_in_every_format(
-    tmp_path: Path, name: str, source: str, stand_in: bool, words: str
-):
+def test_stand_ins_are_named_in_every_format(tmp_path: Path, name: str, source: str, stand_in: bool, words: str):
     root = write_results(tmp_path / "results", source=source, stand_in=stand_in)
     experiments = {n: replace(e, training_data="") for n, e in EXPERIMENTS.items()}
     output = tables(root, tmp_path / "tables", experiments)
@@ -220,9 +218,7 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [entry[1:] for entry in MALFORMED], ids=[e[0] for e in MALFORMED]
-)
+@pytest.mark.parametrize(("text", "message"), [entry[1:] for entry in MALFORMED], ids=[e[0] for e in MALFORMED])
 def test_a_malformed_summary_is_named(root: Path, tmp_path: Path, text: str, message: str):
     path = root / "experiments" / "noisy" / "evaluation" / "summary.json"
     path.write_text(text)
@@ -285,7 +281,5 @@ def test_gflops_of_another_preset_are_not_shown(root: Path, tmp_path: Path):
 
 
 def test_the_made_up_figures_are_all_different():
-    figures = [
-        made_up_psnr(n, d, s) for n, e in EXPERIMENTS.items() for d in e.evaluate for s in e.evaluate[d]
-    ]
+    figures = [made_up_psnr(n, d, s) for n, e in EXPERIMENTS.items() for d in e.evaluate for s in e.evaluate[d]]
     assert all(round(a, 2) != round(b, 2) for a, b in itertools.combinations(figures, 2))

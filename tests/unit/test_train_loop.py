@@ -146,9 +146,7 @@ def test_non_finite_gradient_stops(tmp_path):
 def test_stage_without_iterations_hands_the_weights_on(tmp_path):
     training = numbers(stages=two_stages(4, 0))
     run(tmp_path, training)
-    result = run(
-        tmp_path, training, stage=1, initial=load(tmp_path / "stage1/checkpoint.pt"), model=tiny(seed=3)
-    )
+    result = run(tmp_path, training, stage=1, initial=load(tmp_path / "stage1/checkpoint.pt"), model=tiny(seed=3))
     assert all(map(torch.equal, weights(tmp_path).values(), weights(tmp_path, "stage2").values()))
     assert result.metrics["loss"] is None
 
@@ -185,9 +183,7 @@ def test_mixed_precision_keeps_float32_weights(tmp_path, precision):
 
 def test_an_overflowing_gradient_is_left_to_the_scaler(tmp_path, monkeypatch):
     # 2^30 overflows float16 in the backward pass: steps are skipped, and nothing else happens.
-    monkeypatch.setattr(
-        loop, "grad_scaler", lambda device, precision: torch.amp.GradScaler("cpu", init_scale=2.0**40)
-    )
+    monkeypatch.setattr(loop, "grad_scaler", lambda device, precision: torch.amp.GradScaler("cpu", init_scale=2.0**40))
     result = run(tmp_path, numbers(stages=two_stages(2, 0), precision="float16"))
     assert math.isfinite(result.metrics["loss"])
     initial = tiny().state_dict()
@@ -223,9 +219,7 @@ def test_models_without_bits_or_memory(tmp_path, arguments):
 def test_trains_the_papers_networks(tmp_path):
     torch.manual_seed(0)
     small = {"feature_width": 4, "latent_width": 4}
-    network = m_f(
-        unet_widths=(4, 4, 4, 4, 4), flow_width=0.1, mv_width=4, attention_widths=(4, 4, 4), **small
-    )
+    network = m_f(unet_widths=(4, 4, 4, 4, 4), flow_width=0.1, mv_width=4, attention_widths=(4, 4, 4), **small)
     training = numbers(stages=two_stages(3, 0), freeze_motion=0)
     for name, model, sampler in (
         ("ncfl", network, Sampler()),

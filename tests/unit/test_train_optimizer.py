@@ -38,8 +38,7 @@ def step(model, optimizer, rates, grad_clip=None):
 def test_groups_are_disjoint_and_complete():
     model = tiny()
     groups = {
-        group["name"]: group["params"]
-        for group in op.adamw(model, weight_decay=0.1, betas=(0.9, 0.99)).param_groups
+        group["name"]: group["params"] for group in op.adamw(model, weight_decay=0.1, betas=(0.9, 0.99)).param_groups
     }
     assert {id(p) for p in groups["motion"]} == {id(p) for p in model.motion.parameters()}
     together = [id(p) for group in groups.values() for p in group]

@@ -36,9 +36,7 @@ def test_whole_cosine_runs_through_both_stages():
     fall = (1 + np.cos(np.pi * np.arange(100) / 100)) / 2
     np.testing.assert_allclose([r["rest"] for r in rates], 1e-6 + (2e-4 - 1e-6) * fall, rtol=1e-12)
     assert [r["motion"] for r in rates[:10]] == [None] * 10
-    np.testing.assert_allclose(
-        [r["motion"] for r in rates[10:]], 1e-6 + (2.5e-5 - 1e-6) * fall[10:], rtol=1e-12
-    )
+    np.testing.assert_allclose([r["motion"] for r in rates[10:]], 1e-6 + (2.5e-5 - 1e-6) * fall[10:], rtol=1e-12)
 
 
 def test_cosine_per_stage_starts_again():
@@ -55,9 +53,7 @@ def test_first_iteration_counts_the_stages_before():
 
 
 def test_numbers_leave_the_machine_out():
-    here = Training(
-        device="cpu", workers=0, threads=1, compile=True, channels_last=True, checkpoint_seconds=1.0
-    )
+    here = Training(device="cpu", workers=0, threads=1, compile=True, channels_last=True, checkpoint_seconds=1.0)
     assert numbers(here) == numbers(Training())
     assert numbers(Training(precision="bfloat16")) != numbers(Training())
     assert numbers(here)["stages"][0] == {"name": "stage1", "iterations": 50_000, "rate_term": True}

@@ -60,9 +60,7 @@ class Batch(NamedTuple):
 class Sampler:
     """Smooth clips with noise; a pure function of (seed, iteration)."""
 
-    def __init__(
-        self, *, seed: int = 0, sigma: float = 25.0, frames: int = 3, broken: int | None = None
-    ) -> None:
+    def __init__(self, *, seed: int = 0, sigma: float = 25.0, frames: int = 3, broken: int | None = None) -> None:
         self.seed, self.sigma, self.frames, self.broken = seed, sigma, frames, broken
         self.asked: list[int] = []
 
@@ -128,9 +126,7 @@ def tiny(seed: int = 0, **arguments: object) -> Tiny:
     return Tiny(**arguments)
 
 
-def run(
-    folder: Path, training: Training | None = None, *, stage: int = 0, **changes: object
-) -> TrainingResult:
+def run(folder: Path, training: Training | None = None, *, stage: int = 0, **changes: object) -> TrainingResult:
     """Train the stand-in in ``folder``; anything can be changed by name."""
     training = training or numbers()
     arguments = {

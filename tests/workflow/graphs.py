@@ -1,5 +1,7 @@
 """Both graphs as plain data, so that they can be compared: outputs -> (inputs, command, watched parameters)."""
 
+import contextlib
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,25 +15,18 @@ class Job(NamedTuple):
 
 
 def resolved_dag(root: Path, *, all_jobs: bool) -> list:
-    """The jobs of workflow/Snakefile, each with whether it is due by itself, from the DAG that Snakemake resolves."""
+    """The jobs of workflow/Snakefile, each with whether it is due, from the DAG that Snakemake itself resolves."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
 
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            snakefile=root / "workflow" / "Snakefile",
-            workdir=root,
+            resource_settings=ResourceSettings(cores=1), snakefile=root / "workflow" / "Snakefile", workdir=root
         )
-        workflow.dag(dag_settings=DAGSettings(forceall=all_jobs)).summary()
+        with contextlib.redirect_stdout(io.StringIO()):
+            workflow.dag(dag_settings=DAGSettings(forceall=all_jobs)).summary()
         dag = workflow._workflow.dag
-        jobs = [job for job in dag.jobs if job.rule.name != "all"]
-        return [(job, dag.needrun(job) and is_due_by_itself(dag.reason(job))) for job in jobs]
-
-
-def is_due_by_itself(reason) -> bool:
-    """Whether a job runs for a reason of its own, not only because one before it does."""
-    return bool(reason.is_provenance_triggered() or reason.updated_input or reason.missing_output)
+        return [(job, dag.needrun(job)) for job in dag.jobs if job.rule.name != "all"]
 
 
 def outputs_of(job) -> frozenset[str]:
@@ -49,8 +44,16 @@ def snakemake_jobs(root: Path) -> dict[frozenset[str], Job]:
 
 
 def due_in_snakemake(root: Path) -> set[frozenset[str]]:
-    """The jobs that Snakemake finds changed by themselves (not by a job before them)."""
+    """The jobs that Snakemake would run."""
     return {outputs_of(job) for job, due in resolved_dag(root, all_jobs=False) if due}
+
+
+def with_all_after(jobs: dict[frozenset[str], Job], changed: set[frozenset[str]]) -> set[frozenset[str]]:
+    """The jobs in ``changed`` and all that read, directly or not, what these write."""
+    due = set(changed)
+    while more := {out for out, job in jobs.items() if out not in due and any(job.inputs & o for o in due)}:
+        due |= more
+    return due
 
 
 def dvc_jobs(root: Path) -> dict[frozenset[str], Job]:
