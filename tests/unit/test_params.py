@@ -72,8 +72,8 @@ def test_the_paper_preset_has_the_papers_numbers():
 MISTAKES = [
     ("  learning_rate: 2e-3  ", "  learning_rat: 2e-3  ", ["training.learning_rat", "learning_rate"]),
     ("frames: 3  ", "frames: three  ", ["training.frames", "'three'", "integer"]),
-    ("height: 128", "hieght: 128", ["datasets.davis.hieght", "'height'"]),
-    ("batch: 4  ", "batch: -4  ", ["training.batch", "-4", "greater than 0"]),
+    ("height: 96", "hieght: 96", ["datasets.davis.hieght", "'height'"]),
+    ("batch: 2  ", "batch: -4  ", ["training.batch", "-4", "greater than 0"]),
     ("variant: m_f", "variant: m_g", ["experiments.ncfl-davis.train.variant", "'m_g'", "'m_f'"]),
     ("source: demo", "source: dmo", ["datasets.davis", "dmo", "'clips'"]),
     ("test: set8", "test: set9", ["experiments.ncfl-davis.test", "'set9'", "davis, set8"]),

@@ -1,5 +1,6 @@
 """The loop: what it learns, logs and writes, when the rate term enters, and when it stops."""
 
+import csv
 import json
 import math
 
@@ -30,7 +31,7 @@ def test_two_runs_write_the_same_bytes(tmp_path):
     run(tmp_path / "a")
     torch.rand(7)  # a generator in another state must not matter
     run(tmp_path / "b", numbers(workers=3))
-    for name in ("checkpoint.pt", "metrics.json"):
+    for name in ("checkpoint.pt", "metrics.json", "history.csv"):
         assert (tmp_path / "a/stage1" / name).read_bytes() == (tmp_path / "b/stage1" / name).read_bytes()
 
 
@@ -121,6 +122,16 @@ def test_log_and_progress(tmp_path):
     losses = [values["loss"] for _, values in bar.shown]
     assert logged[2][1]["loss"] == pytest.approx(sum(losses[:4]) / 4, rel=1e-12)
     assert logged[3][1]["loss"] == pytest.approx(sum(losses[4:]) / 2, rel=1e-12)
+
+
+def test_history_holds_the_logged_points(tmp_path):
+    logged = []
+    run(tmp_path, log=lambda step, values: logged.append((step, values)))
+    with (tmp_path / "stage1/history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row.pop("iteration")) for row in rows] == [4, 6]
+    for row, (_, values) in zip(rows, logged, strict=True):
+        assert {name: float(text) for name, text in row.items()} == pytest.approx(values, rel=1e-5)
 
 
 def test_non_finite_loss_stops_and_names_the_batch(tmp_path):

@@ -44,7 +44,7 @@ def cut(folder, training, at, **changes):
 
 
 def finished(folder, stage="stage1"):
-    return [(folder / stage / name).read_bytes() for name in ("checkpoint.pt", "metrics.json")]
+    return [(folder / stage / name).read_bytes() for name in ("checkpoint.pt", "metrics.json", "history.csv")]
 
 
 def every(**changes):

@@ -46,6 +46,15 @@ def test_cosine_per_stage_starts_again():
     np.testing.assert_allclose(rest[30:], 1e-4 * (1 + np.cos(np.pi * np.arange(70) / 70)), rtol=1e-12)
 
 
+def test_warm_up_rises_linearly_over_both_groups():
+    training = Training(stages=two_stages(30, 70), warmup=20, freeze_motion=10)
+    fall = (1 + np.cos(np.pi * np.arange(100) / 100)) / 2
+    rise = np.minimum(1, np.arange(1, 101) / 20)
+    rates = [training.rates(i) for i in range(100)]
+    np.testing.assert_allclose([r["rest"] for r in rates], 2e-4 * rise * fall, rtol=1e-12)
+    np.testing.assert_allclose([r["motion"] for r in rates[10:]], (2.5e-5 * rise * fall)[10:], rtol=1e-12)
+
+
 def test_first_iteration_counts_the_stages_before():
     training = Training(stages=(Stage("a", 3, True), Stage("b", 4, False), Stage("c", 5, False)))
     assert [training.first_iteration(stage) for stage in training.stages] == [0, 3, 7]
@@ -75,6 +84,7 @@ def test_lists_become_tuples():
         ("motion_learning_rate", -1e-5),
         ("minimum_learning_rate", 1e-4),
         ("lambda_", -1.0),
+        ("warmup", -1),
         ("freeze_motion", -1),
         ("freeze_motion", 2.5),
         ("batch", 0),
