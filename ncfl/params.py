@@ -30,7 +30,7 @@ class Machine(Block):
     """What the steps run on. Not watched by the engines: another machine does not make results stale."""
 
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto takes a GPU where there is one")
-    workers: Annotated[int, Field(ge=0)] = Field(description="processes that prepare batches; 0: in the loop")
+    workers: Annotated[int, Field(ge=0)] = Field(description="threads that prepare batches ahead; 0: in the loop")
     compile: bool = Field(description="torch.compile the network: minutes to start, faster on a GPU")
     channels_last: bool = Field(description="memory format of the feature maps")
     mlflow_experiment: str | None = Field(

@@ -5,27 +5,94 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw as fused_adamw
 
 from ncfl.errors import InputError
 
 AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def adamw(model: nn.Module, *, weight_decay: float, betas: tuple[float, float]) -> torch.optim.AdamW:
+class AdamW:
+    """AdamW (Loshchilov and Hutter, 2019): PyTorch's fused kernel, without ``torch.optim.AdamW`` around it.
+
+    That class imports PyTorch's compiler as soon as it is made, which costs every training process 4 s on a CPU.
+
+    Args:
+        groups: ``name`` and ``params`` of each parameter group; ``lr`` is set before each iteration.
+        weight_decay: decoupled.
+        betas: decay rates of the two moments.
+
+    ``state`` holds ``step``, ``exp_avg`` and ``exp_avg_sq`` of each weight that has been updated.
+    """
+
+    def __init__(self, groups: list[dict[str, Any]], *, weight_decay: float, betas: tuple[float, float]) -> None:
+        self.param_groups = [{**group, "lr": 0.0} for group in groups]
+        self.weight_decay, self.betas = weight_decay, betas
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All weights, in the order of the groups."""
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update every weight that has a gradient."""
+        for group in self.param_groups:
+            updated = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not updated:
+                continue
+            for parameter in updated:
+                if parameter not in self.state:
+                    self.state[parameter] = _at_rest(parameter)
+            states = [self.state[parameter] for parameter in updated]
+            fused_adamw(
+                updated,
+                [parameter.grad for parameter in updated],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [],
+                [state["step"] for state in states],
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                lr=group["lr"],
+                weight_decay=self.weight_decay,
+                eps=1e-8,
+            )
+
+    def zero_grad(self) -> None:
+        """Forget all gradients; what has none is not updated."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+
+def _at_rest(parameter: Tensor) -> dict[str, Tensor]:
+    # The kernel walks through memory, so the moments must lie as the weight does; zeros_like sees to that.
+    return {
+        "step": torch.zeros((), device=parameter.device),
+        "exp_avg": torch.zeros_like(parameter),
+        "exp_avg_sq": torch.zeros_like(parameter),
+    }
+
+
+def adamw(model: nn.Module, *, weight_decay: float, betas: tuple[float, float]) -> AdamW:
     """AdamW over ``model``: group ``rest``, and group ``motion`` where the model has a ``motion`` module.
 
     Learning rates are set before each iteration by :func:`set_rates`.
     """
     motion = list(model.motion.parameters()) if hasattr(model, "motion") else []
     own = {id(parameter) for parameter in motion}
-    groups = [{"name": "rest", "params": [p for p in model.parameters() if id(p) not in own]}]
-    if motion:
-        groups.append({"name": "motion", "params": motion})
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=0.0, weight_decay=weight_decay, betas=betas, fused=True)
+    groups = [
+        {"name": "rest", "params": [p for p in model.parameters() if id(p) not in own]},
+        {"name": "motion", "params": motion},
+    ]
+    return AdamW([group for group in groups if group["params"]], weight_decay=weight_decay, betas=betas)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, rates: Mapping[str, float | None]) -> None:
+def set_rates(optimizer: AdamW, rates: Mapping[str, float | None]) -> None:
     """Give each group its learning rate; None freezes it.
 
     Frozen weights ask for no gradient, so they cost no backward pass, and since they then have none, AdamW
@@ -38,18 +105,19 @@ def set_rates(optimizer: torch.optim.Optimizer, rates: Mapping[str, float | None
         group["lr"] = rate or 0.0
 
 
-def moments(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+def moments(optimizer: AdamW) -> dict[int, dict[str, Tensor]]:
     """AdamW's state per parameter, by position; without rates and decays, which the configuration holds."""
-    return optimizer.state_dict()["state"]
+    positions = {id(parameter): position for position, parameter in enumerate(optimizer.parameters)}
+    return {positions[id(parameter)]: dict(state) for parameter, state in optimizer.state.items()}
 
 
-def restore_moments(optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Tensor]]) -> None:
+def restore_moments(optimizer: AdamW, state: Mapping[int, Mapping[str, Tensor]]) -> None:
     """Take over :func:`moments` of an optimizer over the same parameters.
 
     The moments get their parameter's memory layout, which the fused kernel takes for granted: in
     channels-last it would else pair up wrong elements, without an error.
     """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = optimizer.parameters
     for position, values in state.items():
         parameter = parameters[position]
         like = {"step": values["step"]}
@@ -67,7 +135,7 @@ def gradient_norm(model: nn.Module) -> Tensor:
 
 def descend(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW,
     scaler: torch.amp.GradScaler,
     *,
     norm: Tensor,
@@ -78,7 +146,7 @@ def descend(
         nn.utils.clip_grads_with_norm_(model.parameters(), grad_clip, norm)
     scaler.step(optimizer)
     scaler.update()
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
 
 
 def pick_device(name: str) -> torch.device:

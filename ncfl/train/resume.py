@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import ncfl
 from ncfl.errors import InputError
 from ncfl.train import checkpoint
-from ncfl.train.optimizer import moments, restore_moments
+from ncfl.train.optimizer import AdamW, moments, restore_moments
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class TrainingState:
     def __init__(
         self,
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: AdamW,
         scaler: torch.amp.GradScaler,
         *,
         keep: int,

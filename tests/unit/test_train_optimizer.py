@@ -1,6 +1,7 @@
 """The optimizer: AdamW's step by hand, groups, freezing, clipping, and what is handed on."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -138,6 +139,32 @@ def test_moments_handed_on_in_any_layout(layout):
     go(second, after, range(2, 4))
     assert torch.equal(second.weight, straight.weight)
     assert torch.equal(second.bias, straight.bias)
+
+
+def test_steps_agree_with_pytorchs_own_class():
+    def go(make):
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 4, 3)
+        optimizer = make(model)
+        for i in range(3):
+            generator = torch.Generator().manual_seed(i)
+            optimizer.param_groups[0]["lr"] = 0.01 / (i + 1)
+            model(torch.rand(2, 3, 8, 8, generator=generator)).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        return model.weight
+
+    ours = go(lambda model: op.adamw(model, weight_decay=0.1, betas=(0.8, 0.9)))
+    plain = go(lambda model: torch.optim.AdamW(model.parameters(), weight_decay=0.1, betas=(0.8, 0.9), foreach=False))
+    torch.testing.assert_close(ours, plain, rtol=1e-6, atol=1e-8)
+
+
+def test_does_not_load_the_compiler(monkeypatch):
+    # It takes seconds, and a demo run trains in some twenty processes.
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # an import of it would fail now
+    model = Pair()
+    step(model, op.adamw(model, weight_decay=0.1, betas=(0.9, 0.99)), {"rest": 0.1, "motion": 0.1}, grad_clip=1.0)
+    assert model.motion.weight.item() != 2.0
 
 
 def test_device(monkeypatch):
