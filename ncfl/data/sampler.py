@@ -1,8 +1,5 @@
 """Training batches as a pure function of (seed, iteration): a resumed training needs no generator's state."""
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +9,6 @@ from torch import Tensor
 from ncfl.data.degradations import awgn
 from ncfl.data.store import Clip, ClipStore
 from ncfl.errors import InputError
-
-PREFETCH = 2  # batches per worker that are prepared ahead
 
 
 class Batch(NamedTuple):
@@ -85,30 +80,6 @@ class TrainingSampler:
         else:
             noisy = clean
         return Batch(clean, noisy, torch.from_numpy(sigma), [clip.name for clip in clips])
-
-    def batches(self, start: int, stop: int, workers: int = 0) -> Iterator[Batch]:
-        """The batches of iterations ``start`` .. ``stop - 1``, in order.
-
-        Args:
-            start, stop: iterations.
-            workers: threads that prepare batches ahead (numpy leaves the interpreter's lock while it draws
-                and copies); 0 prepares each when it is asked for. The batches do not depend on it.
-        """
-        if workers <= 0:
-            yield from map(self.batch, range(start, stop))
-            return
-        pending = deque()
-        with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
-            try:
-                for iteration in range(start, stop):
-                    pending.append(pool.submit(self.batch, iteration))
-                    if len(pending) > PREFETCH * workers:
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
-            finally:
-                for future in pending:
-                    future.cancel()
 
     def _check(self, clip: Clip) -> None:
         frames, height, width, _ = clip.shape

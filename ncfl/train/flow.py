@@ -1,13 +1,15 @@
 """Pretraining of motion estimation: SPyNet on synthetic pairs of frames whose motion is known exactly."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from ncfl.errors import InputError
 from ncfl.files import write_csv, write_json
@@ -24,6 +26,7 @@ from ncfl.train.stages import cosine, machine, numbers
 
 POOL = 256  # pairs rendered once; crops, flips, colours and noise make each draw another
 HELD_OUT = 48  # pairs to measure on, of other photographs
+LEVEL_WEIGHT = 0.5  # of the coarser levels' end-point errors in the loss
 NOISE_LEVELS = (0.0, 40.0)
 
 
@@ -58,6 +61,14 @@ class FlowTraining:
     channels_last: bool = machine(False)
     checkpoint_seconds: float = machine(60.0)
 
+    def __post_init__(self) -> None:
+        multiple = 2 ** (self.levels - 1)
+        if self.patch % multiple:
+            raise InputError(
+                f"motion.patch: found {self.patch}, allowed: multiples of {multiple}, so that every pyramid level is "
+                "supervised by the exact motion"
+            )
+
     def rate(self, iteration: int) -> float:
         """Learning rate at an iteration."""
         warmup = max(1, self.iterations // 20)
@@ -67,6 +78,31 @@ class FlowTraining:
 def end_point_error(mv: Tensor, target: Tensor) -> Tensor:
     """Mean length of the difference, pixels; a scalar."""
     return torch.linalg.vector_norm(mv.float() - target, dim=1).mean()
+
+
+@contextlib.contextmanager
+def recorded(spynet: SPyNet) -> Iterator[list[Tensor]]:
+    """The flow of every pyramid level, coarsest first, of a forward pass in the block; each in its own pixels."""
+    flows: list[Tensor] = []
+
+    def note(level: nn.Module, inputs: tuple[Tensor], residual: Tensor) -> None:
+        flows.append(inputs[0][:, -2:] + residual.float())  # a level's last two inputs are the flow from below
+
+    hooks = [level.register_forward_hook(note) for level in spynet.levels]
+    try:
+        yield flows
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def coarse_error(flows: list[Tensor], target: Tensor) -> Tensor:
+    """Sum over the coarser levels of their end-point error, in pixels of the full size."""
+    total = target.new_zeros(())
+    for flow in flows:
+        factor = target.shape[-1] // flow.shape[-1]
+        total = total + factor * end_point_error(flow, functional.avg_pool2d(target, factor) / factor)
+    return total
 
 
 def _draw(pool: Pairs, training: FlowTraining, iteration: int) -> Pairs:
@@ -139,9 +175,10 @@ def pretrain_flow(
 
     def objective(batch: Pairs) -> dict[str, Tensor]:
         x_t, x_prev, target = (part.to(device) for part in batch)
-        mv = spynet(x_t.contiguous(memory_format=layout), x_prev.contiguous(memory_format=layout))
+        with recorded(spynet) as coarser:
+            mv = spynet(x_t.contiguous(memory_format=layout), x_prev.contiguous(memory_format=layout))
         error = end_point_error(mv, target)
-        return {"loss": error, "epe": error}
+        return {"loss": error + LEVEL_WEIGHT * coarse_error(coarser[:-1], target), "epe": error}
 
     with progress(training.iterations, "motion estimation", start=state.done) as bar:
         fit(

@@ -107,27 +107,6 @@ def test_a_batch_is_a_function_of_seed_and_iteration(store):
     assert not torch.equal(forward[0].noisy, sampler(store, seed=6).batch(0).noisy)
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_workers_change_nothing(store, workers):
-    plain = list(sampler(store).batches(5, 17))
-    ahead = list(sampler(store).batches(5, 17, workers))
-    assert len(plain) == len(ahead) == 12
-    for number, (a, b) in enumerate(zip(plain, ahead, strict=True)):
-        assert torch.equal(a.noisy, b.noisy)
-        assert torch.equal(a.noisy, sampler(store).batch(5 + number).noisy)
-
-
-def test_workers_end_when_the_loop_is_left(store):
-    import threading
-
-    for _ in sampler(store).batches(0, 1000, 2):
-        break
-    batches = sampler(store).batches(0, 1000, 2)
-    next(batches)
-    batches.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
-
-
 def test_sixteen_bits_reach_the_batch_unchanged(tmp_path):
     raw = [np.arange(32 * 32 * 4, dtype=np.uint16).reshape(32, 32, 4) * 16 for _ in range(3)]
     splits = {"train": [("raw", raw)]}

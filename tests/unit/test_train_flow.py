@@ -253,3 +253,17 @@ def test_refuses_foreign_weights(tmp_path):
     assert "which the SPyNet does not have" in refused(deep)
     with pytest.raises(InputError, match=r"none\.pt: no such file"):
         flow.adopt_weights(weights=tmp_path / "none.pt", training=numbers(), held_out={}, output=tmp_path)
+
+
+def test_a_patch_that_the_coarsest_level_would_split_is_refused():
+    with pytest.raises(InputError, match=r"motion\.patch: found 36, allowed: multiples of 8"):
+        flow.FlowTraining(levels=4, iterations=1, batch=1, patch=36, learning_rate=1e-3, max_motion=4.0)
+
+
+def test_coarser_levels_are_held_against_the_mean_motion_in_their_own_pixels():
+    """A motion of (4, -2) pixels is one of (2, -1) at half size; a level that says (2, 0) is off by 1 there, 2 here."""
+    target = torch.tensor([4.0, -2.0])[None, :, None, None].expand(1, 2, 8, 8)
+    half = torch.tensor([2.0, 0.0])[None, :, None, None].expand(1, 2, 4, 4)
+    assert flow.coarse_error([half], target).item() == pytest.approx(2.0)
+    quarter = torch.tensor([1.0, 0.0])[None, :, None, None].expand(1, 2, 2, 2)
+    assert flow.coarse_error([quarter, half], target).item() == pytest.approx(2.0 + 4 * 0.5)
