@@ -27,8 +27,16 @@ class Run:
     Made by :func:`run`. ``log`` is what steps are handed; nothing else of MLflow reaches them.
     """
 
-    def __init__(self, step: str, experiment: str | None, parameters: Mapping[str, Any], tags: Mapping[str, str]):
+    def __init__(
+        self,
+        step: str,
+        experiment: str | None,
+        subject: str,
+        parameters: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> None:
         self.step, self.experiment = step, experiment
+        self.name = f"{subject} {step}".strip()
         self.parameters, self.tags = dict(parameters), dict(tags)
         self.figures: dict[str, float] = {}
         self._points: list[tuple[int, int, str, float]] = []
@@ -68,6 +76,7 @@ def run(
     step: str,
     *,
     experiment: str | None = None,
+    subject: str = "",
     mlflow_experiment: str | None,
     parameters: Mapping[str, Any],
     tags: Mapping[str, str],
@@ -77,11 +86,12 @@ def run(
     Args:
         step: the step's name, as ``train-stage1``.
         experiment: the experiment it belongs to; its steps nest under one parent run.
+        subject: what it was run on, where a step without an experiment runs more than once: a dataset.
         mlflow_experiment: name under which MLflow shows the runs; None leaves MLflow out.
         parameters: what the step depends on; nested mappings become dotted names.
         tags: preset, data, and what else people may want to filter by.
     """
-    current = Run(step, experiment, _flat(parameters), {**tags, **provenance.commit()})
+    current = Run(step, experiment, experiment or subject, _flat(parameters), {**tags, **provenance.commit()})
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     current._mlflow = None if mlflow_experiment is None else _MLflow.open(mlflow_experiment, current)
     status, error = "FAILED", ""
@@ -97,13 +107,12 @@ def run(
         current.figure(seconds=seconds, peak_memory_mb=provenance.peak_memory_mb())
         if current._mlflow is not None:
             current._mlflow.end(current, status, error)
-        name = step if experiment is None else f"{experiment}-{step}"
         record = {
             "step": step, "experiment": experiment, "status": status, "error": error,
             "started": started.isoformat(timespec="seconds"), "parameters": current.parameters, "tags": current.tags,
             "figures": current.figures, "versions": provenance.versions(), "machine": provenance.machine(),
         }  # fmt: skip
-        write_json(layout.RUNS / f"{name}.json", record)
+        write_json(layout.RUNS / f"{current.name.replace(' ', '-')}.json", record)
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -180,8 +189,7 @@ class _MLflow:
         if self.parent_id:
             tags["mlflow.parentRunId"] = self.parent_id
             self.client.update_run(self.parent_id, status=self._running)
-        run_name = run.step if run.experiment is None else f"{run.experiment} {run.step}"
-        self.run_id = self.client.create_run(experiment_id, tags=tags, run_name=run_name).info.run_id
+        self.run_id = self.client.create_run(experiment_id, tags=tags, run_name=run.name).info.run_id
         self._parameters(run)
 
     def _parent(self, experiment_id: str, run: Run) -> str:

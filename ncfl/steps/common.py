@@ -37,16 +37,23 @@ def data_label(params: Params, *datasets: str) -> str:
 
 @contextlib.contextmanager
 def step(
-    params: Params, name: str, *, parameters: Any, experiment: str | None = None, datasets: Iterable[str] = ()
+    params: Params,
+    name: str,
+    *,
+    parameters: Any,
+    experiment: str | None = None,
+    subject: str = "",
+    datasets: Iterable[str] = (),
 ) -> Iterator[tracking.Run]:
     """Say that a step begins and how it ended, and track it."""
-    label = name if experiment is None else f"{experiment} {name}"
+    label = f"{experiment or subject} {name}".strip()
     tags = {"preset": params.preset, "data": data_label(params, *datasets)}
     began = time.monotonic()
     say(f"{label}: started")
     with tracking.run(
         name,
         experiment=experiment,
+        subject=subject,
         mlflow_experiment=params.machine.mlflow_experiment,
         parameters=parameters,
         tags=tags,

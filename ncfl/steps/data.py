@@ -32,8 +32,8 @@ def fetch(params: Params, dataset: str) -> Path:
     """
     one_of(dataset, params.datasets, "dataset")
     data = params.datasets[dataset]
-    with step(params, "fetch", experiment=None, parameters={"dataset": dataset, **data.model_dump()},
-              datasets=[dataset]) as run:  # fmt: skip
+    parameters = {"dataset": dataset, **data.model_dump()}
+    with step(params, "fetch", subject=dataset, parameters=parameters, datasets=[dataset]) as run:
         from ncfl.data.fetch import fetch as bring
 
         folder = layout.raw(dataset)
@@ -52,8 +52,8 @@ def prepare(params: Params, dataset: str) -> Path:
     """
     one_of(dataset, params.datasets, "dataset")
     data = params.datasets[dataset]
-    with step(params, "prepare", parameters={"dataset": dataset, "seed": params.seed, **data.model_dump()},
-              datasets=[dataset]) as run:  # fmt: skip
+    parameters = {"dataset": dataset, "seed": params.seed, **data.model_dump()}
+    with step(params, "prepare", subject=dataset, parameters=parameters, datasets=[dataset]) as run:
         from ncfl.data.prepare import prepare as make
 
         store = layout.prepared(dataset)

@@ -87,6 +87,13 @@ def test_a_broken_database_costs_a_warning_but_no_result(project, capsys):
     assert record["figures"]["peak_memory_mb"] > 10
 
 
+def test_one_step_on_two_datasets_leaves_two_records(project):
+    for dataset in ("davis", "set8"):
+        with tracking.run("prepare", subject=dataset, mlflow_experiment=None, parameters={}, tags=TAGS):
+            pass
+    assert {path.name for path in layout.RUNS.iterdir()} == {"davis-prepare.json", "set8-prepare.json"}
+
+
 def test_processes_that_start_together_share_one_database_and_one_parent(project):
     code = """
 import sys

@@ -202,7 +202,22 @@ def test_key_depends_on_every_part():
     assert len(base) == 32
 
 
-def test_second_signal_is_not_held_back():
+@pytest.fixture
+def interruptible():
+    """As in a terminal: a test run that was started in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_process_that_ignores_sigint_goes_on_doing_so(interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interruption() as interruption:
+        signal.raise_signal(signal.SIGINT)
+        assert not interruption
+
+
+def test_second_signal_is_not_held_back(interruptible):
     before = signal.getsignal(signal.SIGINT)
     with Interruption() as interruption:
         assert not interruption
