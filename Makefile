@@ -33,7 +33,8 @@ lock: $(VENV)/ready  ## resolve requirements.in into requirements.lock again
 	@tools/lock $(BIN)/uv
 
 clean:  ## remove results, prepared data and the engines' records; keep .venv/ and what was fetched
-	rm -rf results/* data/prepared .snakemake .dvc/cache .dvc/tmp
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf data/prepared .snakemake .dvc/cache .dvc/tmp
 
 # The marker bears the lock's date: a changed lock installs again.
 $(VENV)/ready: requirements.lock pyproject.toml
