@@ -11,10 +11,11 @@ export DVC_NO_ANALYTICS := true
 .PHONY: help results test claims lint mlflow lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 results: $(VENV)/ready  ## run the whole graph of params.yaml: data, trainings, tables, figures, report
 	@snakemake
+	@dvc status --quiet || dvc commit --force --quiet
 	@ncfl summary
 
 test: $(VENV)/ready  ## the tests: units, both engines, one small run end to end
@@ -27,6 +28,7 @@ lint: $(VENV)/ready  ## style
 	@ruff check . && ruff format --check .
 
 mlflow: $(VENV)/ready  ## browse the runs at http://127.0.0.1:5000
+	@test -f results/mlflow/mlflow.db || { echo 'no runs yet: make results'; exit 2; }
 	@mlflow server --backend-store-uri sqlite:///results/mlflow/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
 
 lock: $(VENV)/ready  ## resolve requirements.in into requirements.lock again

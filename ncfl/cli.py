@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ncfl.console import say
-from ncfl.errors import InputError
+from ncfl.errors import InputError, StepError
 
 app = typer.Typer(
     help="Neural Compression-Based Feature Learning for Video Restoration (CVPR 2022), reproduced as one pipeline.",
@@ -119,7 +119,7 @@ def restore(
     overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Restore a video of your own, frame by frame: memory does not grow with its length."""
+    """Restore a video of your own, frame by frame: memory does not grow with its length. Sound is not carried over."""
     from ncfl.steps.restoring import restore as run
 
     run(source, target, checkpoint=checkpoint, overwrite=overwrite, device=device)
@@ -169,13 +169,14 @@ def schema() -> None:
 
 def main() -> None:
     """Run the command line; bad input is one line on standard error and exit code 2."""
-    # Deterministic results are asked of every step, and hash order must not reach a file.
-    os.environ.setdefault("PYTHONHASHSEED", "0")
     try:
         app()
     except InputError as error:
         say(f"ncfl: {error}")
         sys.exit(2)
+    except (StepError, FloatingPointError) as error:
+        say(f"ncfl: {error}")
+        sys.exit(1)
     except BrokenPipeError:  # `ncfl ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -8,7 +8,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ncfl.errors import InputError
 from ncfl.yaml12 import load_yaml
@@ -16,6 +16,15 @@ from ncfl.yaml12 import load_yaml
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0.0)]
 Sigma = Annotated[float, Field(ge=0.0, le=255.0)]
+
+
+def _rising(values: list[float]) -> list[float]:
+    if values[0] > values[1]:
+        raise ValueError(f"found {values}, allowed: [low, high]")
+    return values
+
+
+SigmaRange = Annotated[list[Sigma], Field(min_length=2, max_length=2), AfterValidator(_rising)]
 Widths = Annotated[list[Positive], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
@@ -33,6 +42,7 @@ class Machine(Block):
     workers: Annotated[int, Field(ge=0)] = Field(description="threads that prepare batches ahead; 0: in the loop")
     compile: bool = Field(description="torch.compile the network: minutes to start, faster on a GPU")
     channels_last: bool = Field(description="memory format of the feature maps")
+    checkpoint_seconds: Fraction = Field(description="between two resume points of a training")
     mlflow_experiment: str | None = Field(
         description="name under which MLflow shows the runs; null: runs are left as JSON files only"
     )
@@ -93,15 +103,13 @@ class Motion(Block):
 
     levels: Annotated[int, Field(ge=1, le=6)] = Field(description="pyramid levels")
     width: Annotated[float, Field(gt=0.0, le=4.0)] = Field(description="times the published channels")
-    weights: str | None = Field(description="a local copy of trained weights instead of pretraining, or null")
+    weights: str | None = Field(description="a state dict in this project's own names instead of pretraining, or null")
     iterations: Positive = Field(description="of pretraining")
     batch: Positive = Field(description="frame pairs per iteration")
     patch: Annotated[int, Field(ge=16)] = Field(description="pixels, height and width of a pair")
     learning_rate: Fraction = Field(description="at the start; cosine to zero")
     max_motion: Fraction = Field(description="pixels per frame")
-    sigma: Annotated[list[Sigma], Field(min_length=2, max_length=2)] = Field(
-        description="noise of both frames, drawn from this range, 0..255 scale"
-    )
+    sigma: SigmaRange = Field(description="noise of both frames, drawn from this range, 0..255 scale")
 
 
 class Training(Block):
@@ -123,7 +131,6 @@ class Training(Block):
     precision: Literal["float32", "bfloat16", "float16"] = Field(description="of autocast")
     threads: Positive = Field(description="CPU threads of one step; another number gives other rounding")
     log_every: Positive = Field(description="iterations between two points of the curves")
-    checkpoint_seconds: Fraction = Field(description="between two resume points")
 
 
 class Schedule(Block):
@@ -139,7 +146,7 @@ class TrainSpec(Block):
 
     variant: Literal["m_a", "m_b", "m_c", "m_d", "m_e", "m_f", "w_net", "ncfl_adapq", "ncfl_noq"]
     inverse_lambda: Positive | None = Field(description="1/lambda; null: no rate term in stage 1")
-    sigma: Sigma | Annotated[list[Sigma], Field(min_length=2, max_length=2)] | None = Field(
+    sigma: Sigma | SigmaRange | None = Field(
         description="training noise, 0..255: a range to draw from, one value, or null for clean frames"
     )
 
@@ -157,7 +164,7 @@ class Experiment(Block):
     dataset: Name = Field(description="it is trained on this one")
     test: Name = Field(description="the other dataset it may be evaluated on; the same name where none")
     train: TrainSpec
-    evaluate: dict[Name, EvaluateSpec]
+    evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
 
 class Baseline(Block):
@@ -166,7 +173,7 @@ class Baseline(Block):
     method: Literal["noisy", "median-3x3", "median-5x5"]
     dataset: Name
     test: Name
-    evaluate: dict[Name, EvaluateSpec]
+    evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
 
 class Example(Block):
@@ -212,6 +219,10 @@ class Params(Block):
                     _known(dataset, (experiment.dataset, experiment.test), f"{where}.evaluate")
                 if group != "baselines":
                     _known(experiment.dataset, self.schedules, f"{where}.dataset (its schedule)")
+                    alone = experiment.train.variant in ("ncfl_adapq", "ncfl_noq")
+                    right = "experiments_without_motion" if alone else "experiments"
+                    if group != right:
+                        raise ValueError(f"{where}: variant {experiment.train.variant!r} belongs under {right}")
         names = [*self.experiments, *self.experiments_without_motion, *self.baselines]
         for name in names:
             if names.count(name) > 1:

@@ -140,7 +140,8 @@ def _forgiving(method: Callable[..., Any]) -> Callable[..., Any]:
             return method(self, *arguments)
         except Exception as error:  # whatever a database or a disk can raise
             self.broken = True
-            say(f"warning: MLflow tracking stopped ({type(error).__name__}: {str(error).splitlines()[0][:200]})")
+            reason = (str(error).splitlines() or [""])[0][:200]
+            say(f"warning: MLflow tracking stopped ({type(error).__name__}: {reason})")
             return None
 
     return call

@@ -45,7 +45,7 @@ def load_yaml(path: Path) -> Any:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file (run in the project's folder, or give --params)") from None
+        raise InputError(f"{path}: no such file; run in the project's folder") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable ({error})") from None
     try:

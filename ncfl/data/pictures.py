@@ -84,7 +84,10 @@ class PictureWriter:
         if self.folder.exists():
             self._check_replaceable(overwrite)
         shutil.rmtree(self._building, ignore_errors=True)
-        self._building.mkdir(parents=True)
+        try:
+            self._building.mkdir(parents=True)
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from None
 
     def write(self, frame: np.ndarray) -> None:
         """Write the next frame, uint8 [H,W,3] RGB."""

@@ -237,6 +237,8 @@ def open_writer(
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         allowed = f"{' '.join(WRITABLE_SUFFIXES)}, or a folder (a path without suffix) for PNG"
         raise InputError(f"{path}: no format that is written; allowed: {allowed}")
+    if path.is_dir():
+        raise InputError(f"{path}: found a folder, allowed: a file's name (or a folder's without a suffix)")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists; overwriting must be asked for")
     av = _import_av()

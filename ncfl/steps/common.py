@@ -44,10 +44,11 @@ def step(
     experiment: str | None = None,
     subject: str = "",
     datasets: Iterable[str] = (),
+    data: str = "",
 ) -> Iterator[tracking.Run]:
     """Say that a step begins and how it ended, and track it."""
     label = f"{experiment or subject} {name}".strip()
-    tags = {"preset": params.preset, "data": data_label(params, *datasets)}
+    tags = {"preset": params.preset, "data": data or data_label(params, *datasets)}
     began = time.monotonic()
     say(f"{label}: started")
     with tracking.run(

@@ -1,27 +1,23 @@
 """``ncfl fetch`` and ``ncfl prepare``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ncfl import layout
 from ncfl.files import sha256
 from ncfl.params import ClipsData, DemoData, Params
 from ncfl.steps.common import one_of, step
 
+if TYPE_CHECKING:
+    from ncfl.data.sources import Source
 
-def _source(data: DemoData | ClipsData):
-    """The source's own description of what it makes; the data package knows nothing of params.yaml."""
-    from ncfl.data.clips import ClipsSource
-    from ncfl.data.demo import DemoSource
 
-    if isinstance(data, DemoData):
-        return DemoSource(
-            height=data.height, width=data.width, train=data.train, test=data.test, frames=data.frames,
-            max_motion=data.max_motion,
-        )  # fmt: skip
-    return ClipsSource(
-        root=Path(data.root), train=data.train, test=data.test, max_frames=data.max_frames, height=data.height,
-        stand_in=data.stand_in,
-    )  # fmt: skip
+def _source(data: DemoData | ClipsData) -> "Source":
+    """The source that a block of params.yaml names; the data package itself knows nothing of that file."""
+    from ncfl.data.sources import SOURCES
+
+    settings = data.model_dump(exclude={"source"})
+    return SOURCES[data.source](**settings)
 
 
 def fetch(params: Params, dataset: str) -> Path:

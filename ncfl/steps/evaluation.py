@@ -24,6 +24,8 @@ def evaluate(params: Params, name: str) -> Path:
         from ncfl.evaluate import protocol
 
         method, device = _method(params, name)
+        if name in params.trained:
+            run.checksum("checkpoint", sha256(layout.checkpoint(name)))
         evaluations = []
         for dataset, spec in experiment.evaluate.items():
             store = ClipStore(layout.prepared(dataset))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.console import say
+from ncfl.errors import InputError
 
 
 def restore(
@@ -23,7 +24,12 @@ def restore(
     from ncfl.train.optimizer import pick_device
 
     place = pick_device(device)
-    method = NCFLMethod(load_model(checkpoint), name=str(checkpoint), device=place, channels_last=True)
+    model = load_model(checkpoint)
+    if "channels" not in model.arguments:
+        raise InputError(
+            f"{checkpoint}: found a model of kind {model.kind!r}, which restores nothing; allowed: ncfl, codec"
+        )
+    method = NCFLMethod(model, name=str(checkpoint), device=place, channels_last=True)
     summary = run(source, target, method=method, sigma=None, device=place, overwrite=overwrite)
     say(
         f"{target}: {summary['frames']} frames of {summary['width']} x {summary['height']} in "

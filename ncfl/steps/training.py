@@ -21,7 +21,9 @@ def pretrain_flow(params: Params) -> Path:
         ``results/flow/spynet.pt``; beside it metrics.json (end-point error beside that of zero motion) and history.csv.
     """
     motion, machine, common = params.motion, params.machine, params.training
-    with step(params, "pretrain-flow", parameters={"seed": params.seed, **motion.model_dump()}) as run:
+    parameters = {"seed": params.seed, **motion.model_dump()}
+    label = "synthetic motion of embedded photographs"
+    with step(params, "pretrain-flow", parameters=parameters, data=label) as run:
         from ncfl.data import photographs
         from ncfl.train import flow
 
@@ -30,7 +32,7 @@ def pretrain_flow(params: Params) -> Path:
             patch=motion.patch, learning_rate=motion.learning_rate, max_motion=motion.max_motion,
             sigma=tuple(motion.sigma), seed=params.seed, log_every=common.log_every, device=machine.device,
             threads=common.threads, workers=machine.workers, channels_last=machine.channels_last,
-            checkpoint_seconds=common.checkpoint_seconds,
+            checkpoint_seconds=machine.checkpoint_seconds,
         )  # fmt: skip
         held_out = photographs.load(photographs.TEST_PHOTOGRAPHS)
         if motion.weights is not None:
@@ -133,7 +135,7 @@ def _training(params: Params, experiment: Experiment) -> "Training":
         device=machine.device,
         workers=machine.workers,
         threads=common.threads,
-        checkpoint_seconds=common.checkpoint_seconds,
+        checkpoint_seconds=machine.checkpoint_seconds,
     )
 
 

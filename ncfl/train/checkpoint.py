@@ -120,9 +120,11 @@ def load_weights(model: nn.Module, state: Mapping[str, Any], source: Path | str)
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain data, atomically; the bytes depend on nothing but the content."""
-    # PyTorch writes the name of a file that it opens itself into the archive; and the temporary one varies.
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save(canonical(content), file)
+    # In memory first: PyTorch would write the temporary file's name into the archive, and hide a full disk's reason.
+    buffer = io.BytesIO()
+    torch.save(canonical(content), buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read(path: Path) -> Any:

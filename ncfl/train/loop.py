@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.errors import InputError, StepError
 from ncfl.files import write_csv, write_json
 from ncfl.progress import Progress
 from ncfl.train import checkpoint
@@ -34,7 +34,7 @@ Log = Callable[[int, Mapping[str, float]], None]
 SHOWN = {"loss": "loss", "bits_per_pixel": "bpp", "psnr": "psnr", "epe": "epe"}
 
 
-class NonFiniteLoss(Exception):
+class NonFiniteLoss(StepError):
     """The loss or the gradient is not finite; the message names the iteration, the values and the batch."""
 
 

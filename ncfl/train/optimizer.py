@@ -151,6 +151,8 @@ def descend(
 
 def pick_device(name: str) -> torch.device:
     """``auto``: a GPU where there is one. A GPU that is asked for and absent is an :class:`InputError`."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device: found {name!r}, allowed: auto, cpu, cuda")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():

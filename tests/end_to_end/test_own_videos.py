@@ -83,7 +83,9 @@ def test_own_videos_through_every_step_with_a_kill(project):
     for dataset in ("davis", "set8"):
         ncfl("fetch", "--dataset", dataset, cwd=project)
         ncfl("prepare", "--dataset", dataset, cwd=project)
-    assert "2 clips" not in ncfl("datasets", cwd=project).splitlines()[-1]
+    listed = ncfl("datasets", cwd=project).splitlines()
+    assert "3 clips, 15 frames" in listed[-2]
+    assert "1 clips, 5 frames" in listed[-1]
     ncfl("pretrain-flow", cwd=project)
 
     train = ("train", "--experiment", "ncfl-davis", "--stage", "1")

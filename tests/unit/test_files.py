@@ -27,8 +27,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_full_disk_is_the_users_to_mend(tmp_path):
     with pytest.raises(InputError, match="no space left"), atomic_path(tmp_path / "a"):
         raise OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(PermissionError), atomic_path(tmp_path / "a"):
-        raise PermissionError(errno.EACCES, "no")
+    with pytest.raises(InputError, match="cannot be written"), atomic_path(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="cannot be written"), atomic_path(tmp_path / "file" / "a"):
+        pass
+    with pytest.raises(OSError, match="broken"), atomic_path(tmp_path / "a"):
+        raise OSError(errno.EIO, "broken")
 
 
 def test_the_temporary_name_keeps_the_suffix_by_which_writers_choose_the_format(tmp_path):

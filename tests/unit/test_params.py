@@ -1,5 +1,6 @@
 """The configuration: what is valid, and how each mistake is named."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,15 @@ def test_every_preset_is_valid_and_names_itself(preset):
     assert load(ROOT / "presets" / f"{preset}.yaml").preset == preset
 
 
-def test_what_is_read_is_the_demo_preset():
-    assert (ROOT / "params.yaml").read_text() == DEMO
+def test_what_is_committed_is_the_demo_preset():
+    """As committed: who switches presets, as the README says, changes the file and breaks nothing."""
+    shown = subprocess.run(["git", "show", "HEAD:params.yaml"], cwd=ROOT, capture_output=True, text=True)
+    committed = shown.stdout if shown.returncode == 0 else (ROOT / "params.yaml").read_text()
+    assert (
+        committed
+        == subprocess.run(["git", "show", "HEAD:presets/demo.yaml"], cwd=ROOT, capture_output=True, text=True).stdout
+        or committed == DEMO
+    )
 
 
 def test_the_schema_in_the_repository_is_the_packages():
@@ -79,6 +87,9 @@ MISTAKES = [
     ("test: set8", "test: set9", ["experiments.ncfl-davis.test", "'set9'", "davis, set8"]),
     ("set8: {sigma:", "set8: {sigmas:", ["experiments.ncfl-davis.evaluate.set8.sigmas", "'sigma'"]),
     ("sigma: [0, 55]}", "sigma: [0, x]}", ["experiments.ncfl-davis.train.sigma", "'x'", "number"]),
+    ("variant: ncfl_noq", "variant: m_f", ["experiments_without_motion.clean-noq", "'m_f' belongs under experiments"]),
+    ("evaluate: {set8: {sigma: [50]}}", "evaluate: {}", ["experiments.modules-a.evaluate", "at least 1"]),
+    ("sigma: [0, 55]    #", "sigma: [55, 0]    #", ["motion.sigma", "[low, high]"]),
     ("seed: 2022", "seed: 2022.5", ["seed", "2022.5", "integer"]),
     ("compile: false", "compile: no", ["machine.compile", "'no'", "boolean"]),
     ("median-3x3:\n", "ncfl-davis:\n", ["ncfl-davis", "two groups"]),

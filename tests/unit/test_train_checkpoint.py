@@ -1,5 +1,6 @@
 """Checkpoints: what goes in comes out, equal content is equal bytes, the rest is refused in one line."""
 
+import errno
 import pickle
 import zipfile
 from pathlib import Path
@@ -107,6 +108,19 @@ def test_a_failed_save_leaves_the_old_file(file):
     before = file.read_bytes()
     with pytest.raises(TypeError):
         save(file, model=tiny(seed=1), extra={"object": object()})
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_file(file, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = file.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(InputError, match="no space left"):
+            save(file, model=tiny(seed=1), extra={})
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
 

@@ -5,7 +5,7 @@ rule fetch:
     output:
         layout.raw("{dataset}") / "index.json",
     input:
-        sources("data"),
+        sources("data", "steps/data.py"),
     params:
         watched=watched("datasets.{dataset}"),
     shell:
@@ -17,7 +17,7 @@ rule prepare:
         directory(layout.prepared("{dataset}")),
     input:
         layout.raw("{dataset}") / "index.json",
-        sources("data"),
+        sources("data", "steps/data.py"),
     params:
         watched=watched("seed", "datasets.{dataset}"),
     shell:

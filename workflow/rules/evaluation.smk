@@ -21,7 +21,7 @@ rule evaluate:
     input:
         measured_with,
         measured_on,
-        sources("data", "evaluate", "methods", "models"),
+        sources("data", "evaluate", "methods", "models", "train/checkpoint.py", "steps/evaluation.py"),
     params:
         watched=watched("seed", "evaluation", "{group}.{experiment}.evaluate"),
     threads: PARAMS.evaluation.threads
@@ -35,6 +35,6 @@ rule complexity:
     output:
         layout.COMPLEXITY / "complexity.json",
     input:
-        sources("models", "evaluate/complexity.py"),
+        sources("models", "evaluate/complexity.py", "report/published/table1_modules.csv", "steps/evaluation.py"),
     shell:
         "ncfl complexity"

@@ -7,9 +7,9 @@ rule pretrain_flow:
         layout.FLOW / "metrics.json",
         layout.FLOW / "history.csv",
     input:
-        sources("data", "models", "train"),
+        sources("data", "models", "train", "steps/training.py"),
     params:
-        watched=watched("seed", "motion"),
+        watched=watched("seed", "motion", "training.threads", "training.log_every"),
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,

@@ -19,7 +19,7 @@ rule tables:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources("report"),
+        sources("report", "steps/reporting.py"),
     params:
         watched=watched(*NAMED),
     shell:
@@ -32,7 +32,7 @@ rule figures:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources("report"),
+        sources("report", "steps/reporting.py"),
     params:
         watched=watched(*NAMED),
     shell:
@@ -47,7 +47,7 @@ rule report:
         layout.FIGURES,
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources("report"),
+        sources("report", "steps/reporting.py"),
     params:
         watched=watched(*NAMED),
     shell:

@@ -24,7 +24,7 @@ rule train_stage1:
     input:
         lambda w: layout.prepared(dataset_of(w)),
         start_of,
-        sources("data", "models", "train"),
+        sources("data", "models", "train", "steps/training.py"),
     params:
         watched=watched(*OF_TRAINING),
     threads: PARAMS.training.threads
@@ -42,7 +42,7 @@ rule train_stage2:
     input:
         lambda w: layout.prepared(dataset_of(w)),
         layout.stage("{experiment}", 1) / "checkpoint.pt",
-        sources("data", "models", "train"),
+        sources("data", "models", "train", "steps/training.py"),
     params:
         watched=watched(*OF_TRAINING),
     threads: PARAMS.training.threads
