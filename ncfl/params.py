@@ -297,7 +297,7 @@ def _explain(error: Any, raw: Any) -> str:
         return f"key {key!r} is missing"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return message
+        return message if key == "(top)" else f"key {key!r}: {message}"
     return f"key {key!r}: found {error['input']!r}; {message[0].lower()}{message[1:]}"
 
 

@@ -42,7 +42,7 @@ def test_starting_imports_neither_torch_nor_mlflow_nor_cv2():
 
 
 def test_the_core_imports_with_torch_numpy_and_cv2_alone():
-    """Every other dependency is made unimportable (filelock and jinja2's markupsafe aside, which torch itself needs)."""
+    """Every other dependency is made unimportable."""
     code = """
 import sys, importlib.abc
 class Only(importlib.abc.MetaPathFinder):
