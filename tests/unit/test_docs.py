@@ -1,0 +1,29 @@
+"""The documents: no link leads nowhere, no figure is still to be filled in."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data" / "README.md", ROOT / "results" / "README.md"]
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text()):
+        if not target.startswith(("http", "mailto:")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_nothing_waits_to_be_filled_in():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    marker = "@" + "@"
+    for name in tracked:
+        if name.endswith((".md", ".cff", ".yaml", ".smk")):
+            assert marker not in (ROOT / name).read_text(), name
