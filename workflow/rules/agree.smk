@@ -16,4 +16,5 @@ def is_complete_run():
 
 onsuccess:
     if is_complete_run() and shutil.which("dvc") and Path(".dvc").is_dir():
-        shell("dvc commit --force --quiet")
+        # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
+        shell("dvc commit --force --quiet --no-relink")
