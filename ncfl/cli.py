@@ -29,11 +29,17 @@ def _params():
 
 
 @app.command()
-def fetch(dataset: DatasetName) -> None:
-    """Bring a dataset's sources and take their checksums."""
+def fetch(
+    dataset: DatasetName,
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", help="Archives of it, or a folder of its files, that you have: linked, not copied."),
+    ] = None,
+) -> None:
+    """Bring a dataset's files: download and unpack, or list what is here. Takes their checksums."""
     from ncfl.steps import data as steps
 
-    steps.fetch(_params(), dataset)
+    steps.fetch(_params(), dataset, given)
 
 
 @app.command()
@@ -115,14 +121,27 @@ def report() -> None:
 def restore(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of frames.")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A video file, or a folder for PNG frames.")],
-    checkpoint: Annotated[Path, typer.Option(help="A trained network: .../stage2/checkpoint.pt")],
+    checkpoint: Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")] = None,
+    method: Annotated[str | None, typer.Option(help="A compared method instead; `ncfl methods` lists them.")] = None,
+    sigma: Annotated[float | None, typer.Option(help="Noise level, 0 to 255, for methods that must be told.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Restore a video of your own, frame by frame: memory does not grow with its length. Sound is not carried over."""
     from ncfl.steps.restoring import restore as run
 
-    run(source, target, checkpoint=checkpoint, overwrite=overwrite, device=device)
+    run(source, target, checkpoint=checkpoint, method=method, sigma=sigma, overwrite=overwrite, device=device)
+
+
+@app.command("import-weights")
+def import_weights(
+    method: Annotated[str, typer.Argument(help="A compared method; `ncfl methods` lists them.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Its official file, or files.")],
+) -> None:
+    """Take official weights of a compared method: matched strictly, kept as safetensors in data/weights/."""
+    from ncfl.steps.importing import import_weights as take
+
+    take(method, files)
 
 
 @app.command()

@@ -30,6 +30,11 @@ def prepared(dataset: str) -> Path:
     return DATA / "prepared" / dataset
 
 
+def weights(method: str) -> Path:
+    """Imported official weights of a compared method."""
+    return DATA / "weights" / f"{method}.safetensors"
+
+
 def stage(experiment: str, number: int) -> Path:
     """What stage 1 or 2 of an experiment's training leaves."""
     return EXPERIMENTS / experiment / f"stage{number}"

@@ -10,9 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ncfl.data.transport.source_table import published_datasets
 from ncfl.errors import InputError
 from ncfl.yaml12 import load_yaml
 
+# Published datasets that bring their degraded frames along.
+PAIRED = ("crvd", "rainsynlight25", "rainsyncomplex25", "rainsynall100", "ntu-rain", "revide")
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0.0)]
 Sigma = Annotated[float, Field(ge=0.0, le=255.0)]
@@ -79,7 +82,19 @@ class ClipsData(Block):
     stand_in: bool = Field(description="true unless the folder holds the very dataset of this name")
 
 
-Dataset = Annotated[DemoData | ClipsData, Field(discriminator="source")]
+class PublishedData(Block):
+    """The dataset itself, as its authors publish it; see docs/datasets.md."""
+
+    source: Literal["published"]
+    max_frames: Positive | None = Field(description="frames taken of each clip, from its start; null: all")
+
+    @property
+    def stand_in(self) -> bool:
+        """Never: it is the dataset whose name it bears."""
+        return False
+
+
+Dataset = Annotated[DemoData | ClipsData | PublishedData, Field(discriminator="source")]
 
 
 class Model(Block):
@@ -170,7 +185,7 @@ class Experiment(Block):
 class Baseline(Block):
     """A method without training, and what it is measured on."""
 
-    method: Literal["noisy", "median-3x3", "median-5x5"]
+    method: Literal["noisy", "median-3x3", "median-5x5", "fastderain", "ms-csc", "se"]
     dataset: Name
     test: Name
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
@@ -184,11 +199,29 @@ class Example(Block):
     sigma: Sigma
 
 
+Row = Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+class ISP(Block):
+    """How packed raw frames become sRGB, for measuring and for pictures."""
+
+    gains: Annotated[list[Fraction], Field(min_length=3, max_length=3)] = Field(
+        description="white balance of the built-in one: red, green, blue"
+    )
+    matrix: Annotated[list[Row], Field(min_length=3, max_length=3)] | None = Field(
+        description="camera RGB to linear sRGB of the built-in one, 3 x 3, row by row; null: none"
+    )
+    plugin: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = Field(
+        description="`package.module:function` in place of the built-in one: float32 [h,w,4] -> [2h,2w,3], both 0..1"
+    )
+
+
 class Evaluation(Block):
     """Conventions of measuring."""
 
-    max_frames: Positive = Field(description="per sequence, as published code does")
+    max_frames: dict[Name, Positive] = Field(description="dataset: frames of a sequence at most; others: all frames")
     threads: Positive = Field(description="CPU threads of one step")
+    isp: ISP = Field(description="of raw video")
     examples: dict[Name, Example] = Field(description="dataset: the frame kept for figures")
 
 
@@ -210,6 +243,17 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _references_exist(self) -> "Params":
+        for name, data in self.datasets.items():
+            if data.source != "clips":  # a stand-in is made in the layout of a published dataset
+                _known(name, published_datasets(), f"datasets.{name} (source {data.source})")
+            elif name in PAIRED:
+                raise ValueError(
+                    f"datasets.{name}: found source 'clips', whose videos have no degraded frames; allowed: demo, "
+                    f"published (files of it that you have: `ncfl fetch --dataset {name} --from PATH`)"
+                )
+        for key in ("max_frames", "examples"):
+            for name in getattr(self.evaluation, key):
+                _known(name, self.datasets, f"evaluation.{key}")
         for group in ("experiments", "experiments_without_motion", "baselines"):
             for name, experiment in getattr(self, group).items():
                 where = f"{group}.{name}"

@@ -3,20 +3,22 @@
 from pathlib import Path
 from typing import Any
 
-from ncfl.data.sources import Source
+from ncfl.data.sources.interface import Source
 from ncfl.files import write_json
 
 INDEX = "index.json"
 
 
-def fetch(dataset: str, spec: Source, root: Path) -> dict[str, Any]:
+def fetch(dataset: str, spec: Source, root: Path, *, seed: int = 0, given: Path | None = None) -> dict[str, Any]:
     """Get a dataset's source files and write ``<root>/index.json``.
 
     Args:
         dataset: its name.
-        spec: its source, such as :class:`~ncfl.data.demo.DemoSource` or
-            :class:`~ncfl.data.clips.ClipsSource`.
+        spec: its source, such as :class:`~ncfl.data.sources.demo.DemoSource` or
+            :class:`~ncfl.data.sources.clips.ClipsSource`.
         root: the dataset's own folder (``data/raw/<dataset>``).
+        seed: of whatever the source draws.
+        given: archives, or a folder of unpacked files, to take instead of downloading; linked, not copied.
 
     Returns:
         The index: {dataset, source, files: [{name, bytes, sha256}], ...}.
@@ -26,6 +28,6 @@ def fetch(dataset: str, spec: Source, root: Path) -> dict[str, Any]:
     """
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
-    index = {"dataset": dataset, "source": spec.name, **spec.index(dataset, root)}
+    index = {"dataset": dataset, "source": spec.name, **spec.index(dataset, root, seed=seed, given=given)}
     write_json(root / INDEX, index)
     return index

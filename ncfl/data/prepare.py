@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.data.fetch import INDEX
-from ncfl.data.sources import Source
-from ncfl.data.store import write_store
+from ncfl.data.sources.interface import Source
+from ncfl.data.store_writer import write_store
 from ncfl.errors import InputError
-from ncfl.files import read_json
+from ncfl.files import read_json, sha256
 
 
-def prepare(dataset: str, spec: Source, raw: Path, output: Path, seed: int) -> dict[str, Any]:
+def prepare(dataset: str, spec: Source, raw: Path, output: Path) -> dict[str, Any]:
     """Write the store of a dataset.
 
     Args:
@@ -19,7 +19,6 @@ def prepare(dataset: str, spec: Source, raw: Path, output: Path, seed: int) -> d
         spec: its source, the one it was fetched with.
         raw: the folder that :func:`ncfl.data.fetch.fetch` wrote (``data/raw/<dataset>``).
         output: the store's folder (``data/prepared/<dataset>``), replaced as a whole.
-        seed: of whatever the source draws.
 
     Returns:
         The store's manifest.
@@ -42,8 +41,10 @@ def prepare(dataset: str, spec: Source, raw: Path, output: Path, seed: int) -> d
         dataset=dataset,
         source=spec.name,
         stand_in=spec.stand_in,
-        splits=spec.splits(dataset, index, seed),
-        details={"seed": seed, "settings": _settings(spec)},
+        splits=spec.splits(dataset, index, Path(raw)),
+        details={"settings": _settings(spec), "index": sha256(path)},
+        convention=spec.convention(dataset),
+        raw=spec.raw(dataset),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.data import bayer
 from ncfl.data.degradations import awgn
 from ncfl.data.store import Clip, ClipStore
 from ncfl.errors import InputError
@@ -16,7 +17,8 @@ class Batch(NamedTuple):
 
     Attributes:
         clean: float32 [B,T,C,h,w] in [0,1].
-        noisy: the same shape; not clipped. Where there is no noise it is ``clean`` itself.
+        noisy: the same shape; not clipped. A paired dataset's degraded frames, or clean ones with noise; ``clean``
+            itself where there is none.
         sigma: float32 [B], 0..255 scale.
         clips: B names.
     """
@@ -32,12 +34,13 @@ class TrainingSampler:
 
     A clip is drawn uniformly, then its window of ``frames`` consecutive frames, then a patch; all of a window
     shares one patch, one flip and one noise level. With a paired dataset the stored degraded frames take the
-    place of noise.
+    place of noise; where it has several shots, each frame's is drawn by itself, as their noise is independent.
+    Raw frames are flipped and transposed such that they keep their Bayer pattern (:mod:`ncfl.data.bayer`).
 
     Args:
         store: prepared clips.
         split: which of them.
-        patch: height and width, pixels.
+        patch: height and width, pixels (packed ones for raw frames).
         frames: consecutive frames per clip.
         batch: clips per batch.
         seed: of all that is drawn.
@@ -65,6 +68,10 @@ class TrainingSampler:
         self.sigma = (float(low_high[0]), float(low_high[1]))
         for clip in self.clips:
             self._check(clip)
+        if self.sigma[1] > 0 and any(clip.degraded_paths for clip in self.clips):
+            raise InputError(
+                f"{store.root}: its frames are degraded already, and sigma is {sigma}; allowed with such data: null"
+            )
 
     def batch(self, iteration: int) -> Batch:
         """The batch of one iteration, the same whenever and wherever it is asked for."""
@@ -88,10 +95,12 @@ class TrainingSampler:
                 f"{clip.path}: clip {clip.name} has {frames} frames, training takes {self.frames} in a row; "
                 "use longer clips or fewer frames"
             )
-        if min(height, width) < self.patch:
+        needed = self._read(clip)
+        if min(height, width) < needed:
+            margin = f" and {needed - self.patch} more for flips that keep the Bayer pattern" if clip.bayer else ""
             raise InputError(
                 f"{clip.path}: clip {clip.name} has {height} x {width} pixels, training takes patches of "
-                f"{self.patch} x {self.patch}; use larger clips or a smaller patch"
+                f"{self.patch} x {self.patch}{margin}; use larger clips or a smaller patch"
             )
         if clip.shape[3] != self.clips[0].shape[3]:
             raise InputError(
@@ -99,19 +108,32 @@ class TrainingSampler:
                 f"{self.clips[0].shape[3]}"
             )
 
+    def _read(self, clip: Clip) -> int:
+        """Height and width of what is read for a patch: flips that keep a Bayer pattern need a margin."""
+        return self.patch + (1 if clip.bayer else 0)
+
     def _window(self, clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
         """One window as float32 [T,C,h,w], and the same of its degraded frames where they are stored."""
         frames, height, width, _ = clip.shape
+        size = self._read(clip)
         first = int(rng.integers(frames - self.frames + 1))
-        top = int(rng.integers(height - self.patch + 1))
-        left = int(rng.integers(width - self.patch + 1))
+        top = int(rng.integers(height - size + 1))
+        left = int(rng.integers(width - size + 1))
         flips = rng.integers(2, size=3)
-        part = np.s_[first : first + self.frames, top : top + self.patch, left : left + self.patch]
+        part = np.s_[top : top + size, left : left + size]
 
         def patch(stored: np.ndarray) -> np.ndarray:
-            return _augment(np.asarray(stored[part]), flips).astype(np.float32) / np.float32(clip.peak)
+            if clip.bayer:
+                stored = bayer.augment(stored, tuple(flips.astype(bool)), clip.bayer)
+                return clip.unit(np.ascontiguousarray(stored.transpose(0, 3, 1, 2)))
+            return clip.unit(_augment(stored, flips))
 
-        return patch(clip.frames), None if clip.degraded is None else patch(clip.degraded)
+        clean = patch(np.asarray(clip.frames[first : first + self.frames][:, *part]))
+        shots = clip.degraded
+        if shots is None:
+            return clean, None
+        drawn = rng.integers(len(shots), size=self.frames)
+        return clean, patch(np.stack([shots[shot][first + t][part] for t, shot in enumerate(drawn)]))
 
 
 def _augment(frames: np.ndarray, flips: np.ndarray) -> np.ndarray:

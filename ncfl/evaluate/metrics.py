@@ -1,6 +1,7 @@
-"""PSNR and SSIM of color frames, by the conventions that published video denoisers share.
+"""PSNR and SSIM of images, by the conventions that published video denoisers share.
 
-Both compare float RGB in [0,1] without rounding to 8 bits first. SSIM is that of Wang et al. (2004): a
+Both compare floats in [0,1] as they are; what is made of a frame before is the business of
+:mod:`ncfl.evaluate.conventions`. SSIM is that of Wang et al. (2004): a
 Gaussian window of 11 pixels with standard deviation 1.5, K1 = 0.01, K2 = 0.03, data range 1, the mean over
 the pixels whose window lies inside the frame, and over the channels. It equals scikit-image's
 ``structural_similarity`` with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False``.
@@ -57,6 +58,8 @@ class Reference:
     def compare(self, image: np.ndarray) -> Quality:
         """PSNR and SSIM of ``image``, float32 [H,W,C] in [0,1], against this frame."""
         difference = self._difference(image)
+        if not difference.any():  # a clean input: not worth the filters
+            return Quality(PSNR_CEILING, 1.0)
         return Quality(_psnr(difference), self._ssim(image, difference))
 
     def psnr(self, image: np.ndarray) -> float:

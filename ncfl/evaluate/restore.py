@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ncfl.data.pictures import list_pictures
-from ncfl.data.video import FrameReader, open_frames, open_writer
+from ncfl.data.formats.pictures import list_pictures
+from ncfl.data.formats.video import FrameReader, open_frames, open_writer
 from ncfl.errors import InputError
 from ncfl.methods.interface import Method, stream
 from ncfl.progress import Progress

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from ncfl.errors import InputError
+from ncfl.methods.fastderain import FastDerain
 from ncfl.methods.interface import Method
 from ncfl.methods.median import Median
+from ncfl.methods.ms_csc import MSCSC
 from ncfl.methods.noisy import Noisy
+from ncfl.methods.se import SE
 
 
 def noisy() -> Noisy:
@@ -28,6 +31,9 @@ BASELINES: dict[str, Callable[[], Method]] = {
     "noisy": noisy,
     "median-3x3": median_3x3,
     "median-5x5": median_5x5,
+    "fastderain": FastDerain,
+    "ms-csc": MSCSC,
+    "se": SE,
 }
 
 

@@ -1,8 +1,9 @@
 """What a method is, and the one adapter that drives it over a stream of frames.
 
-Two shapes cover the methods here. A *recurrent* method is causal: it takes a frame and a state, and gives
-the restored frame and the next state. A *window* method restores the middle one of an odd number of frames.
-:func:`stream` drives both: one frame out per frame in, in order, in memory that does not grow with the
+Three shapes cover the methods here. A *recurrent* method is causal: it takes a frame and a state, and gives
+the restored frame and the next state. A *window* method restores the middle one of an odd number of frames. A
+*chunk* method looks through the clip in both directions: it takes many frames at once and restores them all.
+:func:`stream` drives each: one frame out per frame in, in order, in memory that does not grow with the
 length.
 
 A clip's ends give a window method fewer neighbors than it wants. They are filled by reflection in time
@@ -10,10 +11,14 @@ without repeating the end frame (frame 0 of a window of five sees 2 1 0 1 2), as
 evaluation does; a method published with repeated end frames (EDVR on degraded input) says
 ``border = "replicate"``. A clip shorter than the window is reflected as often as it takes; a single frame is
 its own neighbor.
+
+A chunk method has no end to fill: it starts and stops where the clip does. A clip of up to ``chunk`` frames is
+restored whole, as such methods were published. A longer one is cut into chunks, each restored together with
+``overlap`` frames of the clip on either side, whose restored forms are thrown away.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -66,7 +71,24 @@ class Window(Described, Protocol):
         ...
 
 
-Method = Recurrent | Window
+@runtime_checkable
+class Chunk(Described, Protocol):
+    """A method that restores many frames at once, from past and future.
+
+    Attributes:
+        chunk: how many frames one call gives, at least 1; the last call of a clip may give fewer.
+        overlap: how many frames of context it gets before and after these, at least 0, as far as the clip has them.
+    """
+
+    chunk: int
+    overlap: int
+
+    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """Restore all of ``frames``: [B,T,C,H,W] -> [B,T,C,H,W] with 1 <= T; the rest as in Recurrent."""
+        ...
+
+
+Method = Recurrent | Window | Chunk
 
 
 def stream(
@@ -75,7 +97,8 @@ def stream(
     """Restore a clip frame by frame: exactly one output per input, in order.
 
     Args:
-        method: any method; a window method gives its first frame after ``radius`` more have been read.
+        method: any method; a window method gives its first frame after ``radius`` more have been read, a chunk
+            method ``chunk`` frames together after ``overlap`` more.
         frames: float32 [B,C,H,W] each, one clip per element of the batch.
         sigma: noise level in 0..255, one number for all or one per clip of the batch; None where unknown.
 
@@ -83,15 +106,15 @@ def stream(
         The restored frames, float32 [B,C,H,W], on the device of the input, not clipped.
 
     Raises:
-        TypeError: the method has neither of the two shapes.
+        TypeError: the method has none of the three shapes.
         ValueError: it needs sigma and there is none; a frame is not [B,C,H,W] with C as it wants.
         FloatingPointError: it gave a frame with NaN or infinite values, which clamping would hide.
     """
-    if not isinstance(method, Recurrent | Window):
-        raise TypeError(f"{type(method).__name__} is neither a Recurrent nor a Window method")
+    drive = next((drive for shape, drive in _DRIVES.items() if isinstance(method, shape)), None)
+    if drive is None:
+        raise TypeError(f"{type(method).__name__} is neither a Recurrent nor a Window nor a Chunk method")
     if sigma is None and not method.blind:
         raise ValueError(f"method {method.name} must be told sigma")
-    drive = _stream_window if isinstance(method, Window) else _stream_recurrent
     restored = drive(method, (_fitting(method, frame) for frame in frames), sigma)
     return (_finite(method, frame, t) for t, frame in enumerate(restored))
 
@@ -145,6 +168,38 @@ def _stream_window(method: Window, frames: Iterator[Tensor], sigma: Any) -> Iter
             yield restored(count - 1 - radius, count)
     for middle in range(max(0, count - radius), count):
         yield restored(middle, count)
+
+
+def _stream_chunk(method: Chunk, frames: Iterator[Tensor], sigma: Any) -> Iterator[Tensor]:
+    chunk, overlap = method.chunk, method.overlap
+    seen: deque[Tensor] = deque(maxlen=chunk + 2 * overlap)
+    count = done = 0
+
+    def restored(stop: int) -> tuple[Tensor, ...]:
+        oldest = count - len(seen)
+        first = max(oldest, done - overlap)
+        context = torch.stack([seen[index - oldest] for index in range(first, count)], dim=1)
+        with torch.inference_mode():
+            given = method.restore(context, _per_clip(sigma, context))
+        return given[:, done - first : stop - first].unbind(1)
+
+    for frame in frames:
+        seen.append(frame)
+        count += 1
+        if count == done + chunk + overlap:
+            yield from restored(done + chunk)
+            done += chunk
+    while done < count:
+        stop = min(done + chunk, count)
+        yield from restored(stop)
+        done = stop
+
+
+_DRIVES: dict[type, Callable[[Any, Iterator[Tensor], Any], Iterator[Tensor]]] = {
+    Recurrent: _stream_recurrent,
+    Window: _stream_window,
+    Chunk: _stream_chunk,
+}
 
 
 def border_index(index: int, length: int, border: Border = "reflect") -> int:

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 CAPTIONS = "figures.json"
-NAMES = ("comparison", "psnr_sigma", "table1", "table2", "training")
+NAMES = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2", "training")
 OUTPUTS = (*(f"{name}.png" for name in NAMES), CAPTIONS)
 MAIN = "ncfl-davis"
+MEDIANS = ("Median 3x3", "Median 5x5")
+# The methods are those of the paper's Figures 7 and 8, as far as its tables have them.
+DERAINING = strip.Subject("ntu-rain", "ntu-rain", "Rainy", ("RMFD", "BasicVSR++", "NCFL"))
+DEHAZING = strip.Subject("revide", "revide", "Hazy", ("BasicVSR++", "NCFL"))
+RAW = strip.Subject("crvd", "crvd", "Noisy", ("NCFL",))
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def write_figures(
         output: the folder to write into.
         preset: the name of the preset, for captions.
         experiments: the experiments and baselines of the parameters, by name.
-        strip_dataset: whose kept example frame makes the comparison strip.
+        strip_dataset: whose kept example frame makes the strip of the denoisers.
 
     Raises:
         InputError: a summary, the complexity file, an example frame or a history is missing or malformed.
@@ -65,7 +70,10 @@ def write_figures(
     written = []
     with style():
         for drawing, figure in (
-            _comparison(read, preset, strip_dataset),
+            _strip(read, preset, "comparison", strip.Subject(strip_dataset, "davis", "Noisy", (*MEDIANS, "NCFL"))),
+            _strip(read, preset, "deraining", DERAINING),
+            _strip(read, preset, "dehazing", DEHAZING),
+            _strip(read, preset, "raw", RAW),
             _psnr_sigma(read, preset),
             _table1(read, preset),
             _table2(read, preset),
@@ -95,19 +103,19 @@ def read_figures(folder: Path) -> list[Figure]:
     return figures
 
 
-def _comparison(results: Results, preset: str, dataset: str) -> tuple["Drawing", Figure]:
-    found = strip.load(results, dataset)
+def _strip(results: Results, preset: str, name: str, subject: strip.Subject) -> tuple["Drawing", Figure]:
+    found = strip.load(results, subject)
     if found is None:
-        return _nothing("comparison", "No example frame was kept", preset)
-    label = results.label(MAIN, dataset)
-    title = TITLES.get(dataset, dataset)
-    of = f"{title}'s {label}" if STAND_IN in label else label
-    what = f"Frame {found.frame} of {found.sequence} ({of}), noise σ = {found.sigma:g}"
-    quality = ", ".join(f"{name} {value:.2f} dB" for name, _, value in found.panels if value is not None)
-    caption = f"{what}, and a part of it three times as large. PSNR of the 8-bit frames. Preset: {preset}."
+        return _nothing(name, f"No example frame of {TITLES.get(subject.dataset, subject.dataset)} was kept", preset)
+    title = TITLES.get(subject.dataset, subject.dataset)
+    of = f"{title}'s {found.data}" if STAND_IN in found.data else found.data
+    noise = f", noise σ = {found.sigma:g}" if found.sigma else ""
+    what = f"Frame {found.frame} of {found.sequence} ({of}){noise}"
+    quality = ", ".join(f"{panel.name} {panel.psnr:.2f} dB" for panel in found.panels if panel.psnr is not None)
+    caption = f"{what}, and a part of it three times as large. PSNR of the 8-bit frames in RGB. Preset: {preset}."
     words = f"The same frame side by side, each with an enlarged crop; PSNR: {quality}."
     drawing = strip.draw(found, f"{what}. Preset: {preset}.")
-    return drawing, Figure("comparison.png", caption, words, True)
+    return drawing, Figure(f"{name}.png", caption, words, True)
 
 
 def _psnr_sigma(results: Results, preset: str) -> tuple["Drawing", Figure]:

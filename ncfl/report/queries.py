@@ -9,24 +9,27 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from ncfl.report import published
-from ncfl.report.results import Measured, Results
-from ncfl.report.table import Column, Record, Table, measured_head
+from ncfl.report.cells import (
+    SLUGS,
+    by_sigma,
+    distinct,
+    experiments_of,
+    gflops_cells,
+    origin_cells,
+    pair,
+    psnr_cells,
+    ssim_cells,
+)
+from ncfl.report.paired import NO_NOISE, additional, table4
+from ncfl.report.results import Results
+from ncfl.report.table import Column, Record, Table
 
 MODULES = {f"M_{letter}": f"modules-{letter}" for letter in "abcde"} | {"M_f": "ncfl-davis"}
 WEIGHTS = {f"1/{n}": f"lambda-{n}" for n in (256, 512, 1024, 4096)} | {"1/2048": "ncfl-davis"}
 CLEAN = {"NCFL-AdapQ": "clean-adapq", "NCFL-NoQ": "clean-noq"}
 FLAGS = {"mvr": "MVR", "m_conv": "M-Conv", "ncfl": "NCFL", "n_conv": "N-Conv", "fa": "FA"}
 
-# A method of Tables 3 to 5 -> the name its experiments carry: <slug>-<dataset> where trained, else <slug>.
-SLUGS = {
-    "VNLnet": "vnlnet", "DVDNet": "dvdnet", "FastDVDNet": "fastdvdnet", "EMVD-L": "emvd-l",
-    "EMVD-S": "emvd-s", "EDVR": "edvr", "BasicVSR": "basicvsr", "BasicVSR++": "basicvsrpp", "NCFL": "ncfl",
-    "MS-CSC": "ms-csc", "SE": "se", "SpacCNN": "spaccnn", "FastDerain": "fastderain",
-    "J4RNet-P": "j4rnet-p", "FCRVD": "fcrvd", "RMFD": "rmfd",
-    "Noisy input": "noisy", "Median 3x3": "median-3x3", "Median 5x5": "median-5x5",
-}  # fmt: skip
 ABLATION_SIGMA = 50.0
-NO_NOISE = 0.0
 
 COUNT_NOTE = (
     "GFLOPs: 2 per multiply-accumulate of convolutions, deconvolutions and matrix products, at 544 x 960 and "
@@ -43,12 +46,6 @@ MEDIAN_NOTE = (
 )
 
 
-def experiments_of(method: str, dataset: str) -> tuple[str, ...]:
-    """The experiment names that may hold a method's figures, trained on ``dataset`` or learning nothing."""
-    slug = SLUGS[method]
-    return f"{slug}-{dataset}", slug
-
-
 def table1(results: Results, preset: str) -> Table:
     """Table 1: the modules, PSNR on Set8 at sigma 50, and GFLOPs at the published sizes."""
     records, notes = [], [COUNT_NOTE]
@@ -59,12 +56,12 @@ def table1(results: Results, preset: str) -> Table:
             notes.append(f"{figure.experiment} was not trained as {variant}, so its figure is left out.")
             figure = None
         flags = {flag: row[flag] for flag in FLAGS}
-        cells = _psnr(row, figure) | _gflops(row["gflops"], results.gflops.get(variant))
-        records.append({"variant": variant} | flags | cells | _origin(figure, preset))
+        cells = psnr_cells(row, figure) | gflops_cells(row["gflops"], results.gflops.get(variant))
+        records.append({"variant": variant} | flags | cells | origin_cells(figure, preset))
     columns = (
         Column("variant", number=False),
         Column("modules", number=False),
-        *_pair("PSNR (dB)", records),
+        *pair("PSNR (dB)", records),
         Column("paper", "GFLOPs", kind="paper"),
         Column("measured", "GFLOPs", kind="measured"),
         Column("deviation (%)", "GFLOPs"),
@@ -84,8 +81,8 @@ def table2(results: Results, preset: str) -> Table:
         if figure and used is not None and not math.isclose(used, float(Fraction(weight)), rel_tol=1e-3):
             notes.append(f"{figure.experiment} was trained with lambda = {used:g}, so {weight} is left out.")
             figure = None
-        records.append({"lambda": weight} | _psnr(row, figure) | _origin(figure, preset))
-    columns = (Column("λ", number=False), *_pair("PSNR (dB)", records))
+        records.append({"lambda": weight} | psnr_cells(row, figure) | origin_cells(figure, preset))
+    columns = (Column("λ", number=False), *pair("PSNR (dB)", records))
     rows = [(r["lambda"], r["paper_psnr_db"], r["measured_psnr_db"]) for r in records]
     title = "The weight λ of the cross-entropy: PSNR on Set8 at sigma = 50"
     return Table("table2", "Table 2", title, preset, records, columns, rows, notes)
@@ -101,13 +98,13 @@ def table3(results: Results, preset: str) -> Table:
         measured_gflops = results.gflops.get("M_f" if method == "NCFL" else method)
         records.append(
             {"method": method, "reference": row["reference"], "sigma": sigma}
-            | _psnr(row, figure)
-            | _ssim(row, figure)
-            | _gflops(counts.get(method, ""), measured_gflops)
-            | _origin(figure, preset)
+            | psnr_cells(row, figure)
+            | ssim_cells(row, figure)
+            | gflops_cells(counts.get(method, ""), measured_gflops)
+            | origin_cells(figure, preset)
         )
-    sigmas = _distinct(records, "sigma")
-    columns, rows = _by_sigma(records, sigmas, metrics=("PSNR", "SSIM"))
+    sigmas = distinct(records, "sigma")
+    columns, rows = by_sigma(records, sigmas, metrics=("PSNR", "SSIM"))
     columns += [Column("paper", "GFLOPs", kind="paper"), Column("measured", "GFLOPs", kind="measured")]
     first = {r["method"]: (r["paper_gflops"], r["measured_gflops"]) for r in reversed(records)}
     rows = [(*row, *(first[row[0]] if row[1] == "PSNR" else ("", ""))) for row in rows]
@@ -117,37 +114,16 @@ def table3(results: Results, preset: str) -> Table:
     return Table("table3", "Table 3", title, preset, records, columns, rows, notes)
 
 
-def table4(results: Results, preset: str) -> Table:
-    """Table 4: PSNR and SSIM of the derainers on NTU-Rain and RainSynLight25."""
-    records = []
-    for row in published.rows("table4_deraining"):
-        dataset = row["dataset"].lower()
-        figure = results.measured(experiments_of(row["method"], dataset), dataset, NO_NOISE)
-        key = {"method": row["method"], "reference": row["reference"], "dataset": row["dataset"]}
-        records.append(key | _psnr(row, figure) | _ssim(row, figure) | _origin(figure, preset))
-    datasets = _distinct(records, "dataset")
-    columns, cells = [Column("method", number=False)], {r["method"]: [r["method"]] for r in records}
-    for dataset in datasets:
-        of_dataset = [r for r in records if r["dataset"] == dataset]
-        for metric, suffix in (("PSNR (dB)", "psnr_db"), ("SSIM", "ssim")):
-            columns += _pair(f"{dataset} {metric}", of_dataset)
-            for r in of_dataset:
-                cells[r["method"]] += [r[f"paper_{suffix}"], r[f"measured_{suffix}"]]
-    notes = ["FastDerain's SSIM on NTU-Rain is printed with a zero and a point too many: read without them."]
-    title = "Video deraining on NTU-Rain and RainSynLight25: PSNR and SSIM"
-    return Table("table4", "Table 4", title, preset, records, columns, list(cells.values()), notes)
-
-
 def table5(results: Results, preset: str) -> Table:
     """Table 5: NCFL against median filtering on Set8 for each sigma, and whatever else was measured there."""
     listed = published.rows("table5_median")
-    others = [m for m in SLUGS if m not in _distinct(listed, "method")]
+    others = [m for m in SLUGS if m not in distinct(listed, "method")]
     records = []
     for row in [*listed, *_extra(results, "set8", others)]:
         figure = results.measured(experiments_of(row["method"], "davis"), "set8", float(row["sigma"]))
         key = {"method": row["method"], "sigma": row["sigma"]}
-        records.append(key | _psnr(row, figure) | _origin(figure, preset))
-    columns, rows = _by_sigma(records, _distinct(records, "sigma"), metrics=("PSNR",))
+        records.append(key | psnr_cells(row, figure) | origin_cells(figure, preset))
+    columns, rows = by_sigma(records, distinct(records, "sigma"), metrics=("PSNR",))
     notes = [MEDIAN_NOTE, 'Where the paper\'s captions say "noise variance 50", sigma = 50 is meant.']
     title = "NCFL and median filtering under white Gaussian noise: PSNR (dB) on Set8 for each sigma"
     return Table("table5", "Table 5", title, preset, records, columns, rows, notes)
@@ -158,8 +134,8 @@ def section43(results: Results, preset: str) -> Table:
     records = []
     for row in published.rows("section43_clean_features"):
         figure = results.measured([CLEAN[row["method"]]], "davis", NO_NOISE)
-        records.append({"method": row["method"]} | _psnr(row, figure) | _origin(figure, preset))
-    columns = (Column("method", number=False), *_pair("PSNR (dB)", records))
+        records.append({"method": row["method"]} | psnr_cells(row, figure) | origin_cells(figure, preset))
+    columns = (Column("method", number=False), *pair("PSNR (dB)", records))
     rows = [(r["method"], r["paper_psnr_db"], r["measured_psnr_db"]) for r in records]
     title = "The compression module alone, clean frames in and out: PSNR on DAVIS"
     return Table("section43", "Section 4.3", title, preset, records, columns, rows, _loss(records))
@@ -172,79 +148,25 @@ TABLES: Mapping[str, Callable[[Results, str], Table]] = {
     "table4": table4,
     "table5": table5,
     "section43": section43,
+    "datasets": additional,
 }
 
 
 def _medians() -> list[str]:
-    return [method for method in _distinct(published.rows("table5_median"), "method") if method != "NCFL"]
+    return [method for method in distinct(published.rows("table5_median"), "method") if method != "NCFL"]
 
 
 def _extra(results: Results, dataset: str, methods: Sequence[str]) -> list[Record]:
     """Rows that the paper does not have, for the methods that were measured all the same."""
-    sigmas = _distinct(published.rows("table5_median"), "sigma")
+    sigmas = distinct(published.rows("table5_median"), "sigma")
     names = {method: experiments_of(method, "davis") for method in methods}
     found = [m for m in methods if any(results.measured(names[m], dataset, float(s)) for s in sigmas)]
     blank = {"reference": "", "psnr_db": "", "ssim": ""}
     return [{"method": m, "sigma": s} | blank for m in found for s in sigmas]
 
 
-def _psnr(row: Record, figure: Measured | None) -> Record:
-    return {"paper_psnr_db": row["psnr_db"], "measured_psnr_db": f"{figure.psnr:.2f}" if figure else ""}
-
-
-def _ssim(row: Record, figure: Measured | None) -> Record:
-    return {"paper_ssim": row["ssim"], "measured_ssim": f"{figure.ssim:.4f}" if figure else ""}
-
-
-def _gflops(paper: str, measured: float | None) -> Record:
-    deviation = 100 * (measured / float(paper) - 1) if paper and measured is not None else None
-    return {
-        "paper_gflops": paper,
-        "measured_gflops": "" if measured is None else f"{measured:.1f}",
-        "gflops_deviation_percent": "" if deviation is None else f"{deviation:+.2f}",
-    }
-
-
-def _origin(figure: Measured | None, preset: str) -> Record:
-    if figure is None:
-        return {"experiment": "", "data": "", "sequences": "", "frames": "", "preset": preset}
-    return {
-        "experiment": figure.experiment,
-        "data": figure.data,
-        "sequences": str(figure.sequences),
-        "frames": str(figure.frames),
-        "preset": preset,
-    }
-
-
-def _pair(group: str, records: Sequence[Record]) -> list[Column]:
-    return [Column("paper", group, kind="paper"), Column(measured_head(records), group, kind="measured")]
-
-
-def _by_sigma(
-    records: Sequence[Record], sigmas: Sequence[str], metrics: Sequence[str]
-) -> tuple[list[Column], list[tuple[str, ...]]]:
-    """One row per method and metric (named where there are several), a pair of columns per sigma."""
-    columns = [Column(head, number=False) for head in ("method", "metric")[: len(metrics)]]
-    for sigma in sigmas:
-        columns += _pair(f"σ = {sigma}", [r for r in records if r["sigma"] == sigma])
-    cell = {(r["method"], r["sigma"]): r for r in records}
-    suffix = {"PSNR": "psnr_db", "SSIM": "ssim"}
-    rows = []
-    for method in _distinct(records, "method"):
-        for metric in metrics:
-            of_method = [cell[method, sigma] for sigma in sigmas]
-            pairs = [r[f"{side}_{suffix[metric]}"] for r in of_method for side in ("paper", "measured")]
-            rows.append((method, *([metric] if len(metrics) > 1 else []), *pairs))
-    return columns, rows
-
-
 def _modules(record: Record) -> str:
     return " + ".join(name for flag, name in FLAGS.items() if record[flag] == "1") or "none"
-
-
-def _distinct(records: Sequence[Record], key: str) -> list[str]:
-    return list(dict.fromkeys(record[key] for record in records))
 
 
 def _loss(records: Sequence[Record]) -> list[str]:

@@ -55,7 +55,8 @@ def latex(table: Table) -> str:
     wide = len(table.columns) > 8
     kind = "table" if len(table.columns) < 5 else "table*"  # two text columns wide
     # LaTeX numbers its tables itself, so the paper's number is said in words.
-    caption = f"{table.title} (the paper's {table.number}). {table.origin}"
+    number = "" if table.own else f" (the paper's {table.number})"
+    caption = f"{table.title}{number}. {table.origin}"
     body = [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in once(table.rows)]
     notes = [rf"\par {escape_latex(note)}" for note in table.notes]
     lines = [

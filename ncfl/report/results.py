@@ -23,6 +23,8 @@ TITLES = {
     "ntu-rain": "NTU-Rain",
     "revide": "REVIDE",
 }
+SPACES = {"rgb": "RGB", "y": "Y", "raw": "raw", "srgb": "sRGB"}  # as ncfl.evaluate.conventions calls them
+FIGURES = ("psnr", "ssim", "input_psnr", "input_ssim")
 STAND_IN = "stand-in"
 
 
@@ -54,25 +56,34 @@ class Experiment:
 
 
 class Measured(NamedTuple):
-    """One measured figure: PSNR in dB, SSIM, and where both come from."""
+    """One measured figure: PSNR in dB, SSIM, those of the degraded input, and where they come from."""
 
     experiment: str
     psnr: float
     ssim: float
+    input_psnr: float
+    input_ssim: float
+    space: str
     data: str
     sequences: int
     frames: int
 
 
 class Evaluated(NamedTuple):
-    """One dataset as it was evaluated."""
+    """One dataset as it was evaluated; ``spaces`` names what was compared, the first being what tables print."""
 
     dataset: str
     title: str
     split: str
     data: str
+    spaces: tuple[str, ...]
     sequences: int
     frames: int
+
+    @property
+    def compared_in(self) -> str:
+        """The spaces as people call them."""
+        return ", ".join(SPACES[space] for space in self.spaces)
 
 
 class Results:
@@ -89,7 +100,7 @@ class Results:
     def __init__(self, root: Path, experiments: Mapping[str, Experiment]) -> None:
         self.root = Path(root)
         self.experiments = dict(experiments)
-        self._measured: dict[tuple[str, str, float], Measured] = {}
+        self._measured: dict[tuple[str, str, float, str], Measured] = {}
         self._evaluated: dict[tuple[str, str], Evaluated] = {}
         for name, experiment in self.experiments.items():
             if experiment.evaluate:
@@ -100,10 +111,21 @@ class Results:
         """Where one experiment's files lie."""
         return self.root / "experiments" / name
 
-    def measured(self, names: Sequence[str], dataset: str, sigma: float) -> Measured | None:
-        """The figure of the first of these experiments that was evaluated on the dataset at this sigma."""
-        found = (self._measured.get((name, dataset, float(sigma))) for name in names)
-        return next((figure for figure in found if figure), None)
+    def measured(self, names: Sequence[str], dataset: str, sigma: float, space: str | None = None) -> Measured | None:
+        """The figure of the first of these experiments that was evaluated on the dataset at this sigma.
+
+        Args:
+            names: experiments, the preferred first.
+            dataset: its name.
+            sigma: noise level in 0..255; 0 where the dataset brings its degradation along.
+            space: what is compared, a key of :data:`SPACES`; None for the first of the dataset's convention.
+        """
+        for name in names:
+            entry = self._evaluated.get((name, dataset))
+            key = (name, dataset, float(sigma), space or entry.spaces[0]) if entry else None
+            if key in self._measured:
+                return self._measured[key]
+        return None
 
     def evaluated(self) -> list[Evaluated]:
         """Every distinct evaluated dataset, in order of first use."""
@@ -127,18 +149,20 @@ class Results:
                 raise InputError(f"{path}: no '{dataset}', which {name} evaluates; it has {_list(found)}")
             entry = _mapping(found[dataset], path, where)
             head = _head(entry, path, where, dataset)
-            levels = dict(_levels(entry, path, where))
-            missing = [f"{sigma:g}" for sigma in sigmas if float(sigma) not in levels]
-            if missing:
-                raise InputError(
-                    f"{path}: {where} has no sigma {', '.join(missing)}, which {name} evaluates; "
-                    f"it has {_list(f'{level:g}' for level in levels)}"
-                )
+            levels = {space: dict(_levels(entry, space, path, where)) for space in head.spaces}
+            for space, found_levels in levels.items():
+                missing = [f"{sigma:g}" for sigma in sigmas if float(sigma) not in found_levels]
+                if missing:
+                    raise InputError(
+                        f"{path}: {where} has no sigma {', '.join(missing)} in {space}, which {name} evaluates; "
+                        f"it has {_list(f'{level:g}' for level in found_levels)}"
+                    )
             self._evaluated[name, dataset] = head
             data = _with_training(head.data, experiment.training_data)
-            for sigma, (psnr, ssim) in levels.items():
-                figure = Measured(name, psnr, ssim, data, head.sequences, head.frames)
-                self._measured[name, dataset, sigma] = figure
+            for space in head.spaces:
+                for sigma, figures in levels[space].items():
+                    figure = Measured(name, *figures, space, data, head.sequences, head.frames)
+                    self._measured[name, dataset, sigma, space] = figure
 
 
 def _with_training(data: str, training_data: str) -> str:
@@ -155,18 +179,32 @@ def _head(entry: Mapping[str, Any], path: Path, where: str, dataset: str) -> Eva
     counts = [entry.get("sequences"), entry.get("frames")]
     if not all(isinstance(count, int) and not isinstance(count, bool) and count > 0 for count in counts):
         raise InputError(f"{path}: {where} must have whole 'sequences' and 'frames' above 0, not {counts}")
+    first = entry.get("space")
+    others = _mapping(entry.get("spaces", {}), path, f"{where}.spaces")
+    if not isinstance(first, str) or not {first, *others} <= set(SPACES):
+        raise InputError(
+            f"{path}: {where} is compared in {_list(map(str, (first, *others)))}, known are {_list(SPACES)}; "
+            "evaluate it again"
+        )
     title, split = TITLES.get(dataset, dataset), str(entry.get("split", "test"))
-    return Evaluated(dataset, title, split, data_label(dataset, source, stand_in), *counts)
+    return Evaluated(dataset, title, split, data_label(dataset, source, stand_in), (first, *others), *counts)
 
 
-def _levels(entry: Mapping[str, Any], path: Path, where: str) -> Iterator[tuple[float, tuple[float, float]]]:
-    for key, values in _mapping(entry.get("sigma"), path, f"{where}.sigma").items():
-        figures = _mapping(values, path, f"{where}.sigma.{key}")
+def _levels(
+    entry: Mapping[str, Any], space: str, path: Path, where: str
+) -> Iterator[tuple[float, tuple[float, float, float, float]]]:
+    """Sigma, and the four figures that a :class:`Measured` begins with."""
+    place, found = f"{where}.sigma", entry.get("sigma")
+    if space != entry["space"]:
+        place, found = f"{where}.spaces.{space}", entry["spaces"][space]
+    for key, values in _mapping(found, path, place).items():
+        figures = _mapping(values, path, f"{place}.{key}")
         try:
             sigma = float(key)
         except ValueError:
-            raise InputError(f"{path}: {where}.sigma has '{key}', which is no number") from None
-        yield sigma, (_number(figures, "psnr", path, where), _number(figures, "ssim", path, where))
+            raise InputError(f"{path}: {place} has '{key}', which is no number") from None
+        psnr, ssim, input_psnr, input_ssim = (_number(figures, name, path, where) for name in FIGURES)
+        yield sigma, (psnr, ssim, input_psnr, input_ssim)
 
 
 def _complexity(path: Path) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The comparison strip: one kept frame, clean, noisy and restored, each with an enlarged crop."""
+"""The comparison strip: one kept frame, clean, degraded and restored, each with an enlarged crop."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ncfl.errors import InputError
-from ncfl.report.queries import experiments_of
+from ncfl.report.cells import experiments_of
 from ncfl.report.results import Results
 from ncfl.report.style import BLUE, canvas, footer
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RESTORED = ("Median 3x3", "Median 5x5", "NCFL")
 CROP = 1 / 3  # of the frame's height and width: three times as large in the strip
 _RESTORED_NAME = re.compile(r"(?P<frame>.+_(?P<number>\d+))_sigma(?P<sigma>\d+(\.\d+)?)\.png")
 
@@ -30,10 +29,27 @@ class Panel(NamedTuple):
     psnr: float | None
 
 
+class Subject(NamedTuple):
+    """What a strip is of.
+
+    Attributes:
+        dataset: whose kept example is shown.
+        trained: the dataset that the experiments were trained on.
+        degraded: what the input is called.
+        methods: what restored it, as tables call them; NCFL must be among them.
+    """
+
+    dataset: str
+    trained: str
+    degraded: str
+    methods: tuple[str, ...]
+
+
 class Strip(NamedTuple):
-    """The panels of one frame, and what the frame is."""
+    """The panels of one frame, and what the frame is; ``data`` says what the dataset really is."""
 
     panels: list[Panel]
+    data: str
     sequence: str
     frame: int
     sigma: float
@@ -55,36 +71,37 @@ def busiest(clean: np.ndarray, height: int, width: int) -> tuple[int, int]:
     return int(top), int(left)
 
 
-def load(results: Results, dataset: str) -> Strip | None:
-    """The example frame that NCFL's evaluation kept of a dataset, with the medians' beside it.
+def load(results: Results, subject: Subject) -> Strip | None:
+    """The example frame that NCFL's evaluation kept of a dataset, with the other methods' beside it.
 
-    The highest noise level is taken, then the first sequence by name. A median that did not keep the same
+    The highest noise level is taken, then the first sequence by name. A method that did not keep the same
     frame has no panel.
 
     Returns:
         None where NCFL kept no example.
 
     Raises:
-        InputError: the clean or noisy picture is missing, or one is unreadable or of another size.
+        InputError: the clean or degraded picture is missing, or one is unreadable or of another size.
     """
-    names = {method: _experiment(results, method, dataset) for method in RESTORED}
+    names = {method: _experiment(results, method, subject) for method in subject.methods}
     if names["NCFL"] is None:
         return None
-    folder = _examples(results, names["NCFL"], dataset)
+    folder = _examples(results, names["NCFL"], subject.dataset)
     found = [match for path in folder.glob("*.png") if (match := _RESTORED_NAME.fullmatch(path.name))]
     if not found:
         return None
     chosen = min(found, key=lambda match: (-float(match["sigma"]), match["frame"]))
     clean = _read(folder / f"{chosen['frame']}_clean.png", None)
-    noisy = _read(folder / f"{chosen['frame']}_sigma{chosen['sigma']}_noisy.png", clean)
-    panels = [Panel("Clean", clean, None), Panel("Noisy", noisy, psnr(noisy, clean))]
+    degraded = _read(folder / f"{chosen['frame']}_sigma{chosen['sigma']}_input.png", clean)
+    panels = [Panel("Clean", clean, None), Panel(subject.degraded, degraded, psnr(degraded, clean))]
     for method, name in names.items():
-        path = _examples(results, name, dataset) / chosen[0] if name else None
+        path = _examples(results, name, subject.dataset) / chosen[0] if name else None
         if path is not None and path.exists():
             image = _read(path, clean)
             panels.append(Panel(method.replace("x", "×"), image, psnr(image, clean)))
     sequence = chosen["frame"].rpartition("_")[0]
-    return Strip(panels, sequence, int(chosen["number"]), float(chosen["sigma"]))
+    data = results.label(names["NCFL"], subject.dataset)
+    return Strip(panels, data, sequence, int(chosen["number"]), float(chosen["sigma"]))
 
 
 def draw(strip: Strip, note: str) -> "Figure":
@@ -137,8 +154,9 @@ def _mark(axes: "Axes", corner: tuple[int, int], size: tuple[int, int]) -> None:
     axes.add_patch(Rectangle(at_pixel_edge, size[1], size[0], **shape))
 
 
-def _experiment(results: Results, method: str, dataset: str) -> str | None:
-    return next((name for name in experiments_of(method, "davis") if results.label(name, dataset)), None)
+def _experiment(results: Results, method: str, subject: Subject) -> str | None:
+    names = experiments_of(method, subject.trained)
+    return next((name for name in names if results.label(name, subject.dataset)), None)
 
 
 def _examples(results: Results, name: str, dataset: str) -> Path:

@@ -36,12 +36,13 @@ class Table:
 
     Attributes:
         name: its file name without suffix.
-        number: where the paper prints it, e.g. ``"Table 1"``.
+        number: where the paper prints it, e.g. ``"Table 1"``, or what it is called here.
         title: what it shows, without a final stop.
         preset: the preset of the parameters that made it.
         records: tidy rows with equal keys; figures are formatted text, empty where there is none.
         columns, rows: the view; a first cell equal to the one above continues it.
         notes: what a reader has to know of it.
+        own: whether it has no counterpart in the paper.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
+    own: bool = False
 
     @property
     def header(self) -> list[str]:

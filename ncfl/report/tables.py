@@ -18,7 +18,7 @@ def build_tables(results: Results, preset: str) -> list[Table]:
 
 
 def write_tables(*, results: Path, output: Path, preset: str, experiments: Mapping[str, Experiment]) -> list[Path]:
-    """Write ``table1`` ... ``table5`` and ``section43`` into ``output``, as .csv, .md and .tex.
+    """Write ``table1`` ... ``table5``, ``section43`` and ``datasets`` into ``output``, as .csv, .md and .tex.
 
     The CSV has one header line; figures are ``paper_*`` and ``measured_*`` (PSNR in dB with 2 decimals, SSIM
     with 4; empty where there is none), and ``data`` names what a measured figure was measured on.

@@ -1,5 +1,6 @@
 """``ncfl check``, ``ncfl datasets``, ``ncfl methods``, ``ncfl summary``: what there is, and in which state."""
 
+from pathlib import Path
 from typing import Any
 
 from ncfl import layout
@@ -37,18 +38,23 @@ def list_datasets(params: Params) -> str:
     """A row per dataset: source, whether it is a stand-in, whether it is fetched and prepared."""
     rows = []
     for name, data in params.datasets.items():
-        manifest = layout.prepared(name) / "manifest.json"
-        clips = read_json(manifest)["clips"] if manifest.exists() else []
+        clips = _of_source(layout.prepared(name) / "manifest.json", data.source).get("clips", [])
         rows.append(
             {
                 "dataset": name,
                 "source": f"{data.source}: {data.root}" if isinstance(data, ClipsData) else data.source,
                 "stand-in": "yes" if data.stand_in else "no",
-                "fetched": "yes" if (layout.raw(name) / "index.json").exists() else "no",
+                "fetched": "yes" if _of_source(layout.raw(name) / "index.json", data.source) else "no",
                 "prepared": f"{len(clips)} clips, {sum(c['frames'] for c in clips)} frames" if clips else "no",
             }
         )
     return _table(rows)
+
+
+def _of_source(path: Path, source: str) -> dict[str, Any]:
+    """What a record says, if it is there and is that of the source that params.yaml names now."""
+    record = read_json(path) if path.exists() else {}
+    return record if record.get("source") == source else {}
 
 
 def list_methods(params: Params) -> str:
@@ -69,7 +75,25 @@ def list_methods(params: Params) -> str:
                 "measured": "yes" if (layout.evaluation(name) / "summary.json").exists() else "no",
             }
         )
-    return _table(rows)
+    return f"{_table(rows)}\n\nCompared methods for `ncfl restore --method`:\n\n{_table(_compared_methods())}"
+
+
+def _compared_methods() -> list[dict[str, Any]]:
+    """A row per method that restores without training here: classical, or with official weights."""
+    from ncfl.methods import BASELINES
+    from ncfl.methods.official import OFFICIAL
+
+    rows = [
+        {"method": name, "needs": "nothing", "weights here": "-", "licence of the weights": "-"} for name in BASELINES
+    ]
+    for name, spec in OFFICIAL.items():
+        needs = f"{' and '.join(spec.files)} ({spec.source})"
+        kept = "yes" if layout.weights(name).exists() else "no"
+        use = "" if spec.method else "; no restoring by itself"
+        rows.append(
+            {"method": name, "needs": needs, "weights here": kept, "licence of the weights": spec.licence + use}
+        )
+    return rows
 
 
 def summarize(params: Params) -> str:
@@ -78,9 +102,10 @@ def summarize(params: Params) -> str:
     lines = [f"Results of preset {params.preset} ({data_label(params, *params.datasets)})"]
     if evaluated.exists():
         lines += ["", *_denoising(params)]
+    lines += _paired(params)
     lines += [
         "",
-        f"  tables   {layout.TABLES}/  table1 ... table5, section43 as csv, md, tex; published beside measured",
+        f"  tables   {layout.TABLES}/  table1 ... table5, section43, datasets: csv, md, tex; published and measured",
         f"  report   {layout.REPORT}/index.html  everything on one page",
         f"  figures  {layout.FIGURES}/",
         f"  weights  {layout.EXPERIMENTS}/<experiment>/stage2/checkpoint.pt",
@@ -106,3 +131,20 @@ def _denoising(params: Params) -> list[str]:
         if found:
             rows.append({"PSNR (dB), set8": name, **{f"σ {s}": f"{q['psnr']:.2f}" for s, q in found["sigma"].items()}})
     return ["  " + line for line in _table(rows).splitlines()] if rows else []
+
+
+def _paired(params: Params) -> list[str]:
+    """What NCFL gains on datasets that bring their degradation along."""
+    rows = []
+    for name, experiment in params.experiments.items():
+        path = layout.evaluation(name) / "summary.json"
+        if name != f"ncfl-{experiment.dataset}" or experiment.train.sigma is not None or not path.exists():
+            continue
+        found = read_json(path)["datasets"].get(experiment.dataset)
+        if not found or "0" not in found["sigma"]:
+            continue
+        for space, levels in {found["space"]: found["sigma"], **found.get("spaces", {})}.items():
+            quality = levels["0"]
+            rows.append({"PSNR (dB)": f"{experiment.dataset}, {space}", "input": f"{quality['input_psnr']:.2f}",
+                         "NCFL": f"{quality['psnr']:.2f}"})  # fmt: skip
+    return ["", *("  " + line for line in _table(rows).splitlines())] if rows else []

@@ -4,12 +4,15 @@ import contextlib
 import difflib
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ncfl import tracking
+from ncfl import layout, tracking
 from ncfl.console import say
 from ncfl.errors import InputError
 from ncfl.params import Params
+
+if TYPE_CHECKING:
+    from ncfl.data.store import ClipStore
 
 
 def one_of(name: str, allowed: Iterable[str], what: str) -> str:
@@ -24,6 +27,24 @@ def one_of(name: str, allowed: Iterable[str], what: str) -> str:
         hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
         raise InputError(f"no {what} {name!r} in params.yaml{hint}; there are: {', '.join(allowed)}")
     return name
+
+
+def open_store(params: Params, dataset: str) -> "ClipStore":
+    """The prepared clips of a dataset, if they come from the source that params.yaml names now.
+
+    Raises:
+        InputError: no store, a damaged one, or one that was made from another source.
+    """
+    from ncfl.data.store import ClipStore
+
+    store = ClipStore(layout.prepared(dataset))
+    made, wanted = store.manifest.get("source"), params.datasets[dataset].source
+    if made != wanted:
+        raise InputError(
+            f"{store.root}: made from source {made}, params.yaml names {wanted}; "
+            f"fetch and prepare it again (ncfl fetch --dataset {dataset}, ncfl prepare --dataset {dataset})"
+        )
+    return store
 
 
 def data_label(params: Params, *datasets: str) -> str:

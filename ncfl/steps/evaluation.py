@@ -1,12 +1,17 @@
 """``ncfl evaluate`` and ``ncfl complexity``."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ncfl import layout
+from ncfl.errors import InputError
 from ncfl.files import sha256, write_json
 from ncfl.params import Baseline, Params
-from ncfl.steps.common import one_of, step
+from ncfl.steps.common import one_of, open_store, step
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def evaluate(params: Params, name: str) -> Path:
@@ -20,7 +25,6 @@ def evaluate(params: Params, name: str) -> Path:
     parameters = {"evaluate": {k: v.model_dump() for k, v in experiment.evaluate.items()},
                   "evaluation": params.evaluation.model_dump(), "seed": params.seed}  # fmt: skip
     with step(params, "evaluate", experiment=name, parameters=parameters, datasets=experiment.evaluate) as run:
-        from ncfl.data.store import ClipStore
         from ncfl.evaluate import protocol
 
         method, device = _method(params, name)
@@ -28,7 +32,7 @@ def evaluate(params: Params, name: str) -> Path:
             run.checksum("checkpoint", sha256(layout.checkpoint(name)))
         evaluations = []
         for dataset, spec in experiment.evaluate.items():
-            store = ClipStore(layout.prepared(dataset))
+            store = open_store(params, dataset)
             run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
             example = params.evaluation.examples.get(dataset)
             evaluations.append(
@@ -38,38 +42,69 @@ def evaluate(params: Params, name: str) -> Path:
                     dataset=dataset,
                     split=spec.split,
                     sigmas=spec.sigma,
-                    max_frames=params.evaluation.max_frames,
+                    max_frames=params.evaluation.max_frames.get(dataset),
                     seed=params.seed,
                     device=device,
                     keep={dataset: example.model_dump()} if example else None,
+                    isp=_isp(params, store.split(spec.split)[0].bayer),
                 )
             )
         output = layout.evaluation(name)
         summary = protocol.write(evaluations, output, experiment=name)
         for dataset, found in summary["datasets"].items():
-            for sigma, quality in found["sigma"].items():
-                run.figure(**{f"{dataset}.{key}.sigma{sigma}": value for key, value in quality.items()})
+            spaces = {found["space"]: found["sigma"], **found.get("spaces", {})}
+            for space, levels in spaces.items():
+                # As tables print it, without the space; other spaces by name.
+                prefix = dataset if space == found["space"] else f"{dataset}.{space}"
+                for sigma, quality in levels.items():
+                    run.figure(**{f"{prefix}.{key}.sigma{sigma}": value for key, value in quality.items()})
         for file in ("summary.json", "sequences.csv", "frames.csv", "examples"):
             run.artifact(output / file)
     return output
+
+
+def _isp(params: Params, pattern: str | None) -> "Callable[[np.ndarray], np.ndarray] | None":
+    """Develops packed raw frames of a pattern: the built-in way, or the user's own. None for RGB."""
+    from ncfl.evaluate import isp
+
+    if pattern is None:
+        return None
+
+    if params.evaluation.isp.plugin:
+        return isp.load(params.evaluation.isp.plugin)
+    gains, matrix = params.evaluation.isp.gains, params.evaluation.isp.matrix
+    return isp.PlainISP(gains=tuple(gains), matrix=matrix and tuple(map(tuple, matrix)), pattern=pattern)
 
 
 def _method(params: Params, name: str) -> tuple[Any, Any]:
     """The method that an experiment measures, and the device that it runs on."""
     import torch
 
+    from ncfl.device import pick_device
     from ncfl.methods import baseline
     from ncfl.methods.ncfl import NCFLMethod
-    from ncfl.train.checkpoint import load_model
-    from ncfl.train.optimizer import pick_device
+    from ncfl.train.checkpoint import load, load_model
 
     torch.set_num_threads(params.evaluation.threads)
     experiment = params.evaluated[name]
     if isinstance(experiment, Baseline):
         return baseline(experiment.method), torch.device("cpu")
     device = pick_device(params.machine.device)
+    _check_training(params, name, load(layout.checkpoint(name)).extra)
     model = load_model(layout.checkpoint(name))
     return NCFLMethod(model, name=name, device=device, channels_last=params.machine.channels_last), device
+
+
+def _check_training(params: Params, name: str, extra: Mapping[str, Any]) -> None:
+    """Refuse weights that were trained on other data than params.yaml names: reports would label them wrongly."""
+    dataset = params.trained[name].dataset
+    wanted = {"dataset": dataset, "stand_in": params.datasets[dataset].stand_in}
+    found = {key: extra.get(key, wanted[key]) for key in wanted}
+    if found != wanted:
+        raise InputError(
+            f"{layout.checkpoint(name)}: trained on {found['dataset']}{' (a stand-in)' if found['stand_in'] else ''}, "
+            f"params.yaml trains {name} on {dataset}{' (a stand-in)' if wanted['stand_in'] else ''}; train it again"
+        )
 
 
 def complexity(params: Params) -> list[dict[str, Any]]:

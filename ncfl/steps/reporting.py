@@ -40,7 +40,7 @@ def tables(params: Params) -> Path:
     """Write the paper's tables, published figures beside measured ones.
 
     Returns:
-        ``results/tables``: table1 ... table5 and section43, each as csv, md and tex.
+        ``results/tables``: table1 ... table5, section43 and datasets, each as csv, md and tex.
     """
     with step(params, "tables", parameters={"preset": params.preset}, datasets=params.datasets) as run:
         from ncfl.report.tables import write_tables

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ncfl import layout
 from ncfl.files import sha256
 from ncfl.params import Experiment, Params
-from ncfl.steps.common import one_of, step
+from ncfl.steps.common import one_of, open_store, step
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +24,7 @@ def pretrain_flow(params: Params) -> Path:
     parameters = {"seed": params.seed, **motion.model_dump()}
     label = "synthetic motion of embedded photographs"
     with step(params, "pretrain-flow", parameters=parameters, data=label) as run:
-        from ncfl.data import photographs
+        from ncfl.data.synthetic import photographs
         from ncfl.train import flow
 
         training = flow.FlowTraining(
@@ -70,15 +70,14 @@ def train(params: Params, name: str, stage: int) -> Path:
         import torch
 
         from ncfl.data.sampler import TrainingSampler
-        from ncfl.data.store import ClipStore
         from ncfl.train import checkpoint, loop
 
         training = _training(params, experiment)
         store = layout.prepared(experiment.dataset)
         run.checksum(experiment.dataset, sha256(store / "manifest.json"))
         sampler = TrainingSampler(
-            ClipStore(store), patch=training.patch, frames=training.frames, batch=training.batch, seed=params.seed,
-            sigma=_sigma(experiment),
+            open_store(params, experiment.dataset), patch=training.patch, frames=training.frames,
+            batch=training.batch, seed=params.seed, sigma=_sigma(experiment),
         )  # fmt: skip
         torch.manual_seed(params.seed)
         model = _model(params, name)
@@ -140,12 +139,14 @@ def _training(params: Params, experiment: Experiment) -> "Training":
 
 
 def _model(params: Params, name: str) -> "nn.Module":
-    """The network of an experiment, its motion estimation pretrained."""
+    """The network of an experiment, for frames as its dataset has them, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
     from ncfl.train import checkpoint
 
+    clips = open_store(params, params.trained[name].dataset).split("train")
     sizes = {
         **params.model.model_dump(),
+        "channels": clips[0].shape[-1],
         "flow_levels": params.motion.levels,
         "flow_width": params.motion.width,
     }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ncfl.device import pick_device
 from ncfl.errors import InputError
 from ncfl.files import write_csv, write_json
 from ncfl.models.motion import SPyNet, warp
@@ -20,7 +21,7 @@ from ncfl.train.flow_pairs import MARGIN, Pairs, draw, noisy, render_pairs
 from ncfl.train.flow_start import start
 from ncfl.train.loop import Log, fit, no_log
 from ncfl.train.losses import psnr
-from ncfl.train.optimizer import adamw, grad_scaler, pick_device
+from ncfl.train.optimizer import adamw, grad_scaler
 from ncfl.train.resume import ResumeFile, TrainingState, key_of
 from ncfl.train.stages import cosine, machine, numbers
 

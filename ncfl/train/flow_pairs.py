@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ncfl.data.scenes import scene_pair
+from ncfl.data.synthetic.scenes import scene_pair
 
 MARGIN = 32  # pixels by which a rendered pair exceeds the patch that is cut from it
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ncfl.device import pick_device
 from ncfl.errors import InputError, StepError
 from ncfl.files import write_csv, write_json
 from ncfl.progress import Progress
@@ -22,7 +23,6 @@ from ncfl.train.optimizer import (
     descend,
     grad_scaler,
     gradient_norm,
-    pick_device,
     set_rates,
 )
 from ncfl.train.prefetch import prefetched

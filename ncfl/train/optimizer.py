@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw as fused_adamw
 
-from ncfl.errors import InputError
-
 AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -147,17 +145,6 @@ def descend(
     scaler.step(optimizer)
     scaler.update()
     optimizer.zero_grad()
-
-
-def pick_device(name: str) -> torch.device:
-    """``auto``: a GPU where there is one. A GPU that is asked for and absent is an :class:`InputError`."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: found {name!r}, allowed: auto, cpu, cuda")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: found cuda, but PyTorch sees no GPU here; allowed: auto, cpu")
-    return torch.device(name)
 
 
 def grad_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from ncfl.device import DEVICES
 from ncfl.errors import InputError
 from ncfl.train.ranges import (
     BETAS,
@@ -22,7 +23,6 @@ from ncfl.train.ranges import (
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 COSINES = ("whole", "per-stage")
-DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)

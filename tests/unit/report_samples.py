@@ -17,7 +17,11 @@ EXPERIMENTS = {
     "noisy": Experiment({"davis": SIGMAS, "set8": SIGMAS}),
     "median-3x3": Experiment({"davis": SIGMAS, "set8": SIGMAS}),
     "median-5x5": Experiment({"set8": SIGMAS}),
+    "ncfl-ntu-rain": Experiment({"ntu-rain": (0,)}, "demo stand-in"),
+    "ncfl-crvd": Experiment({"crvd": (0,)}, "demo stand-in"),
+    "ncfl-revide": Experiment({"revide": (0,)}, "demo stand-in"),
 }
+SPACES = {"ntu-rain": ("y", "rgb"), "crvd": ("raw", "srgb")}  # else rgb alone
 MADE_UP_PSNR = {name: 11.0 + i for i, name in enumerate(EXPERIMENTS)}
 
 
@@ -26,13 +30,26 @@ def made_up_psnr(name: str, dataset: str, sigma: float) -> float:
     return MADE_UP_PSNR[name] + (0.5 if dataset == "davis" else 0.0) + sigma / 1000
 
 
+def level(name: str, dataset: str, sigma: float, place: int = 0) -> dict[str, float]:
+    """The figures of one noise level in the first space, or the next: each space 0.25 dB under the one before."""
+    psnr, ssim = made_up_psnr(name, dataset, sigma) - place / 4, 0.5 + sigma / 1000
+    return {"psnr": psnr, "ssim": ssim, "input_psnr": psnr - 2, "input_ssim": ssim - 0.125}
+
+
 def summary(name: str, *, source: str = "demo", stand_in: bool = True) -> dict:
     """A summary in the form that an evaluation writes."""
-    head = {"source": source, "stand_in": stand_in, "sequences": 3, "frames": 12}
     datasets = {}
     for dataset, sigmas in EXPERIMENTS[name].evaluate.items():
-        levels = {str(s): {"psnr": made_up_psnr(name, dataset, s), "ssim": 0.5 + s / 1000} for s in sigmas}
-        datasets[dataset] = head | {"sigma": levels}
+        first, *others = SPACES.get(dataset, ("rgb",))
+        datasets[dataset] = {
+            "source": source,
+            "stand_in": stand_in,
+            "space": first,
+            "sequences": 3,
+            "frames": 12,
+            "sigma": {str(s): level(name, dataset, s) for s in sigmas},
+            "spaces": {space: {str(s): level(name, dataset, s, 1) for s in sigmas} for space in others},
+        }
     return {"experiment": name, "method": name, "datasets": datasets}
 
 
@@ -53,19 +70,24 @@ def write(path: Path, value: object) -> None:
 
 
 def write_examples(root: Path, *, size: tuple[int, int] = (48, 80), sigma: int = 50) -> None:
-    """Kept example frames of a made-up picture: clean, noisy, and one restored frame per experiment."""
-    import cv2
-
+    """Kept example frames of a made-up picture: clean, degraded, and one restored frame per experiment."""
     height, width = size
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:height, :width]
     clean = np.stack([255 * x / width, 255 * y / height, 127 + 120 * np.sin(x * y / 40)], -1)
     noise = rng.normal(0, sigma, clean.shape)
     for name, left in {"ncfl-davis": 0.2, "median-3x3": 0.4, "median-5x5": 0.5, "noisy": 1.0}.items():
-        folder = root / "experiments" / name / "evaluation" / "examples" / "set8"
-        folder.mkdir(parents=True, exist_ok=True)
-        restored, noisy = clean + left * noise, clean + noise
-        pictures = {f"_sigma{sigma}": restored, f"_sigma{sigma}_noisy": noisy, "_clean": clean}
-        for suffix, picture in pictures.items():
-            pixels = np.clip(picture, 0, 255).astype(np.uint8)
-            cv2.imwrite(str(folder / f"clip_a_3{suffix}.png"), pixels[..., ::-1])
+        _write_example(root, name, "set8", sigma, clean, clean + noise, clean + left * noise)
+    for dataset in ("ntu-rain", "revide", "crvd"):
+        _write_example(root, f"ncfl-{dataset}", dataset, 0, clean, clean + 40, clean + 10)
+
+
+def _write_example(root: Path, name: str, dataset: str, sigma: int, *frames: np.ndarray) -> None:
+    import cv2
+
+    folder = root / "experiments" / name / "evaluation" / "examples" / dataset
+    folder.mkdir(parents=True, exist_ok=True)
+    suffixes = ("_clean", f"_sigma{sigma}_input", f"_sigma{sigma}")
+    for suffix, picture in zip(suffixes, frames, strict=True):
+        pixels = np.clip(picture, 0, 255).astype(np.uint8)
+        cv2.imwrite(str(folder / f"clip_a_3{suffix}.png"), pixels[..., ::-1])

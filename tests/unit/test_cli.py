@@ -104,4 +104,4 @@ def test_check_says_what_would_run(project):
     done = ncfl("check", cwd=project)
     assert done.returncode == 0
     assert "davis (demo stand-in)" in done.stdout
-    assert "2 of two stages, 8 iterations of 4 frames in all" in done.stdout
+    assert "4 of two stages, 12 iterations of 4 frames in all" in done.stdout

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from data_samples import encode, film, footage, pictures, psnr
 
-from ncfl.data.clips import ClipsSource, find_clips
 from ncfl.data.fetch import fetch
 from ncfl.data.prepare import prepare
+from ncfl.data.sources.clips import ClipsSource, find_clips
 from ncfl.data.store import ClipStore
 from ncfl.errors import InputError
 
@@ -36,7 +36,7 @@ def folder(tmp_path):
 
 def run(tmp_path, source):
     fetch("davis", source, tmp_path / "raw")
-    prepare("davis", source, tmp_path / "raw", tmp_path / "store", seed=0)
+    prepare("davis", source, tmp_path / "raw", tmp_path / "store")
     return ClipStore(tmp_path / "store")
 
 
@@ -170,7 +170,7 @@ def test_files_that_changed_since_they_were_fetched(tmp_path, folder):
 
     def refused(found):
         with pytest.raises(InputError, match=found):
-            prepare("davis", source, tmp_path / "raw", tmp_path / "store", seed=0)
+            prepare("davis", source, tmp_path / "raw", tmp_path / "store")
         assert not (tmp_path / "store").exists()
 
     picture.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -195,10 +195,10 @@ def test_broken_clips_leave_no_store(tmp_path, folder):
 def test_prepare_without_fetch_or_with_another_index(tmp_path, folder):
     source = ClipsSource(root=folder, train=["walk"], test=["car"])
     with pytest.raises(InputError, match=r"index\.json: no such file; fetch the dataset first"):
-        prepare("davis", source, tmp_path / "raw", tmp_path / "store", seed=0)
+        prepare("davis", source, tmp_path / "raw", tmp_path / "store")
     fetch("set8", source, tmp_path / "raw")
     with pytest.raises(InputError, match=r"index\.json: not the index of dataset davis from source clips"):
-        prepare("davis", source, tmp_path / "raw", tmp_path / "store", seed=0)
+        prepare("davis", source, tmp_path / "raw", tmp_path / "store")
 
 
 def test_links_to_nowhere_and_in_circles(tmp_path, folder):

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from ncfl.data import photographs
-from ncfl.data.outlines import OUTLINES
+from ncfl.data.synthetic import photographs
+from ncfl.data.synthetic.outlines import OUTLINES
 from ncfl.errors import InputError
 
 
@@ -43,7 +43,7 @@ def test_agrees_with_another_decoder():
 
 def test_neither_package_nor_pooch_is_imported():
     code = (
-        "import sys; from ncfl.data import photographs as p; p.load(p.FILES);"
+        "import sys; from ncfl.data.synthetic import photographs as p; p.load(p.FILES);"
         "print([m for m in ('skimage', 'sklearn', 'pooch', 'torch') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

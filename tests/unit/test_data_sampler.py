@@ -1,14 +1,15 @@
 """Training batches: right pixels, right noise, the same whenever they are asked for."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from data_samples import film
 
+from ncfl.data.datasets.interface import RawFormat
+from ncfl.data.frames import Pair
 from ncfl.data.sampler import TrainingSampler
-from ncfl.data.store import ClipStore, write_store
+from ncfl.data.store import ClipStore
+from ncfl.data.store_writer import write_store
 from ncfl.errors import InputError
 
 HEIGHT, WIDTH, LENGTH = 60, 80, 7
@@ -116,17 +117,72 @@ def test_sixteen_bits_reach_the_batch_unchanged(tmp_path):
     assert np.array_equal(values, np.sort(raw[0].ravel()))
 
 
+def paired(folder, clips, **changes):
+    write_store(folder, dataset="d", source="x", stand_in=True, splits={"train": clips}, details={}, **changes)
+    return ClipStore(folder)
+
+
 def test_stored_degradation_takes_the_place_of_noise(tmp_path):
-    splits = {"train": [("a", coordinates(0)), ("b", coordinates(50))]}
-    write_store(tmp_path / "s", dataset="d", source="x", stand_in=True, splits=splits, details={})
-    path = tmp_path / "s" / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["clips"][0]["files"]["degraded"] = manifest["clips"][1]["files"]["clean"]
-    path.write_text(json.dumps(manifest | {"clips": manifest["clips"][:1]}))
-    batch = sampler(ClipStore(tmp_path / "s"), sigma=None).batch(2)
+    frames = [Pair(c, (d,)) for c, d in zip(coordinates(0), coordinates(50), strict=True)]
+    batch = sampler(paired(tmp_path / "s", [("a", frames)]), sigma=None).batch(2)
     difference = ((batch.noisy - batch.clean) * 255).round()
-    assert (difference[:, :, 0] == 50).all()  # red: the other clip's time; the same window, patch and flips
+    assert (difference[:, :, 0] == 50).all()  # red: 50 more than the clean frame; the same window, patch and flips
     assert (difference[:, :, 1:] == 0).all()
+
+
+def test_noise_on_frames_that_are_degraded_already_is_refused(tmp_path):
+    store = paired(tmp_path / "s", [("a", [Pair(f, (f,)) for f in coordinates(0)])])
+    with pytest.raises(InputError, match=r"degraded already, and sigma is \(0, 55\); allowed with such data: null"):
+        sampler(store, sigma=(0, 55))
+
+
+def test_each_frame_has_a_shot_of_its_own(tmp_path):
+    offsets = (30, 60, 90)
+    shots = zip(*(coordinates(offset) for offset in offsets), strict=True)
+    frames = [Pair(c, d) for c, d in zip(coordinates(0), shots, strict=True)]
+    one = sampler(paired(tmp_path / "s", [("a", frames)]), sigma=None)
+    drawn = []
+    for iteration in range(30):
+        batch = one.batch(iteration)
+        difference = ((batch.noisy - batch.clean) * 255).round()[:, :, 0].int()
+        assert (difference == difference[:, :, :1, :1]).all()  # one shot within a frame
+        drawn += difference[:, :, 0, 0].tolist()
+    assert {value for window in drawn for value in window} == set(offsets)
+    assert any(len(set(window)) > 1 for window in drawn)  # not one shot for a whole window
+
+
+GBRG = np.array([[1, 2], [0, 1]])  # the color of each place, as a number: red 0, green 1, blue 2
+
+
+def test_raw_patches_keep_their_bayer_pattern_and_their_place(tmp_path):
+    """Each mosaic pixel holds its row, its column and its color: a patch must show one flipped grid per plane."""
+    rows, columns = np.indices((2 * HEIGHT, 2 * WIDTH))
+    colors = np.tile(GBRG, (HEIGHT, WIDTH))
+    mosaic = (colors * 20000 + rows * 160 + columns).astype(np.uint16)
+    red, green, blue, other = mosaic[1::2, ::2], mosaic[1::2, 1::2], mosaic[::2, 1::2], mosaic[::2, ::2]
+    frame = np.stack([red, green, blue, other], -1)
+    raw = RawFormat(pattern="gbrg", black=240, white=4095)
+    store = paired(tmp_path / "s", [("a", [Pair(frame, (frame,))] * 4)], raw=raw)
+    kinds = set()
+    for iteration in range(40):
+        batch = sampler(store, sigma=None).batch(iteration)
+        assert torch.equal(batch.clean, batch.noisy)
+        values = (batch.clean.double() * (4095 - 240) + 240).round().long().numpy()
+        assert values.shape == (4, 3, 4, 24, 24)
+        for patch in values[:, 0]:
+            assert (patch // 20000 == np.array([0, 1, 2, 1])[:, None, None]).all()  # R G B G: colors stay apart
+            y, x = patch % 20000 // 160, patch % 20000 % 160
+            transposed = y[0, 0, 0] != y[0, 0, 1]
+            y, x = (y.swapaxes(1, 2), x.swapaxes(1, 2)) if transposed else (y, x)
+            step_y, step_x = y[0, 1, 0] - y[0, 0, 0], x[0, 0, 1] - x[0, 0, 0]
+            assert abs(step_y) == abs(step_x) == 2  # mosaic pixels
+            # One grid: blue lies one mosaic row before red and one column behind, in the patch's own direction.
+            lead = (x, y) if transposed else (y, x)
+            steps = (step_x, step_y) if transposed else (step_y, step_x)
+            assert (lead[0][2] - lead[0][0] == -steps[0] // 2).all()
+            assert (lead[1][2] - lead[1][0] == steps[1] // 2).all()
+            kinds.add((bool(transposed), int(step_y), int(step_x)))
+    assert len(kinds) == 8
 
 
 # Refusals
@@ -140,6 +196,15 @@ def test_clip_shorter_than_the_window(store):
 def test_clip_smaller_than_the_patch(store):
     with pytest.raises(InputError, match="clip zero has 60 x 80 pixels, training takes patches of 61 x 61"):
         sampler(store, patch=61)
+
+
+def test_a_raw_clip_needs_a_margin(tmp_path):
+    frame = np.zeros((48, 64, 4), np.uint16)
+    raw = RawFormat(pattern="gbrg", black=240, white=4095)
+    store = paired(tmp_path / "s", [("a", [frame] * 4)], raw=raw)
+    sampler(store, patch=47, sigma=None)
+    with pytest.raises(InputError, match="takes patches of 48 x 48 and 1 more for flips that keep the Bayer pattern"):
+        sampler(store, patch=48, sigma=None)
 
 
 def test_clips_with_different_channels(tmp_path):

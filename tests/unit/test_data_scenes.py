@@ -8,10 +8,10 @@ import pytest
 from data_samples import psnr
 from scipy.ndimage import map_coordinates
 
-from ncfl.data import photographs
-from ncfl.data.layers import cut_out, random_patch
-from ncfl.data.outlines import OUTLINES
-from ncfl.data.scenes import Scene, scene_pair
+from ncfl.data.synthetic import photographs
+from ncfl.data.synthetic.layers import cut_out, random_patch
+from ncfl.data.synthetic.outlines import OUTLINES
+from ncfl.data.synthetic.scenes import Scene, scene_pair
 
 SIZE = (96, 128)
 

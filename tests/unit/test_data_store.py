@@ -3,12 +3,19 @@
 import errno
 import hashlib
 import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from data_samples import film
 
-from ncfl.data.store import ClipStore, write_store
+from ncfl.data.datasets.interface import RawFormat
+from ncfl.data.frames import Pair
+from ncfl.data.store import ClipStore
+from ncfl.data.store_writer import write_store
 from ncfl.errors import InputError
 
 
@@ -86,15 +93,86 @@ def test_sixteen_bits_and_four_channels(tmp_path):
     assert np.array_equal(clip.frames, raw)
 
 
-def test_a_paired_clip_has_degraded_frames(tmp_path):
-    write(tmp_path / "s", {"train": [("a", film(4, seed=1)), ("a, degraded", film(4, seed=2))]})
-    path = tmp_path / "s" / "manifest.json"
-    manifest = json.loads(path.read_text())
-    clean, degraded = manifest["clips"]
-    clean["files"]["degraded"] = degraded["files"]["clean"]
-    path.write_text(json.dumps(manifest | {"clips": [clean]}))
+def test_a_paired_clip_has_its_degraded_shots(tmp_path):
+    clean, first, second = film(4, seed=1), film(4, seed=2), film(4, seed=3)
+    pairs = [Pair(c, (a, b)) for c, a, b in zip(clean, first, second, strict=True)]
+    write(tmp_path / "s", {"train": [("a", pairs), ("b", pairs)]})
+    store = ClipStore(tmp_path / "s")
+    store.verify()
+    for clip in store.split("train"):
+        assert np.array_equal(clip.frames, clean)
+        assert len(clip.degraded) == 2
+        assert np.array_equal(clip.degraded[0], first)
+        assert np.array_equal(clip.degraded[1], second)
+
+
+def test_more_clips_than_a_process_may_have_files_open(tmp_path):
+    """A map holds a file descriptor: keeping them all would end a training on a large paired dataset."""
+    clips = [(f"c{n}", [Pair(f, (f,)) for f in film(1, 8, 8)]) for n in range(60)]
+    write(tmp_path / "s", {"train": clips})
+    used = len(list(Path("/dev/fd").iterdir())) if Path("/dev/fd").exists() else 64
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 40, hard))
+    try:
+        for clip in ClipStore(tmp_path / "s").split("train"):
+            assert clip.frames.shape == clip.degraded[0].shape
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def dead_process() -> int:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    left = tmp_path / f".s.{dead_process()}"
+    (left / "train").mkdir(parents=True)
+    write(tmp_path / "s")
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_store_that_a_killed_run_had_moved_away_is_put_back(tmp_path):
+    """Killed between its two renames; the next run fails, and what was there is there again."""
+    write(tmp_path / "s")
+    before = content(tmp_path / "s")
+    (tmp_path / "s").rename(tmp_path / f".s.{dead_process()}.before")
+    with pytest.raises(InputError):
+        write(tmp_path / "s", {"train": [("a", [])]})
+    assert content(tmp_path / "s") == before
+
+
+def test_a_damaged_shot_is_found(tmp_path):
+    write(tmp_path / "s", {"train": [("a", [Pair(f, (f,)) for f in film(2)])]})
+    path = tmp_path / "s" / "train" / "000_a.0.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"000_a\.0\.npy: sha256 is"):
+        ClipStore(tmp_path / "s").verify()
+
+
+@pytest.mark.parametrize(("value", "unit"), [(240, 0.0), (4095, 1.0), (225, -15 / 3855), (2167, 1927 / 3855)])
+def test_raw_values_become_units_without_loss(tmp_path, value, unit):
+    """12-bit values between black and white level, and below black, where noise goes."""
+    frames = [np.full((16, 20, 4), value, np.uint16)] * 2
+    raw = RawFormat(pattern="gbrg", black=240, white=4095)
+    write(tmp_path / "s", {"train": [("a", [Pair(f, (f,)) for f in frames])]}, raw=raw, convention="raw")
+    store = ClipStore(tmp_path / "s")
+    (clip,) = store.split("train")
+    assert (store.manifest["convention"], clip.bayer, clip.black, clip.peak) == ("raw", "gbrg", 240, 4095)
+    assert clip.unit(clip.degraded[0]) == pytest.approx(unit, abs=1e-7)
+    assert clip.unit(clip.frames).dtype == np.float32
+
+
+def test_every_sixteen_bit_value_has_a_unit_of_its_own(tmp_path):
+    values = np.arange(1 << 16, dtype=np.uint16).reshape(1, 128, 128, 4)
+    write(tmp_path / "s", {"train": [("a", list(values))]})
     (clip,) = ClipStore(tmp_path / "s").split("train")
-    assert np.array_equal(clip.degraded, film(4, seed=2))
+    units = clip.unit(clip.frames)
+    assert len(np.unique(units)) == 1 << 16
+    assert np.array_equal(np.rint(units.astype(np.float64) * 65535), values)
 
 
 # Refusals
@@ -108,6 +186,8 @@ def test_a_paired_clip_has_degraded_frames(tmp_path):
         ([film(1)[0].astype(np.float32)], "clip a: frames are float32"),
         ([film(1)[0][..., 0]], r"clip a: frames are uint8 \[48, 64\]"),
         ([film(1)[0], film(1)[0].astype(np.uint16)], "clip a: frame 1 is uint16"),
+        ([Pair(film(1)[0], (film(1)[0],)), film(1)[0]], "clip a: frame 1 has 0 degraded shots, .* have 1"),
+        ([Pair(film(1)[0], (film(1, 20, 20)[0],))], r"clip a: degraded-0 frames are uint8 \[20, 20, 3\], clean"),
     ],
 )
 def test_unusable_frames_leave_what_was_there(tmp_path, frames, found):
@@ -146,9 +226,9 @@ def test_no_manifest(tmp_path):
         ("{", "not readable as JSON"),
         ("[]", "not a manifest of prepared clips"),
         ('{"format": "else"}', "not a manifest of prepared clips"),
-        ('{"format": "ncfl-store-1"}', "damaged"),
-        ('{"format": "ncfl-store-1", "clips": [{"split": "train"}]}', "damaged"),
-        ('{"format": "ncfl-store-1", "clips": 3}', "damaged"),
+        ('{"format": "ncfl-store-2"}', "damaged"),
+        ('{"format": "ncfl-store-2", "clips": [{"split": "train"}]}', "damaged"),
+        ('{"format": "ncfl-store-2", "clips": 3}', "damaged"),
     ],
 )
 def test_unreadable_manifest(tmp_path, text, found):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from data_samples import encode, film, pictures, psnr
 
-from ncfl.data.pictures import natural_key
-from ncfl.data.video import open_frames, open_writer
+from ncfl.data.formats.pictures import natural_key
+from ncfl.data.formats.video import open_frames, open_writer
 from ncfl.errors import InputError
 
 # name: (codec, pixel format, options), each written by PyAV alone

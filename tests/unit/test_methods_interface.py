@@ -1,4 +1,4 @@
-"""The adapter that drives recurrent and window methods over a stream."""
+"""The adapter that drives recurrent, window and chunk methods over a stream."""
 
 import weakref
 from collections.abc import Iterator
@@ -32,6 +32,23 @@ class Digits:
     def apply(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
         weights = 100.0 ** torch.arange(frames.shape[1] - 1, -1, -1, dtype=torch.float64)
         return torch.einsum("btchw,t->bchw", frames, weights)
+
+
+class Marked:
+    """Chunk stand-in: each output holds its frame's number, and the first and last frame that were seen with it."""
+
+    name, channels = "marked", None
+
+    def __init__(self, chunk: int, overlap: int, blind: bool = True) -> None:
+        self.chunk, self.overlap, self.blind = chunk, overlap, blind
+
+    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        seen = 100 * frames[:, :1] + frames[:, -1:]
+        return 10_000 * frames + seen + (0 if sigma is None else sigma.view(-1, 1, 1, 1, 1) / 1000)
+
+
+def marks(outputs: Iterator[Tensor]) -> list[tuple[int, int, int]]:
+    return [(v // 10_000, v // 100 % 100, v % 100) for v in (int(y[0, 0, 0, 0]) for y in outputs)]
 
 
 def numbered(count: int) -> Iterator[Tensor]:
@@ -75,7 +92,32 @@ def test_border_index_far_outside():
     assert [border_index(i, 1) for i in range(-2, 3)] == [0] * 5
 
 
+def test_chunks_by_hand():
+    assert marks(stream(Marked(3, 2), numbered(8))) == [
+        (0, 0, 4),
+        (1, 0, 4),
+        (2, 0, 4),
+        (3, 1, 7),
+        (4, 1, 7),
+        (5, 1, 7),
+        (6, 4, 7),
+        (7, 4, 7),
+    ]
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 2, 7])
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 9, 12])
+def test_chunk_sees_its_context_as_far_as_the_clip_has_it(count: int, chunk: int, overlap: int):
+    expected = []
+    for t in range(count):
+        first, end = t // chunk * chunk, t // chunk * chunk + chunk
+        expected.append((t, max(first - overlap, 0), min(end + overlap, count) - 1))
+    assert marks(stream(Marked(chunk, overlap), numbered(count))) == expected
+
+
 def test_empty_stream_gives_nothing():
+    assert list(stream(Marked(2, 1), numbered(0))) == []
     assert list(stream(Digits(2), numbered(0))) == []
     assert list(stream(RunningSum(), numbered(0))) == []
 
@@ -96,9 +138,14 @@ def test_output_follows_input_at_once_or_after_radius_frames():
     assert read == [0, 1, 2, 3]
     next(outputs)
     assert read == [0, 1, 2, 3, 4]
+    read.clear()
+    outputs = stream(Marked(2, 1), frames())
+    for seen in (3, 3, 5, 5, 7):
+        next(outputs)
+        assert len(read) == seen
 
 
-@pytest.mark.parametrize(("method", "held"), [(RunningSum(), 2), (Digits(2), 6)])
+@pytest.mark.parametrize(("method", "held"), [(RunningSum(), 2), (Digits(2), 6), (Marked(3, 2), 8)])
 def test_frames_are_let_go(method: object, held: int):
     alive: list[weakref.ref] = []
     most = 0
@@ -121,6 +168,7 @@ def test_sigma_is_one_number_or_one_per_clip_of_the_batch():
     assert next(stream(RunningSum(), frames, 7.0)).flatten().tolist() == [7, 7]
     assert next(stream(RunningSum(), frames, [10, 50])).flatten().tolist() == [10, 50]
     assert next(stream(RunningSum(), frames, None)).flatten().tolist() == [0, 0]
+    assert next(stream(Marked(1, 0), frames, [10, 50])).flatten().tolist() == pytest.approx([0.01, 0.05])
 
 
 def test_no_gradients_are_kept_and_the_caller_keeps_its_own_mode():
@@ -136,6 +184,8 @@ def test_refuses_a_method_that_must_be_told_sigma():
     with pytest.raises(ValueError, match="digits must be told sigma"):
         stream(Digits(1, blind=False), numbered(3))
     assert len(list(stream(Digits(1, blind=False), numbered(3), 25))) == 3
+    with pytest.raises(ValueError, match="marked must be told sigma"):
+        stream(Marked(2, 1, blind=False), numbered(3))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

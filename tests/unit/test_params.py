@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ncfl.data.datasets import DATASETS
+from ncfl.data.transport.source_table import published_datasets
 from ncfl.errors import InputError
-from ncfl.params import load, schema
+from ncfl.params import PAIRED, load, schema
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = (ROOT / "presets" / "demo.yaml").read_text()
@@ -71,8 +73,18 @@ def test_the_paper_preset_has_the_papers_numbers():
     assert params.model.attention_widths == [16, 32, 64]
     assert (params.model.mv_width, params.model.latent_width) == (64, 64)
     assert params.experiments["ncfl-davis"].train.inverse_lambda == 2048
-    assert len(params.datasets["davis"].test) == 30
-    assert len(params.datasets["set8"].test) == 8
+    assert {data.source for data in params.datasets.values()} == {"published"}
+    assert set(params.datasets) == set(params.schedules) | {"set8"} == set(DATASETS)
+    assert params.experiments["ncfl-crvd"].train.variant == "w_net"
+
+
+def test_the_table_of_sources_names_the_datasets_that_have_a_module():
+    assert set(published_datasets()) == set(DATASETS)
+    assert set(PAIRED) == {name for name, dataset in DATASETS.items() if dataset.shots}
+
+
+def test_only_denoising_is_measured_on_the_first_frames_alone():
+    assert load(ROOT / "presets" / "paper.yaml").evaluation.max_frames == {"davis": 85, "set8": 85}
 
 
 # What is written wrongly, and what the one line must say: the key, what was found, what is allowed.
@@ -94,6 +106,18 @@ MISTAKES = [
     ("median-3x3:\n", "ncfl-davis:\n", ["ncfl-davis", "two groups"]),
     ("preset: demo", "preset: demo\npreset: paper", ["line 8", "'preset' stands twice"]),
     ("datasets:  ", "datasets  ", ["no YAML"]),
+    ("  davis:\n    source: demo", "  vimeo:\n    source: demo", ["datasets.vimeo", "allowed: davis, set8, crvd"]),
+    (
+        "  revide: {source: demo, height: 96, width: 144, train: 12, test: 3, frames: 9, max_motion: 4.0}",
+        "  revide: {source: clips, root: x, train: rest, test: [], max_frames: null, height: null, stand_in: false}",
+        ["datasets.revide", "'clips'", "demo, published"],
+    ),
+    ("    ntu-rain: {sequence", "    ntu-rian: {sequence", ["evaluation.examples", "'ntu-rian'", "ntu-rain"]),
+    ("max_frames: {davis: 85", "max_frames: {davsi: 85", ["evaluation.max_frames", "'davsi'"]),
+    ("matrix: null", "matrix: [[1, 0, 0], [0, 1, 0], [0, 0]]", ["evaluation.isp.matrix", "3"]),
+    ("plugin: null", "plugin: nonsense", ["evaluation.isp.plugin", "nonsense"]),
+    ("plugin: null", "plugin: 3", ["evaluation.isp.plugin", "3", "string"]),
+    ("gains: [", "gains: [1.0, ", ["evaluation.isp.gains", "3"]),
 ]
 
 

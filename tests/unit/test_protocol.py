@@ -1,9 +1,7 @@
 """The evaluation protocol: noise, clamping, averaging, files. Figures come from numpy and scikit-image."""
 
-import csv
 import json
 import math
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -11,49 +9,23 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from protocol_samples import HEIGHT, LENGTHS, WIDTH, Recorder, frames, plain_store, read_csv, run
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from ncfl.data.degradations import noise_rng
-from ncfl.data.store import ClipStore, write_store
+from ncfl.data.store import ClipStore
+from ncfl.data.store_writer import write_store
 from ncfl.errors import InputError
-from ncfl.evaluate.protocol import evaluate, write
+from ncfl.evaluate.protocol import write
 from ncfl.methods.median import Median
 from ncfl.methods.ncfl import NCFLMethod
 from ncfl.methods.noisy import Noisy
 
-HEIGHT, WIDTH = 20, 28
-LENGTHS = {"long": 5, "short": 2, "other": 3}
-
-
-def frames(name: str, count: int) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng(len(name))
-    first = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.float32), (0, 0), 2) * 2 - 128
-    for t in range(count):
-        yield np.roll(first, t, axis=1).clip(0, 255).astype(np.uint8)
-
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    root = tmp_path_factory.mktemp("store") / "set8"
-    clips = [(name, frames(name, count)) for name, count in LENGTHS.items()]
-    splits = {"test": clips, "train": [("one", frames("one", 1))]}
-    write_store(root, dataset="set8", source="demo", stand_in=True, splits=splits, details={})
-    return ClipStore(root)
-
-
-class Recorder:
-    """Gives each frame back, shifted, and keeps what it was fed."""
-
-    name, blind, channels = "recorder", False, 3
-
-    def __init__(self, shift: float = 0.0) -> None:
-        self.shift = shift
-        self.fed: list[tuple[np.ndarray, list[float], int]] = []
-
-    def step(self, frame: Tensor, state: int | None, sigma: Tensor | None) -> tuple[Tensor, int]:
-        self.fed.append((frame.numpy().copy(), sigma.tolist(), state or 0))
-        return frame + self.shift, (state or 0) + 1
+    return plain_store(tmp_path_factory.mktemp("store") / "set8")
 
 
 class WindowMean:
@@ -61,10 +33,6 @@ class WindowMean:
 
     def apply(self, window: Tensor, sigma: Tensor | None) -> Tensor:
         return window.mean(dim=1)
-
-
-def run(method: object, store: ClipStore, **other: object):
-    return evaluate(**{"method": method, "store": store, "dataset": "set8", "sigmas": [10, 50], "seed": 7} | other)
 
 
 def noise(sequence: str, sigma: float, count: int) -> np.ndarray:
@@ -121,8 +89,25 @@ def test_figures_and_both_means_from_their_definitions(store: ClipStore):
     assert found["ssim"] == pytest.approx(np.mean([np.mean(values) for values in ssims.values()]), abs=1e-5)
 
 
+def test_every_row_has_the_quality_of_its_input(store: ClipStore):
+    noisy, shifted = run(Noisy(), store), run(Recorder(shift=0.1), store)
+    for before, after in zip(noisy.frames, shifted.frames, strict=True):
+        assert (before.psnr, before.ssim) == (before.input_psnr, before.input_ssim)
+        assert after[-2:] == before[-2:]
+        assert after.psnr < after.input_psnr
+    for sigma in ("10", "50"):
+        found, floor = shifted.summary["sigma"][sigma], noisy.summary["sigma"][sigma]
+        assert (found["input_psnr"], found["input_ssim"]) == (floor["psnr"], floor["ssim"])
+
+
+def test_a_window_methods_input_is_that_of_its_middle_frame(store: ClipStore):
+    assert [row[-2:] for row in run(WindowMean(), store).frames] == [row[-2:] for row in run(Noisy(), store).frames]
+
+
 def test_summary_states_what_was_evaluated(store: ClipStore):
     summary = run(Noisy(), store, max_frames=3).summary
+    assert (summary["convention"], summary["space"]) == ("rgb", "rgb")
+    assert "spaces" not in summary
     assert {key: summary[key] for key in ("source", "stand_in", "split", "sequences", "frames", "seed")} == {
         "source": "demo",
         "stand_in": True,
@@ -173,7 +158,7 @@ def test_clean_evaluation(store: ClipStore):
     np.testing.assert_array_equal(
         method.fed[0][0][0].transpose(1, 2, 0), next(frames("long", 1)).astype(np.float32) / np.float32(255)
     )
-    assert evaluation.summary["sigma"] == {"0": {"psnr": 100.0, "ssim": 1.0}}
+    assert evaluation.summary["sigma"] == {"0": {"psnr": 100.0, "ssim": 1.0, "input_psnr": 100.0, "input_ssim": 1.0}}
     shifted = run(Recorder(shift=10.0), store, sigmas=[0])
     assert all(math.isfinite(row.psnr) for row in shifted.frames)
 
@@ -194,11 +179,6 @@ def test_trained_model_alone_or_in_a_batch(store: ClipStore):
     assert together.frames[0].psnr != run(Noisy(), store, sigmas=[10]).frames[0].psnr
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def test_files(store: ClipStore, tmp_path: Path):
     keep = {
         "set8": {"sequence": "short", "frame": 1, "sigma": 50},
@@ -210,10 +190,13 @@ def test_files(store: ClipStore, tmp_path: Path):
     assert (summary["experiment"], summary["method"]) == ("median-3x3", "median-3x3")
     assert list(summary["datasets"]) == ["set8", "davis"]
     assert list(summary["datasets"]["davis"]["sigma"]) == ["0", "12.5"]
-    assert {"noise", "output", "psnr", "ssim", "mean"} == set(summary["conventions"])
+    assert {"noise", "input", "psnr", "ssim", "mean", "compared"} == set(summary["conventions"])
+    assert summary["conventions"]["compared"] == {"rgb": {"rgb": "clamped to [0,1], not rounded"}}
 
     rows = read_csv(tmp_path / "evaluation/frames.csv")
-    assert list(rows[0]) == ["dataset", "sequence", "frame", "sigma", "psnr", "ssim"]
+    assert list(rows[0]) == [
+        "dataset", "sequence", "frame", "sigma", "space", "psnr", "ssim", "input_psnr", "input_ssim",
+    ]  # fmt: skip
     assert len(rows) == 2 * 2 * sum(LENGTHS.values())
     exact = evaluations[0].frames[0]
     assert rows[0] == {
@@ -221,8 +204,11 @@ def test_files(store: ClipStore, tmp_path: Path):
         "sequence": "long",
         "frame": "0",
         "sigma": "10",
+        "space": "rgb",
         "psnr": f"{exact.psnr:.4f}",
         "ssim": f"{exact.ssim:.6f}",
+        "input_psnr": f"{exact.input_psnr:.4f}",
+        "input_ssim": f"{exact.input_ssim:.6f}",
     }
     rows = read_csv(tmp_path / "evaluation/sequences.csv")
     assert [(row["dataset"], row["sequence"], row["frames"], row["sigma"]) for row in rows[:3]] == [
@@ -238,13 +224,13 @@ def test_kept_images(store: ClipStore, tmp_path: Path):
     for output in ("first", "second"):
         write([run(method, store, keep=keep)], tmp_path / output, experiment="e")
     folder = tmp_path / "first/examples/set8"
-    names = {"short_1_clean.png", "short_1_sigma50_noisy.png", "short_1_sigma50.png"}
+    names = {"short_1_clean.png", "short_1_sigma50_input.png", "short_1_sigma50.png"}
     assert {path.name for path in folder.iterdir()} == names
     clean = list(frames("short", 2))[1]
     noisy = clean.astype(np.float64) / 255 + noise("short", 50, 2)[1]
     expected = {
         "short_1_clean.png": clean,
-        "short_1_sigma50_noisy.png": np.clip(noisy, 0, 1) * 255,
+        "short_1_sigma50_input.png": np.clip(noisy, 0, 1) * 255,
         "short_1_sigma50.png": np.clip(noisy + 0.2, 0, 1) * 255,
     }
     for name, image in expected.items():

@@ -12,7 +12,17 @@ from report_samples import EXPERIMENTS, write, write_examples, write_results
 
 from ncfl.errors import InputError
 from ncfl.report import strip
-from ncfl.report.figures import CAPTIONS, NAMES, OUTPUTS, Figure, read_figures, write_figures
+from ncfl.report.figures import (
+    CAPTIONS,
+    DEHAZING,
+    DERAINING,
+    MEDIANS,
+    NAMES,
+    OUTPUTS,
+    Figure,
+    read_figures,
+    write_figures,
+)
 from ncfl.report.results import Experiment, Results
 
 EXAMPLES = Path("experiments/ncfl-davis/evaluation/examples/set8")
@@ -80,7 +90,8 @@ def test_equal_results_give_equal_bytes_whatever_the_users_settings(
 def test_without_experiments_the_files_are_there_and_say_that_they_are_empty(results: Path, tmp_path: Path):
     figures = write_figures(results=results, output=tmp_path, preset="demo", experiments={})
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(OUTPUTS)
-    assert [figure.file for figure in figures if not figure.shown] == ["comparison.png", "training.png"]
+    empty = ["comparison.png", "deraining.png", "dehazing.png", "raw.png", "training.png"]
+    assert [figure.file for figure in figures if not figure.shown] == empty
     assert not [figure for figure in figures if "stand-in" in figure.caption]
 
 
@@ -88,7 +99,8 @@ def test_without_experiments_the_files_are_there_and_say_that_they_are_empty(res
 
 
 def load(results: Path, names: tuple[str, ...] = tuple(EXPERIMENTS)) -> strip.Strip:
-    found = strip.load(Results(results, {name: EXPERIMENTS[name] for name in names}), "set8")
+    denoising = strip.Subject("set8", "davis", "Noisy", (*MEDIANS, "NCFL"))
+    found = strip.load(Results(results, {name: EXPERIMENTS[name] for name in names}), denoising)
     assert found is not None
     return found
 
@@ -96,13 +108,30 @@ def load(results: Path, names: tuple[str, ...] = tuple(EXPERIMENTS)) -> strip.St
 def test_the_strip_shows_what_was_kept(results: Path):
     found = load(results)
     assert [panel.name for panel in found.panels] == ["Clean", "Noisy", "Median 3×3", "Median 5×5", "NCFL"]
-    assert (found.sequence, found.frame, found.sigma) == ("clip_a", 3, 50.0)
+    assert (found.sequence, found.frame, found.sigma, found.data) == ("clip_a", 3, 50.0, "demo stand-in")
     clean, _, *restored = found.panels
     assert clean.psnr is None
     assert clean.image[0, -1, 0] > clean.image[0, 0, 0]  # red grows to the right: RGB, not BGR
     # Made with 0.4, 0.5 and 0.2 of the noise: 20 log10 of the ratio, where clipping hardly matters.
     gain = restored[2].psnr - restored[0].psnr
     assert gain == pytest.approx(20 * math.log10(2), abs=0.5)
+
+
+@pytest.mark.parametrize(("subject", "word"), [(DERAINING, "Rainy"), (DEHAZING, "Hazy")])
+def test_the_strips_of_paired_datasets(results: Path, subject: strip.Subject, word: str):
+    found = strip.load(Results(results, EXPERIMENTS), subject)
+    assert [panel.name for panel in found.panels] == ["Clean", word, "NCFL"]
+    assert found.sigma == 0
+    _, degraded, restored = found.panels
+    # 40 and 10 too bright, where 255 does not cut it short.
+    assert restored.psnr - degraded.psnr == pytest.approx(20 * math.log10(4), abs=1)
+
+
+def test_captions_speak_of_noise_only_where_it_was_added(figures: list[Figure]):
+    captions = {figure.file: figure.caption for figure in figures}
+    assert captions["comparison.png"].startswith("Frame 3 of clip_a (Set8's demo stand-in), noise σ = 50, and a part")
+    assert captions["deraining.png"].startswith("Frame 3 of clip_a (NTU-Rain's demo stand-in), and a part")
+    assert captions["dehazing.png"].startswith("Frame 3 of clip_a (REVIDE's demo stand-in), and a part")
 
 
 def test_an_experiment_that_is_not_in_the_parameters_has_no_panel(results: Path):

@@ -100,7 +100,7 @@ def test_it_needs_nothing_beside_it(text: str, page: Page):
 
 def test_pictures_are_embedded_whole(root: Path, page: Page):
     shown = [base64.b64decode(img["src"].removeprefix("data:image/png;base64,")) for img in page.all("img")]
-    names = ("comparison", "psnr_sigma", "table1", "table2")  # no stage kept a training curve
+    names = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2")  # no training curve
     assert shown == [(root / "figures" / f"{name}.png").read_bytes() for name in names]
 
 
@@ -153,10 +153,11 @@ def test_it_says_what_was_run_and_how(text: str):
 def test_stand_ins_are_named_at_the_top_in_captions_and_in_headings(page: Page):
     assert "These are not results on the paper's data." in "".join(page.texts["p"])
     heads = [head.strip() for head in page.texts["th"]]
-    assert heads.count("measured (demo stand-in)") == 1 + 1 + 5 + 5 + 1  # Tables 1, 2, 3, 5 and section 4.3
+    assert heads.count("measured (demo stand-in)") == 1 + 1 + 5 + 2 + 5 + 1  # Tables 1 to 5 and section 4.3
+    assert heads.count("restored (demo stand-in)") == 2  # the additional table
     captions = [caption for caption in page.texts["caption"] if "demo stand-in" in caption]
-    assert len(captions) == 5
-    assert sum("demo stand-in" in caption for caption in page.texts["figcaption"]) == 4
+    assert len(captions) == 7
+    assert sum("demo stand-in" in caption for caption in page.texts["figcaption"]) == 7
 
 
 def test_the_true_data_are_not_called_a_stand_in(tmp_path: Path, no_figures: Path):
@@ -165,7 +166,13 @@ def test_the_true_data_are_not_called_a_stand_in(tmp_path: Path, no_figures: Pat
     text = build(root, "paper", experiments, figures=no_figures)
     assert "These are not results on the paper's data." not in text
     assert "demo stand-in" not in text
-    assert "Measured on: DAVIS; Set8." in text
+    assert "Measured on: DAVIS; Set8; NTU-Rain; CRVD; REVIDE." in text
+
+
+def test_it_says_in_what_each_dataset_was_compared(text: str):
+    for title, spaces in (("Set8", "RGB"), ("NTU-Rain", "Y, RGB"), ("CRVD", "raw, sRGB")):
+        row = f'<tr><th scope="row">{title}</th><td class="label">demo stand-in</td><td>test</td><td>{spaces}</td>'
+        assert row in text
 
 
 def test_hostile_text_is_shown_as_text(tmp_path: Path, no_figures: Path):

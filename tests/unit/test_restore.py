@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ncfl.data.video import open_frames, open_writer
+from ncfl.data.formats.video import open_frames, open_writer
 from ncfl.errors import InputError
 from ncfl.evaluate.restore import restore
 from ncfl.methods.median import Median
@@ -249,7 +249,7 @@ MEASURE = """
     import resource, sys
     from pathlib import Path
     import numpy as np, torch
-    from ncfl.data.video import open_writer
+    from ncfl.data.formats.video import open_writer
     from ncfl.evaluate.restore import restore
     from ncfl.methods.median import Median
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from train_samples import tiny
 
+from ncfl.device import pick_device
 from ncfl.errors import InputError
 from ncfl.train import optimizer as op
 
@@ -169,6 +170,6 @@ def test_does_not_load_the_compiler(monkeypatch):
 
 def test_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert op.pick_device("auto") == torch.device("cpu")
+    assert pick_device("auto") == torch.device("cpu")
     with pytest.raises(InputError, match="device: found cuda, but PyTorch sees no GPU"):
-        op.pick_device("cuda")
+        pick_device("cuda")

@@ -56,13 +56,14 @@ def assert_nothing_due(root: Path) -> None:
 CHANGES = [
     ("learning_rate: 1e-3  # of the networks", "learning_rate: 2e-3", {"train-stage1", "train-stage2"}),
     ("learning_rate: 1e-4  # of the flow", "learning_rate: 2e-4", {"pretrain-flow"}),
-    ("max_frames: 85", "max_frames: 3", {"evaluate"}),
+    ("{davis: 85, set8: 85}", "{davis: 85, set8: 3}", {"evaluate"}),
+    ("frames: 3, max_motion: 3.0}  # rain", "frames: 4, max_motion: 3.0}", {"fetch@ntu-rain", "prepare@ntu-rain"}),
     ("threads: 1  # evaluation", "threads: 2", {"evaluate"}),
     ("workers: 0", "workers: 1", set()),
     ("max_motion: 3.0  # set8", "max_motion: 2.0", {"fetch@set8", "prepare@set8"}),
     ("evaluate: {set8: {sigma: [30]}}  # ncfl", "evaluate: {set8: {sigma: [40]}}",
      {"evaluate@ncfl-davis", "tables", "figures", "report"}),
-    ("seed: 7", "seed: 8", {"prepare", "pretrain-flow", "train-stage1", "train-stage2", "evaluate"}),
+    ("seed: 7", "seed: 8", {"fetch", "pretrain-flow", "train-stage1", "train-stage2", "evaluate"}),
 ]  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 """Measuring: restored frames against clean ones, and complexity."""
 
+MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "evaluate", "methods", "models",
+               "train/checkpoint.py", "steps/evaluation.py")
+
 
 def measured_with(wildcards):
     """The trained network, where the method has one."""
@@ -21,7 +24,7 @@ rule evaluate:
     input:
         measured_with,
         measured_on,
-        sources("data", "evaluate", "methods", "models", "train/checkpoint.py", "steps/evaluation.py"),
+        sources(*MEASURED_BY),
     params:
         watched=watched("seed", "evaluation", "{group}.{experiment}.evaluate"),
     threads: PARAMS.evaluation.threads
@@ -35,6 +38,7 @@ rule complexity:
     output:
         layout.COMPLEXITY / "complexity.json",
     input:
-        sources("models", "evaluate/complexity.py", "report/published/table1_modules.csv", "steps/evaluation.py"),
+        sources("models", "evaluate/complexity.py", "report/published.py", "report/published/table1_modules.csv",
+                "steps/evaluation.py"),
     shell:
         "ncfl complexity"

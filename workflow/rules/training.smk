@@ -8,12 +8,13 @@ OF_TRAINING = (
     "{group}.{experiment}.train",
 )
 
+TRAINED_BY = ("data/store.py", "data/sampler.py", "data/degradations.py", "data/bayer.py", "models", "train",
+              "steps/training.py")
+
 
 def start_of(wildcards):
     """The pretrained motion estimation, for the networks that have one."""
     return layout.SPYNET if wildcards.experiment in PARAMS.experiments else []
-
-
 
 
 rule train_stage1:
@@ -24,7 +25,7 @@ rule train_stage1:
     input:
         lambda w: layout.prepared(dataset_of(w)),
         start_of,
-        sources("data", "models", "train", "steps/training.py"),
+        sources(*TRAINED_BY),
     params:
         watched=watched(*OF_TRAINING),
     threads: PARAMS.training.threads
@@ -42,7 +43,7 @@ rule train_stage2:
     input:
         lambda w: layout.prepared(dataset_of(w)),
         layout.stage("{experiment}", 1) / "checkpoint.pt",
-        sources("data", "models", "train", "steps/training.py"),
+        sources(*TRAINED_BY),
     params:
         watched=watched(*OF_TRAINING),
     threads: PARAMS.training.threads

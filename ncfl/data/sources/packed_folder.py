@@ -1,0 +1,94 @@
+"""A folder that the user has, with the dataset in archives that lie in it: each is unpacked where it would lie.
+
+The user's folder is not written to: ``published/files`` gets a folder for each archive, at its path in the given
+one, and ``published/given.json`` says which archives these were. Plain files of the given folder are not taken over.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ncfl.console import say
+from ncfl.data.datasets.interface import Dataset, Tree
+from ncfl.data.sources.framefiles import index_files
+from ncfl.data.sources.unpacking import Budget, is_archive, stem
+from ncfl.data.transport.source_table import Archive
+from ncfl.errors import InputError
+from ncfl.files import read_json, sha256, write_json
+
+RECORD = "given.json"
+
+
+def archives_in(given: Path) -> list[str]:
+    """The archives anywhere in a folder, as paths from it."""
+    return [name for name in Tree(given).files if is_archive(name)]
+
+
+def is_unpacked(folder: Path) -> bool:
+    """Whether ``<folder>/files`` is what :func:`index` unpacked."""
+    return (folder / RECORD).is_file() and (folder / "files").is_dir() and not (folder / "files").is_symlink()
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    """Each archive that was unpacked: {name, bytes, sha256}."""
+    return read_json(folder / RECORD)
+
+
+def remove(folder: Path) -> None:
+    """Remove what :func:`index` unpacked, if it did."""
+    if is_unpacked(folder):
+        shutil.rmtree(folder / "files")
+    (folder / RECORD).unlink(missing_ok=True)
+
+
+def index(dataset: Dataset, rows: list[Archive], folder: Path, given: Path, reason: InputError) -> dict[str, Any]:
+    """Unpack the archives of a given folder into ``<folder>/files``, unless they are, and list the clips.
+
+    Args:
+        dataset: whose files are wanted.
+        rows: its archives in the table of sources, whose bounds hold for all that is unpacked.
+        folder: ``data/raw/<dataset>/published``.
+        given: the folder of the user's.
+        reason: why it cannot be used as it is.
+
+    Raises:
+        InputError: the reason, and why unpacking did not help; ``files`` is left as it was.
+    """
+    names = archives_in(given)
+    files, staging = folder / "files", folder / ".files.unpacking"
+    try:
+        made = [_described(given, name) for name in names]
+        if is_unpacked(folder) and entries(folder) == made:
+            return {"archives": made, **index_files(dataset, files)}
+        say(f"{given}: {len(names)} archives in it are unpacked into {files}")
+        shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+        _unpack(given, names, staging, rows, sum(entry["bytes"] for entry in made))
+        listed = index_files(dataset, staging)
+    except InputError as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise InputError(f"{reason}; nor did unpacking the {len(names)} archives in it help: {error}") from error
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    remove(folder)
+    if files.is_symlink():
+        files.unlink()
+    write_json(folder / RECORD, made)
+    staging.rename(files)
+    return {"archives": made, **listed}
+
+
+def _described(given: Path, name: str) -> dict[str, Any]:
+    path = given / name
+    try:
+        return {"name": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror})") from None
+
+
+def _unpack(given: Path, names: list[str], target: Path, rows: list[Archive], size: int) -> None:
+    budget = Budget(rows, size)
+    for name in names:
+        place = (target / name).with_name(stem(Path(name).name))
+        if not place.exists():
+            budget.unpack(given / name, place)

@@ -1,0 +1,43 @@
+"""zip, read by the standard library and trusted in nothing."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ncfl.data.transport.archive_members import Member, clean, kind_of
+from ncfl.data.transport.archive_outputs import Outputs, encrypted
+from ncfl.errors import InputError
+
+_ENCRYPTED = 0x1  # an entry's flag
+
+
+class ZipReader:
+    """zip, with the compression methods that Python has: stored, deflate, bzip2, LZMA."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._zip = zipfile.ZipFile(file)
+
+    def members(self) -> Iterator[Member]:
+        self._check_overlap()
+        for info in self._zip.infolist():
+            if info.flag_bits & _ENCRYPTED:
+                raise encrypted(self._path)
+            kind = "folder" if info.filename.endswith("/") else kind_of(info.external_attr >> 16)
+            # The original name: zipfile itself would cut it at a NUL.
+            yield Member(info.orig_filename, kind, info.file_size)
+
+    def extract(self, outputs: Outputs) -> None:
+        for info in self._zip.infolist():
+            if not info.filename.endswith("/"):
+                with self._zip.open(info) as source:
+                    outputs.copy(clean(info.filename), source)
+
+    def _check_overlap(self) -> None:
+        # Entries that share their compressed bytes make bombs of any size from a small file.
+        end = 0
+        for info in sorted(self._zip.infolist(), key=lambda info: info.header_offset):
+            if info.header_offset < end:
+                raise InputError(f"{self._path}: members overlap in the file, as in a bomb; nothing was unpacked")
+            end = info.header_offset + zipfile.sizeFileHeader + info.compress_size

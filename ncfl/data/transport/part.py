@@ -1,0 +1,107 @@
+"""A file on its way: what has come of it so far, kept so that the rest can be added later."""
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ncfl.errors import InputError
+from ncfl.files import read_json, write_json
+
+PIECE = 1 << 20  # bytes read at once, at most
+FULL = (errno.ENOSPC, errno.EDQUOT)
+UNWRITABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    errno.EFBIG,  # a file system with a limit, such as FAT
+)
+
+
+class Part:
+    """A file that is not whole yet: ``<target>.part``, and in ``<target>.part.json`` whose bytes these are.
+
+    Attributes:
+        path: of the part.
+        size: bytes so far.
+        origin: {address, validator, total} of the answer that the bytes came in; {} before the first.
+        spliced: whether the bytes came in more than one answer.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + ".part")
+        self._note = target.with_name(target.name + ".part.json")
+        self.origin: Mapping[str, Any] = self._read_note()
+        self.size, self.spliced, self._hash = 0, bool(self.origin), hashlib.sha256()
+        with writing(self.path):
+            self._file = self.path.open("a+b" if self.origin else "w+b")
+            self._file.seek(0)
+            while data := self._file.read(PIECE):
+                self._hash.update(data)
+                self.size += len(data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):  # of a full disk, which has been reported when it was met
+            self._file.close()
+        if self.size == 0:
+            self.path.unlink(missing_ok=True)
+            self._note.unlink(missing_ok=True)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes so far, hexadecimal."""
+        return self._hash.hexdigest()
+
+    def restart(self, origin: Mapping[str, Any]) -> None:
+        """Begin anew, with an answer whose bytes follow."""
+        self.size, self.spliced, self._hash, self.origin = 0, False, hashlib.sha256(), origin
+        with writing(self.path):
+            self._file.seek(0)
+            self._file.truncate()
+        write_json(self._note, origin)
+
+    def append(self, data: bytes) -> None:
+        """Add bytes; they are handed to the operating system at once."""
+        with writing(self.path):
+            self._file.write(data)
+            self._file.flush()
+        self._hash.update(data)
+        self.size += len(data)
+
+    def publish(self) -> None:
+        """Make it the target: the last step, when all is verified."""
+        with writing(self.target):
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self.path.replace(self.target)
+        self._note.unlink(missing_ok=True)
+
+    def _read_note(self) -> Mapping[str, Any]:
+        with contextlib.suppress(InputError):
+            note = read_json(self._note)
+            if self.path.is_file() and isinstance(note, dict) and note.keys() == {"address", "validator", "total"}:
+                return note
+        return {}
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Report a full disk, or a place where nothing may be written, as the user's to mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise InputError(
+                f"{path}: no space left on the device that holds {path.parent}; make room and run the command again"
+            ) from error
+        if error.errno in UNWRITABLE:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise

@@ -1,0 +1,18 @@
+"""What a network runs on."""
+
+import torch
+
+from ncfl.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto``: a GPU where there is one. A GPU that is asked for and absent is an :class:`InputError`."""
+    if name not in DEVICES:
+        raise InputError(f"device: found {name!r}, allowed: {', '.join(DEVICES)}")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: found cuda, but PyTorch sees no GPU here; allowed: auto, cpu")
+    return torch.device(name)

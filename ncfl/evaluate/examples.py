@@ -1,0 +1,83 @@
+"""Frames that an evaluation keeps as pictures, for the figures."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from ncfl.errors import InputError
+from ncfl.files import atomic_path
+
+if TYPE_CHECKING:
+    from ncfl.data.store import Clip
+    from ncfl.evaluate.conventions import Space
+
+
+@dataclass(frozen=True)
+class Example:
+    """A frame to keep as an image: a sequence (name, or place in the split), a frame and a noise level."""
+
+    sequence: str | int
+    frame: int
+    sigma: float
+
+
+def find_example(
+    fields: Mapping[str, Any] | None, clips: "Sequence[Clip]", dataset: str, max_frames: int | None
+) -> Example | None:
+    """The example with its sequence by name, once it is sure that it exists.
+
+    Raises:
+        InputError: no such sequence, or no such frame among those that are evaluated.
+    """
+    if fields is None:
+        return None
+    example = Example(**fields)
+    named = {clip.name: clip for clip in clips}
+    sequence = example.sequence
+    if isinstance(sequence, int) and 0 <= sequence < len(clips):
+        sequence = clips[sequence].name
+    if sequence not in named:
+        raise InputError(
+            f"example of dataset {dataset}: sequence {example.sequence!r}, "
+            f"allowed are 0..{len(clips) - 1} or {', '.join(named)}"
+        )
+    count = named[sequence].shape[0] if max_frames is None else min(named[sequence].shape[0], max_frames)
+    if not 0 <= example.frame < count:
+        raise InputError(
+            f"example of dataset {dataset}: frame {example.frame} of {sequence}, allowed are 0..{count - 1}"
+        )
+    return Example(sequence, example.frame, example.sigma)
+
+
+def pictures(
+    example: Example, picture: "Space", *, clean: np.ndarray, degraded: np.ndarray, restored: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Three frames in model units as 8-bit RGB images by file name.
+
+    ``<sequence>_<frame>_clean.png``, ``..._sigma<sigma>_input.png`` (what the method was fed) and
+    ``..._sigma<sigma>.png``.
+    """
+    stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', str(example.sequence))}_{example.frame}"
+    frames = {
+        f"{stem}_clean.png": clean,
+        f"{stem}_sigma{example.sigma:g}_input.png": degraded,
+        f"{stem}_sigma{example.sigma:g}.png": restored,
+    }
+    return {name: to_bytes(picture(frame)) for name, frame in frames.items()}
+
+
+def to_bytes(image: np.ndarray) -> np.ndarray:
+    """Float in [0,1] (clipped to it) to uint8, rounded to the nearest level."""
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write a uint8 RGB image [H,W,3]."""
+    _, encoded = cv2.imencode(".png", image[..., ::-1])
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())

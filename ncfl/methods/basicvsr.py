@@ -1,0 +1,272 @@
+"""BasicVSR (Chan et al., CVPR 2021, arXiv:2012.02181): features travel through the clip backward, then forward.
+
+Layer order, tensor names and padding are those of XPixelGroup/BasicSR; its weights and open-mmlab/mmagic's fit
+after :func:`official_names`. They belong to the published x4 form, :func:`basicvsr_x4`. For restoration at full
+resolution no form was published: :class:`BasicVSR` has the head that its successor's denoising form has.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ncfl.errors import InputError
+from ncfl.methods.spynet6 import SPyNet6, clip_flows, flow_warp, plain_convolutions
+from ncfl.models.layers import SLOPE, conv3
+from ncfl.models.ncfl import _plain
+from ncfl.models.padding import check_frame
+
+# MMagic's prefixes of tensor names -> BasicSR's.
+RENAMED = {
+    "backward_resblocks.": "backward_trunk.",
+    "forward_resblocks.": "forward_trunk.",
+    "upsample1.upsample_conv.": "upconv1.",
+    "upsample2.upsample_conv.": "upconv2.",
+}
+
+
+def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A published BasicVSR or BasicVSR++, BasicSR's or MMagic's -> the state of the network here.
+
+    BasicSR's names stay. MMagic saves the network as ``generator`` beside a counter of training steps.
+    """
+    names = {name: name.removeprefix("module.").removeprefix("generator.") for name in state}
+    return {_renamed(own): state[name] for name, own in names.items() if own != "step_counter"}
+
+
+def _renamed(name: str) -> str:
+    for theirs, ours in RENAMED.items():
+        if name.startswith(theirs):
+            name = ours + name.removeprefix(theirs)
+    return plain_convolutions(name)
+
+
+def basicvsr(**sizes: Any) -> "BasicVSR":
+    """The form for restoration at full resolution."""
+    return BasicVSR(**sizes)
+
+
+def basicvsr_x4(**sizes: Any) -> "BasicVSR":
+    """The published super-resolution network, 6.29 M parameters with its SPyNet."""
+    return BasicVSR(upscale=True, **sizes)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), which starts near the identity: He's normal distribution times 0.1."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = conv3(width, width), conv3(width, width)
+        for conv in (self.conv1, self.conv2):
+            nn.init.kaiming_normal_(conv.weight)
+            nn.init.zeros_(conv.bias)
+            with torch.no_grad():
+                conv.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,width,H,W] -> the same shape."""
+        return x + self.conv2(F.relu(self.conv1(x), inplace=True))
+
+
+def residual_blocks(width: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+
+
+class Trunk(nn.Module):
+    """A convolution to ``width`` channels, and ``blocks`` residual blocks."""
+
+    def __init__(self, inputs: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            conv3(inputs, width), nn.LeakyReLU(SLOPE, inplace=True), residual_blocks(width, blocks)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,inputs,H,W] -> [B,width,H,W]."""
+        return self.main(x)
+
+
+def reducing_head(channels: int, width: int) -> nn.Sequential:
+    """A frame at full resolution -> features at a quarter of its height and width (BasicVSR++'s denoising)."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, stride=2, padding=1),
+        nn.LeakyReLU(SLOPE, inplace=True),
+        nn.Conv2d(width, width, 3, stride=2, padding=1),
+        nn.LeakyReLU(SLOPE, inplace=True),
+        Trunk(width, width, 5),
+    )
+
+
+class Propagating(nn.Module):
+    """What both networks share: quarter-resolution features that travel, and the way back to a frame.
+
+    A subclass sets ``channels``, ``upscale``, ``spynet`` and, by :meth:`add_tail`, the last layers, and defines
+    ``propagate``. With ``upscale`` the features have the resolution of the input, and the output 4 x 4 times
+    its pixels; without, both have the input's, and the features a quarter of its height and width.
+    """
+
+    channels: int
+    upscale: bool
+    spynet: SPyNet6
+
+    def add_tail(self, width: int, tail_width: int) -> None:
+        """The two pixel-shuffling steps and the last convolutions."""
+        self.upconv1 = conv3(width, 4 * width)
+        self.upconv2 = conv3(width, 4 * tail_width)
+        self.conv_hr = conv3(tail_width, tail_width)
+        self.conv_last = conv3(tail_width, self.channels)
+
+    @property
+    def motion(self) -> SPyNet6:
+        """The part that trains at a lower rate and rests at first."""
+        return self.spynet
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """[B,T,C,H,W] with T >= 1, H and W >= 16, nominally in [0,1] -> [B,T,C,H,W], or 4H and 4W: upscale.
+
+        Sizes that are no multiple of 4 are brought there by reflection where features are reduced.
+        InputError: no clip, another number of channels, a smaller frame.
+        """
+        if clip.ndim != 5 or clip.shape[1] < 1:
+            raise InputError(f"clips have shape {list(clip.shape)}; allowed: [B,T>=1,{self.channels},H,W]")
+        check_frame(clip[:, 0], self.channels)
+        if self.upscale:
+            return self.propagate(clip, *clip_flows(self.spynet, clip))
+        height, width = clip.shape[-2:]
+        clip = reflected(clip, 4)
+        small = F.interpolate(clip.flatten(0, 1), scale_factor=0.25, mode="bicubic").unflatten(0, clip.shape[:2])
+        return self.propagate(clip, *clip_flows(self.spynet, small))[..., :height, :width]
+
+    def propagate(self, clip: Tensor, backward: list[Tensor], forward: list[Tensor]) -> Tensor:
+        """A clip and its flows, see :func:`~ncfl.methods.spynet6.clip_flows` -> the restored clip."""
+        raise NotImplementedError
+
+    def to_frame(self, features: Tensor, frame: Tensor) -> Tensor:
+        """The restored frame: what the features say is added to the frame itself."""
+        for conv in (self.upconv1, self.upconv2):
+            features = F.leaky_relu(F.pixel_shuffle(conv(features), 2), SLOPE, inplace=True)
+        residue = self.conv_last(F.leaky_relu(self.conv_hr(features), SLOPE))
+        if self.upscale:
+            frame = F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
+        return frame + residue
+
+    @staticmethod
+    def supervised(length: int) -> range:
+        """Which frames of a clip :meth:`restore_clip` gives: all of them."""
+        return range(length)
+
+    def restore_clip(self, noisy: Tensor, sigma: Tensor | None) -> Tensor:
+        """[B,T,C,H,W] -> the restored clip; sigma is not used, the network is blind."""
+        return self(noisy)
+
+
+class BasicVSR(Propagating):
+    """The network, at full resolution or, with upscale=True, as published for x4 super-resolution.
+
+    x_i --> head --+--> backward_trunk <-- warp <-- features of x_{i+1}
+                   |          |
+                   |          v
+                   `--> forward_trunk <-- warp <-- features of x_{i-1};  fusion of both --> + x_i
+
+    channels: of a frame; width: of the features; blocks: of each trunk; tail_width: of the last layers. In the
+    published form there is no head: the frame itself goes into the trunks.
+    """
+
+    kind = "basicvsr"
+
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        width: int = 64,
+        blocks: int = 30,
+        tail_width: int = 64,
+        upscale: bool = False,
+        flow_levels: int = 6,
+        flow_width: float = 1.0,
+    ) -> None:
+        arguments = _plain(locals())
+        super().__init__()
+        self.arguments = arguments
+        self.channels, self.width, self.upscale = channels, width, upscale
+        self.spynet = SPyNet6(levels=flow_levels, width=flow_width)
+        self.feat_extract = nn.Identity() if upscale else reducing_head(channels, width)
+        inputs = width + (channels if upscale else width)
+        self.backward_trunk = Trunk(inputs, width, blocks)
+        self.forward_trunk = Trunk(inputs, width, blocks)
+        self.fusion = nn.Conv2d(2 * width, width, 1)
+        self.add_tail(width, tail_width)
+
+    def propagate(self, clip: Tensor, backward: list[Tensor], forward: list[Tensor]) -> Tensor:
+        """See :meth:`Propagating.propagate`."""
+        own = [self.feat_extract(frame) for frame in clip.unbind(1)]  # one by one: the first layers are large
+        from_future = self._travel(self.backward_trunk, own[::-1], backward[::-1])[::-1]
+        from_past = self._travel(self.forward_trunk, own, forward)
+        frames = []
+        for frame, *both in zip(clip.unbind(1), from_future, from_past, strict=True):
+            frames.append(self.to_frame(F.leaky_relu(self.fusion(torch.cat(both, dim=1)), SLOPE), frame))
+        return torch.stack(frames, dim=1)
+
+    def _travel(self, trunk: Trunk, own: list[Tensor], flows: list[Tensor]) -> list[Tensor]:
+        """The features of each frame, in the order of travel; flows lead from each frame to the one before."""
+        before = own[0].new_zeros(len(own[0]), self.width, *own[0].shape[-2:])
+        features = [trunk(torch.cat((own[0], before), dim=1))]
+        for x, flow in zip(own[1:], flows, strict=True):
+            features.append(trunk(torch.cat((x, flow_warp(features[-1], flow)), dim=1)))
+        return features
+
+
+def reflected(clip: Tensor, multiple: int) -> Tensor:
+    """[...,H,W] -> H and W brought to multiples by mirroring the bottom and right, the edge not repeated."""
+    bottom, right = (-length % multiple for length in clip.shape[-2:])
+    if not (bottom or right):
+        return clip
+    return F.pad(clip, (0, right, 0, bottom, 0, 0), mode="reflect")
+
+
+class BasicVSRMethod:
+    """Drives a :class:`BasicVSR` or BasicVSR++ over a clip, in chunks of frames; blind.
+
+    Args:
+        model: the network, not its x4 form; it is moved to ``device`` and set to evaluation.
+        name: how tables call it.
+        device: where it runs; frames are brought there and their results taken back.
+        channels_last: memory order of the convolutions; changes results by no more than rounding.
+        chunk: frames restored together. Clips of up to so many are restored whole, as the authors do; a frame of
+            960x540 pixels takes about 60 MB.
+        overlap: frames of context on either side of a chunk.
+
+    Raises:
+        InputError: a network whose output is larger than its input; a chunk or an overlap out of range.
+    """
+
+    blind = True
+
+    def __init__(
+        self,
+        model: Propagating,
+        *,
+        name: str | None = None,
+        device: str | torch.device = "cpu",
+        channels_last: bool = False,
+        chunk: int = 100,
+        overlap: int = 10,
+    ) -> None:
+        if model.upscale:
+            raise InputError(
+                f"{model.kind}: upscale is true; allowed: false, since output frames must be the input's size"
+            )
+        if chunk < 1 or overlap < 0:
+            raise InputError(f"{model.kind}: chunk {chunk}, overlap {overlap}; allowed: at least 1, at least 0")
+        self.name = name or model.kind
+        self.chunk, self.overlap = chunk, overlap
+        self.device = torch.device(device)
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=layout).eval()
+        self.channels: int | None = model.channels
+
+    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """Restore ``frames`` [B,T,C,H,W]; see :meth:`ncfl.methods.interface.Chunk.restore`."""
+        return self.model(frames.to(self.device)).to(frames.device)

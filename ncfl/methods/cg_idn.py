@@ -1,0 +1,272 @@
+"""CG-IDN (Zhang et al., CVPR 2021, the paper of REVIDE): video dehazing by pre-dehazing and deformable alignment.
+
+The authors' code and weights were never released: this is a reimplementation of the idea, not of their network.
+Of the paper it keeps what its name and abstract say: several hazy frames are put to use together, a confidence
+guides what is taken from each of them, and deformable alignment is improved for hazy frames. The rest is chosen:
+
+- *Confidence guided*: a small U-Net dehazes each frame alone and says, pixel by pixel, how far that can be
+  trusted. The confidence blends this frame with the hazy one, and weighs each neighbor when frames are fused.
+- *Improved deformable*: EDVR's pyramid of deformable convolutions, whose offsets also see a cost volume as in
+  PWC-Net (Sun et al. 2018): how alike the middle frame and the neighbor are under each small displacement.
+  Haze takes the contrast from which offsets are otherwise guessed.
+- Five frames; pre-dehazing as wide as MSBDN, which shares authors; features at a quarter of the size; no loss but
+  the one on the result, which the dehazed single frame is a part of, so that pre-dehazing is trained as well.
+
+Sizes and names of tensors are this project's own, and no figure of the paper belongs to them.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ncfl.errors import InputError
+from ncfl.methods.deform import GuidedDeformConv
+from ncfl.methods.fastdvdnet import check_clip
+from ncfl.methods.interface import Border
+from ncfl.models.layers import SLOPE, ResBlock, conv3, zero_
+from ncfl.models.ncfl import _plain
+from ncfl.models.padding import Padder
+
+MULTIPLE = 16  # pixels: features at a quarter of the size, and two coarser levels
+
+
+def active(conv: nn.Module, *x: Tensor) -> Tensor:
+    """A convolution of all ``x`` side by side, and a LeakyReLU."""
+    return F.leaky_relu(conv(torch.cat(x, dim=1)), SLOPE)
+
+
+def doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def cost_volume(middle: Tensor, neighbor: Tensor, radius: int) -> Tensor:
+    """How alike they are under each displacement of up to ``radius`` pixels: the mean product over the channels.
+
+    Two of [B,C,H,W] -> [B,(2 radius + 1)^2,H,W], row by row: channel (dy + radius) (2 radius + 1) + dx + radius
+    is middle(y, x) * neighbor(y + dy, x + dx). Outside of the neighbor there is zero.
+    """
+    height, width = middle.shape[-2:]
+    padded = F.pad(neighbor, [radius] * 4)
+    places = [(dy, dx) for dy in range(2 * radius + 1) for dx in range(2 * radius + 1)]
+    alike = [(middle * padded[..., dy : dy + height, dx : dx + width]).mean(1) for dy, dx in places]
+    return torch.stack(alike, dim=1)
+
+
+class PreDehazing(nn.Module):
+    """A three-scale U-Net: the frame as far as it can be dehazed alone, and how far that can be trusted.
+
+    Its last convolution is zero at the start: the frame as it is, trusted by one half.
+    """
+
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
+        super().__init__()
+        widths = [width, 2 * width, 4 * width]
+        self.channels = channels
+        self.head = conv3(channels, width)
+        self.down = nn.ModuleList(conv3(w, 2 * w, stride=2) for w in widths[:-1])
+        self.encoder = nn.ModuleList(_blocks(w, blocks) for w in widths)
+        self.up = nn.ModuleList(conv3(2 * w, w) for w in widths[:-1])
+        self.decoder = nn.ModuleList(_blocks(w, blocks) for w in widths[:-1])
+        self.tail = zero_(conv3(width, channels + 1))
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """[B,C,H,W], H and W multiples of 4 -> the frame dehazed, [B,C,H,W]; the confidence, [B,1,H,W] in 0..1."""
+        x = self.encoder[0](self.head(frame))
+        skips = []
+        for down, blocks in zip(self.down, self.encoder[1:], strict=True):
+            skips.append(x)
+            x = blocks(active(down, x))
+        for up, blocks in zip(reversed(self.up), reversed(self.decoder), strict=True):
+            x = blocks(skips.pop() + up(doubled(x)))
+        change, confidence = self.tail(x).split((self.channels, 1), dim=1)
+        return frame + change, confidence.sigmoid()
+
+
+class CostVolumeAlignment(nn.Module):
+    """A neighbor's features where the middle frame has them: coarse to fine, then once more at the finest level.
+
+    guide = conv(neighbor, middle, cost volume), with twice the coarser level's guide;  deformable(neighbor, guide)
+    """
+
+    def __init__(self, width: int, groups: int, radius: int, levels: int = 3) -> None:
+        super().__init__()
+        self.radius = radius
+        inputs = 2 * width + (2 * radius + 1) ** 2
+        self.guide = nn.ModuleList(conv3(inputs, width) for _ in range(levels))
+        self.merge_guide = nn.ModuleList(conv3(2 * width, width) for _ in range(levels - 1))
+        self.deform = nn.ModuleList(GuidedDeformConv(width, width, groups) for _ in range(levels))
+        self.merge = nn.ModuleList(conv3(2 * width, width) for _ in range(levels - 1))
+        self.last_guide = conv3(inputs, width)
+        self.last_deform = GuidedDeformConv(width, width, groups)
+
+    def forward(self, middle: list[Tensor], neighbor: list[Tensor]) -> Tensor:
+        """Features of both at each level, finest first, [B,width,H,W], [B,width,H/2,W/2] ... -> [B,width,H,W]."""
+        guide = aligned = None
+        for level in reversed(range(len(middle))):
+            ours, theirs = middle[level], neighbor[level]
+            found = active(self.guide[level], ours, theirs, self._cost(ours, theirs))
+            if guide is not None:
+                found = active(self.merge_guide[level], found, 2 * doubled(guide))
+            moved = self.deform[level](theirs, found)
+            aligned = F.leaky_relu(moved, SLOPE) if aligned is None else self._merged(level, moved, aligned)
+            guide = found
+        last = active(self.last_guide, middle[0], aligned, self._cost(middle[0], aligned))
+        return F.leaky_relu(self.last_deform(aligned, last), SLOPE)
+
+    def _cost(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        return F.leaky_relu(cost_volume(ours, theirs, self.radius), SLOPE)
+
+    def _merged(self, level: int, moved: Tensor, coarser: Tensor) -> Tensor:
+        return active(self.merge[level], moved, doubled(coarser))
+
+
+class ConfidenceFusion(nn.Module):
+    """Frames weighed by how alike they are to the middle one, times how far their pre-dehazing is trusted."""
+
+    def __init__(self, width: int, frames: int) -> None:
+        super().__init__()
+        self.embed_middle, self.embed = conv3(width, width), conv3(width, width)
+        self.fuse = nn.Conv2d(frames * width, width, 1)
+
+    def forward(self, aligned: Tensor, confidence: Tensor) -> Tensor:
+        """[B,frames,width,h,w] and [B,frames,1,h,w], the middle frame in the middle -> [B,width,h,w]."""
+        frames = aligned.shape[:2]
+        wanted = self.embed_middle(aligned[:, frames[1] // 2])[:, None]
+        found = self.embed(aligned.flatten(0, 1)).unflatten(0, frames)
+        alike = (found * wanted).sum(2, keepdim=True).sigmoid()
+        return active(self.fuse, (aligned * alike * confidence).flatten(1, 2))
+
+
+class CGIDN(nn.Module):
+    """The network, over a window of an odd number of frames.
+
+    each frame x:   x -> pre-dehazing -> j, confidence c;  g = c j + (1 - c) x;  (g, x) -> features at 3 levels
+    each neighbor:  features -> alignment with the middle frame's
+    middle frame:   all aligned, all c -> fusion -> blocks -> four times the size -> + g
+
+    channels: of a frame; frames: in a window; width: of the features; pre_width: of pre-dehazing at full size;
+    groups: of deformable convolutions; radius: of cost volumes, pixels of each level; blocks: of the features,
+    and of pre-dehazing at each scale; reconstruct_blocks: after fusion. Blind: no noise level.
+    """
+
+    kind = "cg-idn"
+
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        frames: int = 5,
+        width: int = 64,
+        pre_width: int = 16,
+        groups: int = 8,
+        radius: int = 3,
+        blocks: int = 3,
+        reconstruct_blocks: int = 10,
+    ) -> None:
+        arguments = _plain(locals())
+        super().__init__()
+        if frames < 1 or frames % 2 == 0:
+            raise InputError(f"{self.kind}: frames is {frames}; allowed: an odd number")
+        self.arguments = arguments
+        self.channels, self.frames = channels, frames
+        self.pre_dehazing = PreDehazing(channels, pre_width, blocks)
+        self.head = conv3(2 * channels, width, stride=2)
+        self.quarter = conv3(width, width, stride=2)
+        self.features = _blocks(width, blocks)
+        self.coarser = nn.ModuleList(conv3(width, width, stride=2) for _ in range(2))
+        self.alignment = CostVolumeAlignment(width, groups, radius)
+        self.fusion = ConfidenceFusion(width, frames)
+        self.reconstruction = _blocks(width, reconstruct_blocks)
+        self.up = nn.ModuleList(conv3(width, 4 * width) for _ in range(2))
+        self.tail = zero_(conv3(width, channels))
+
+    def forward(self, window: Tensor) -> Tensor:
+        """[B,frames,C,H,W] nominally in [0,1], H and W multiples of 16 -> the middle frame, [B,C,H,W], not clipped."""
+        batch, middle = window.shape[:2], self.frames // 2
+        hazy = window.flatten(0, 1)
+        dehazed, confidence = self.pre_dehazing(hazy)
+        guided = torch.lerp(hazy, dehazed, confidence)
+        levels = [level.unflatten(0, batch) for level in self._levels(guided, hazy)]
+        trust = F.avg_pool2d(confidence, 4).unflatten(0, batch)
+        x = self.reconstruction(self.fusion(self._aligned(levels, middle), trust))
+        for conv in self.up:
+            x = F.leaky_relu(F.pixel_shuffle(conv(x), 2), SLOPE)
+        return guided.unflatten(0, batch)[:, middle] + self.tail(x)
+
+    def _aligned(self, levels: list[Tensor], middle: int) -> Tensor:
+        """Features of every frame where the middle one has them, [B,frames,width,h,w]; all neighbors in one go."""
+        others = [t for t in range(self.frames) if t != middle]
+        if not others:
+            return levels[0]
+        ours = [level[:, [middle] * len(others)].flatten(0, 1) for level in levels]
+        theirs = [level[:, others].flatten(0, 1) for level in levels]
+        aligned = self.alignment(ours, theirs).unflatten(0, (-1, len(others)))
+        return torch.cat((aligned[:, :middle], levels[0][:, middle, None], aligned[:, middle:]), dim=1)
+
+    def _levels(self, guided: Tensor, hazy: Tensor) -> list[Tensor]:
+        """Features at a quarter, an eighth and a sixteenth of the size."""
+        half = active(self.head, guided, hazy)
+        levels = [self.features(active(self.quarter, half))]
+        for conv in self.coarser:
+            levels.append(active(conv, levels[-1]))
+        return levels
+
+    def restore(self, window: Tensor) -> Tensor:
+        """[B,frames,C,H,W] of any size from 16x16 on -> the middle frame, [B,C,H,W].
+
+        InputError: another number of frames or channels, a smaller frame.
+        """
+        check_clip(window, self.kind, self.channels, self.frames)
+        if window.shape[1] != self.frames:
+            raise InputError(f"{self.kind}: a window of {window.shape[1]} frames; allowed: {self.frames}")
+        padder = Padder(*window.shape[-2:], MULTIPLE)
+        return padder.crop(self(padder.pad(window.flatten(0, 1)).unflatten(0, window.shape[:2])))
+
+    def supervised(self, length: int) -> range:
+        """Which frames of a clip :meth:`restore_clip` gives: those with all their neighbors."""
+        radius = self.frames // 2
+        return range(radius, length - radius)
+
+    def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """[B,T>=frames,C,H,W] -> the frames that :meth:`supervised` names, [B,T',C,H,W]; sigma is not looked at."""
+        check_clip(noisy, self.kind, self.channels, self.frames)
+        radius, middles = self.frames // 2, self.supervised(noisy.shape[1])
+        restored = [self.restore(noisy[:, t - radius : t + radius + 1]) for t in middles]
+        return torch.stack(restored, dim=1)
+
+
+def _blocks(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(ResBlock(width) for _ in range(count)))
+
+
+class CGIDNMethod:
+    """Drives a :class:`CGIDN` over a clip whose ends are reflected in time.
+
+    Args:
+        model: the network; it is moved to ``device`` and set to evaluation.
+        name: how tables call it.
+        device: where it runs; frames are brought there and their results taken back.
+        channels_last: memory order of the convolutions; changes results by no more than rounding.
+    """
+
+    blind = True
+    border: Border = "reflect"
+
+    def __init__(
+        self,
+        model: CGIDN,
+        *,
+        name: str = "cg-idn",
+        device: str | torch.device = "cpu",
+        channels_last: bool = False,
+    ) -> None:
+        self.name = name
+        self.device = torch.device(device)
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=layout).eval()
+        self.channels: int | None = model.channels
+        self.radius = model.frames // 2
+
+    def apply(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """Restore the middle of ``frames`` [B,frames,C,H,W]; see :meth:`ncfl.methods.interface.Window.apply`."""
+        return self.model.restore(frames.to(self.device)).to(frames.device)

@@ -1,0 +1,169 @@
+"""J4RNet-P (Liu, Yang, Yang and Guo, CVPR 2018, "Erase or Fill?"): the network that its authors published.
+
+Layers and their order are those of ``deploy_rain_removal_BRCN_type.prototxt`` in
+flyywh/J4RNet-Deep-Video-Deraining-CVPR-2018, the one network there that has weights (Caffe's format) and that
+``test_practical.m`` runs. We take the P of the tables to mean it; the paper's recurrent network with the map
+of occlusions (``..._GRU_SI_detection.prototxt``) came without weights. Three things differ on purpose:
+
+- The script reads the frame to be restored nine times instead of its neighbors (``num2str(i)`` where ``t`` is
+  meant). Here the neighbors are the neighbors. Of the nine frames the middle one's result takes three.
+- It cuts the frame into 32 x 32 tiles, which the fixed size in the prototxt asks for; the network's reach is
+  larger than their margin of 8. Here it sees the whole frame.
+- The last convolution starts at zero when trained here: the network begins as the identity.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ncfl.errors import InputError
+from ncfl.methods.fastdvdnet import check_clip, he_normal
+from ncfl.models.layers import conv3, zero_
+from ncfl.models.ncfl import _plain
+
+# ITU-R BT.601 at studio range, as MATLAB's rgb2ycbcr has it: luma of R, G, B in 0..1 is in 16/255 .. 235/255.
+LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+BLACK, RANGE = 16 / 255, 219 / 255
+
+# The published network's layers and where they stand here.
+LAYERS = {f"Convolution{i + 1}": f"convs.{i}" for i in range(12)} | {
+    "Eltwise3_shrink": "shrink",
+    "motion_seg_conv1": "segment.0",
+    "motion_seg_conv2": "segment.1",
+    "BRCN_L1_pre_res_two": "before",
+    "BRCN_L1_tail_res_two": "after",
+    "Eltwise_BRCN_L1_expand": "expand",
+}
+
+
+def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors called by Caffe's layers ("Convolution1.weight") -> the state of :class:`J4RNet`.
+
+    Names that are none of the network's stay as they are, for the strict loading to refuse.
+    """
+    parts = {name: name.rpartition(".") for name in state}
+    return {f"{LAYERS.get(layer, layer)}.{kind}": state[name] for name, (layer, _, kind) in parts.items()}
+
+
+def luma(frames: Tensor) -> Tensor:
+    """RGB [...,3,H,W] in [0,1] -> Y of BT.601 at studio range, [...,1,H,W]."""
+    weights = frames.new_tensor(LUMA)[:, None, None]
+    return (frames * weights).sum(-3, keepdim=True) + BLACK
+
+
+class J4RNet(nn.Module):
+    """Residual blocks on each luma plane, and in their middle one exchange with the frames before and after.
+
+    y_t -> conv 1 -> c_t -> 3 blocks -> f_t -> shrink -> s_t
+    s_{t-1}, s_t, s_{t+1} -> segment -> two maps m_1, m_2
+    s_t + sum_i m_i (before_i s_{t-1} + after_i s_{t+1}) -> expand -> e_t
+    f_t + e_t -> conv 8, 9 -> mean with f_t -> block -> mean with c_t -> conv 12 -> + y_t
+
+    A block is two convolutions and the mean of its input and their result. channels: 3 (RGB; the luma is
+    restored, the chroma kept) or 1; width: of the features; exchanged: features that neighbors see. The
+    defaults are the published sizes, 401,899 parameters.
+    """
+
+    kind = "j4rnet"
+
+    def __init__(self, *, channels: int = 3, width: int = 64, exchanged: int = 16) -> None:
+        arguments = _plain(locals())
+        super().__init__()
+        if channels not in (1, 3):
+            raise InputError(f"{self.kind}: channels is {channels}; allowed: 3 (RGB) or 1 (luma)")
+        self.arguments = arguments
+        self.channels = channels
+        self.convs = nn.ModuleList([conv3(1, width), *(conv3(width, width) for _ in range(10)), conv3(width, 1)])
+        self.shrink, self.expand = conv3(width, exchanged), conv3(exchanged, width)
+        self.segment = nn.Sequential(conv3(3 * exchanged, max(exchanged // 2, 1)), conv3(max(exchanged // 2, 1), 2))
+        # The published layers read a doubled input in two groups, which is one convolution of the single input.
+        self.before, self.after = conv3(exchanged, 2 * exchanged), conv3(exchanged, 2 * exchanged)
+        he_normal(self)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.zeros_(module.bias)
+        zero_(self.convs[-1])
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Luma [B,T,1,H,W] -> restored, same shape; a clip's first and last frame are their own neighbors."""
+        batch, length = planes.shape[:2]
+        y = planes.flatten(0, 1)
+        first = self.convs[0](y).relu()
+        x = first
+        for i in (1, 3, 5):
+            x = self._block(i, x)
+        x = self._closed(x, self.convs[8](self.convs[7](x + self._exchange(x, batch, length)).relu()))
+        x = self._closed(first, self._block(9, x), rectified=False)
+        return (y + self.convs[11](x)).unflatten(0, (batch, length))
+
+    def _block(self, i: int, x: Tensor) -> Tensor:
+        return self._closed(x, self.convs[i + 1](self.convs[i](x).relu()))
+
+    @staticmethod
+    def _closed(x: Tensor, branch: Tensor, *, rectified: bool = True) -> Tensor:
+        mean = (x + branch) / 2
+        return mean.relu() if rectified else mean
+
+    def _exchange(self, x: Tensor, batch: int, length: int) -> Tensor:
+        """What the neighbors add to the features [B*T,width,H,W]."""
+        s = self.shrink(x)
+        clip = s.unflatten(0, (batch, length))
+        previous = torch.cat((clip[:, :1], clip[:, :-1]), dim=1).flatten(0, 1)
+        following = torch.cat((clip[:, 1:], clip[:, -1:]), dim=1).flatten(0, 1)
+        maps = self.segment(torch.cat((previous, s, following), dim=1))
+        moved = (self.before(previous) + self.after(following)).unflatten(1, (2, -1))
+        return self.expand(s + (maps.unsqueeze(2) * moved).sum(1))
+
+    @staticmethod
+    def supervised(length: int) -> range:
+        """Which frames of a clip :meth:`restore_clip` gives: all."""
+        return range(length)
+
+    def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """[B,T,C,H,W] in [0,1], any size from 16x16 on -> the same shape, not clipped; sigma is not used.
+
+        InputError: no clip, another number of channels, a smaller frame.
+        """
+        check_clip(noisy, self.kind, self.channels, 1)
+        if self.channels == 1:
+            return self(noisy)
+        y = luma(noisy)
+        # With the chroma kept, a change of the luma is the same change of R, G and B.
+        return noisy + (self(y) - y) / RANGE
+
+
+class J4RNetMethod:
+    """Drives a :class:`J4RNet` over pieces of a clip, which gives what the whole clip at once would.
+
+    At a clip's ends the end frame stands for the neighbor that is missing.
+
+    Args:
+        model: the network; it is moved to ``device`` and set to evaluation.
+        name: how tables call it.
+        device: where it runs; frames are brought there and their results taken back.
+        channels_last: memory order of the convolutions; changes results by no more than rounding.
+        chunk: frames restored at once, a matter of memory.
+    """
+
+    blind = True
+    overlap = 1
+
+    def __init__(
+        self,
+        model: J4RNet,
+        *,
+        name: str = "j4rnet-p",
+        device: str | torch.device = "cpu",
+        channels_last: bool = False,
+        chunk: int = 8,
+    ) -> None:
+        self.name, self.chunk = name, chunk
+        self.device = torch.device(device)
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=layout).eval()
+        self.channels: int | None = model.channels
+
+    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """Restore ``frames`` [B,T,C,H,W]; see :meth:`ncfl.methods.interface.Chunk.restore`."""
+        return self.model.restore_clip(frames.to(self.device)).to(frames.device)

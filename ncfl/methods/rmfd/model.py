@@ -1,0 +1,159 @@
+"""RMFD (Yang, Tan, Feng, Wang, Cheng and Liu, TPAMI 2021): physics-guided recovery, then restoration.
+
+Layers, tensor names, padding and recurrence are those of flyywh/Recurrent-Multi-Frame-Deraining (both of its
+folders hold the same networks); its ConvLSTM, of which only compiled code is there, is that of
+phoenix104104/fast_blind_video_consistency, on which it builds. Left open or done otherwise:
+
+- The authors supervise the first stage with rendered rain, air light and transmission, which other data has
+  not, and cut the gradient between the stages. Here the gradient passes, and one loss on the result does.
+- The adversarial second training belongs to real rain without a clean original; there is none of it here.
+- The authors leave out the first and last two frames of a clip. Here a clip is reflected in time.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ncfl.errors import InputError
+from ncfl.methods.fastdvdnet import check_clip, without_prefix
+from ncfl.methods.interface import border_index
+from ncfl.methods.rmfd.network import Memory, MultiFrameNet
+from ncfl.models.ncfl import _plain
+from ncfl.models.padding import Padder
+
+RADIUS = 2  # frames seen on either side
+FLOOR = 0.05  # of the transmission that the rain model divides by
+NETWORKS = ("multi_model_res", "multi_model_haze", "multi_model_s2")
+
+
+def official_names(checkpoint: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The authors' ``model_epoch_*.pth``, a state per network, -> the state of :class:`RMFD`.
+
+    Its optimizer is left out. InputError: one of the three networks is missing.
+    """
+    missing = [name for name in NETWORKS if name not in checkpoint]
+    if missing:
+        raise InputError(f"rmfd: weights hold {', '.join(checkpoint) or 'nothing'}; missing: {', '.join(missing)}")
+    states = {name: without_prefix(checkpoint[name]) for name in NETWORKS}
+    return {f"{name}.{key}": tensor for name, state in states.items() for key, tensor in state.items()}
+
+
+class State(NamedTuple):
+    """What a frame leaves to the next: the memories, and the last two restored frames (older first)."""
+
+    rain: Memory
+    transmission: Memory
+    light: Memory
+    second: Memory
+    restored: tuple[Tensor, ...]
+
+
+class RMFD(nn.Module):
+    """The two stages; x are five rainy frames, y what was restored before.
+
+    x_{t-2..t+2} -> multi_model_res  -> h_t (no streaks)
+                 -> multi_model_haze -> transmission tau_t, air light a_t
+    b_t = (h_t - a_t (1 - tau_t)) / tau_t
+    y_{t-2}, y_{t-1}, b_t, x_t, x_{t+1}, x_{t+2} -> multi_model_s2 -> y_t
+
+    channels: of a frame; width and blocks: of each network. The defaults are the published sizes. Of
+    multi_model_res and multi_model_s2 the authors use the first map only: their alpha_ layers are there for
+    the official tensors, and neither run nor learn.
+    """
+
+    kind = "rmfd"
+
+    def __init__(self, *, channels: int = 3, width: int = 32, blocks: int = 5) -> None:
+        arguments = _plain(locals())
+        super().__init__()
+        self.arguments = arguments
+        self.channels = channels
+        for name in NETWORKS:
+            self.add_module(name, MultiFrameNet(channels, width, blocks, haze=name == "multi_model_haze"))
+
+    def forward(self, window: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """[B,5,C,H,W] in [0,1], H and W multiples of 4 -> the middle frame [B,C,H,W], and the next state."""
+        rain = transmission = light = second = None
+        restored: tuple[Tensor, ...] = ()
+        if state is not None:
+            rain, transmission, light, second, restored = state
+        flat = window.flatten(1, 2)
+        clear = self.multi_model_res(flat, flat, rain)
+        haze = self.multi_model_haze(flat, flat, transmission, light, alpha=True)
+        tau = haze.main[:, :1].clamp(min=FLOOR)
+        b = (clear.main - haze.alpha * (1 - tau)) / tau
+        before = (b, b, *restored)[-2:]  # what was not restored yet, b stands for
+        after = window[:, RADIUS + 1 :].flatten(1, 2)
+        # The windows differ in their middle: the rainy frame in one, the first stage's estimate in the other.
+        one = torch.cat((*before, window[:, RADIUS], after), dim=1)
+        two = torch.cat((*before, b, after), dim=1)
+        result = self.multi_model_s2(one, two, second)
+        kept = (*restored, result.main)[-2:]
+        return result.main, State(clear.memory, haze.memory, haze.alpha_memory, result.memory, kept)
+
+    @staticmethod
+    def supervised(length: int) -> range:
+        """Which frames of a clip :meth:`restore_clip` gives: all."""
+        return range(length)
+
+    def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """[B,T,C,H,W] in [0,1], any size from 16x16 on -> the same shape, not clipped; sigma is not used.
+
+        Sizes are brought to multiples of 4 by repeating the edge, as the authors do. As theirs, the frames that
+        were restored before come without their gradients. InputError: no clip, another number of channels, a
+        smaller frame.
+        """
+        check_clip(noisy, self.kind, self.channels, 1)
+        length = noisy.shape[1]
+        padder = Padder(*noisy.shape[-2:], 4)
+        padded = [padder.pad(frame) for frame in noisy.unbind(1)]
+        state, frames = None, []
+        for t in range(length):
+            places = [border_index(i, length) for i in range(t - RADIUS, t + RADIUS + 1)]
+            restored, state = self(torch.stack([padded[i] for i in places], dim=1), state)
+            state = _detached(state)
+            frames.append(padder.crop(restored))
+        return torch.stack(frames, dim=1)
+
+
+def _detached(state: State) -> State:
+    return State(*(tuple(tensor.detach() for tensor in part) for part in state))
+
+
+class RMFDMethod:
+    """Drives an :class:`RMFD` over pieces of a clip; each starts its memories anew, ``overlap`` frames early.
+
+    Args:
+        model: the network; it is moved to ``device`` and set to evaluation.
+        name: how tables call it.
+        device: where it runs; frames are brought there and their results taken back.
+        channels_last: memory order of the convolutions; changes results by no more than rounding.
+        chunk, overlap: frames restored at once, and frames of context before and after them.
+    """
+
+    blind = True
+
+    def __init__(
+        self,
+        model: RMFD,
+        *,
+        name: str = "rmfd",
+        device: str | torch.device = "cpu",
+        channels_last: bool = False,
+        chunk: int = 32,
+        overlap: int = 6,
+    ) -> None:
+        self.name, self.chunk, self.overlap = name, chunk, overlap
+        self.device = torch.device(device)
+        self.model = model.to(self.device).eval()
+        if channels_last:  # which 3D convolutions do not know
+            for module in self.model.modules():
+                if isinstance(module, nn.Conv2d):
+                    module.to(memory_format=torch.channels_last)
+        self.channels: int | None = model.channels
+
+    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """Restore ``frames`` [B,T,C,H,W]; see :meth:`ncfl.methods.interface.Chunk.restore`."""
+        return self.model.restore_clip(frames.to(self.device)).to(frames.device)

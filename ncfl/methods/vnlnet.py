@@ -1,0 +1,272 @@
+"""VNLnet (Davy, Ehret, Morel, Arias and Facciolo, ICIP 2019, arXiv:1811.12758): a CNN fed with similar patches.
+
+Every pixel comes with the pixels at the centers of the patches most like its own, one from each of seven
+frames before and after; the network takes these 15 planes for one frame. The search, tensor names and the
+clip's ends are those of the authors' axeldavy/vnlnet; their OpenCL search is written in plain torch here.
+
+There is a network for grey and one for color video, and weights for one noise level each (``vnlnet_gray_20``,
+``vnlnet_color_20``), so sigma chooses the file and is not an input. The grey network restores the channels of
+a color frame one by one, each as a video of its own.
+"""
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ncfl.errors import InputError
+from ncfl.methods.fastdvdnet import he_normal, without_prefix
+from ncfl.methods.interface import border_index
+from ncfl.models.ncfl import _plain
+from ncfl.models.padding import check_frame
+
+
+def official_names(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The authors' ``vnlnet_*.pth`` -> the state of :class:`VNLNet`.
+
+    The file holds the tensors as ``model_state_dict`` beside ``args``, the options of their training, which is
+    an ``argparse.Namespace``: a loader must allow that class, and no other.
+    """
+    return without_prefix(checkpoint.get("model_state_dict", checkpoint))
+
+
+def box_sum(x: Tensor, size: int, dim: int) -> Tensor:
+    """Sums of ``size`` neighbors along ``dim``, which loses size - 1; by doubling, without cancellation."""
+    length = x.shape[dim] - size + 1
+    total, start, width = None, 0, 1
+    while width <= size:  # x holds sums of `width` neighbors; those of the binary digits of `size` add up
+        if size & width:
+            part = x.narrow(dim, start, length)
+            total = part if total is None else total + part
+            start += width
+        shorter = x.shape[dim] - width
+        if 2 * width <= size:
+            x = x.narrow(dim, 0, shorter) + x.narrow(dim, width, shorter)
+        width *= 2
+    return total
+
+
+@torch.no_grad()
+def most_similar(here: Tensor, there: Tensor, *, patch: int, search: int) -> Tensor:
+    """Where in ``there`` the patch is that is most like the one around each pixel of ``here``.
+
+    The distance is the sum of squares over patch x patch pixels; what lies outside of a frame is black. The
+    ``search`` x ``search`` patches around the same place whose centers are inside of the frame are compared;
+    the first in order of rows wins a draw. Memory: a few planes of the size of ``here``.
+
+    Args:
+        here, there: one plane of each pair of frames, float32 [N,H,W].
+        patch: pixels, odd.
+        search: pixels.
+
+    Returns:
+        Centers as y * W + x, int64 [N,H,W].
+    """
+    height, width = here.shape[-2:]
+    margin = patch // 2
+    here, there = (F.pad(x, (margin,) * 4) for x in (here, there))
+    best = torch.full((len(here), height, width), torch.inf, device=here.device)
+    found = torch.zeros_like(best, dtype=torch.int32)  # the displacement's number
+    first = (search + 1) // 2 - search
+    for number in range(search * search):
+        dy, dx = number // search + first, number % search + first
+        top, bottom, left, right = max(0, -dy), min(height, height - dy), max(0, -dx), min(width, width - dx)
+        if top >= bottom or left >= right:
+            continue
+        rows, columns = slice(top, bottom + 2 * margin), slice(left, right + 2 * margin)
+        moved = there[:, top + dy : bottom + dy + 2 * margin, left + dx : right + dx + 2 * margin]
+        distance = box_sum(box_sum((here[:, rows, columns] - moved).square_(), patch, -2), patch, -1)
+        place = (slice(None), slice(top, bottom), slice(left, right))
+        found[place].masked_fill_(distance < best[place], number)
+        torch.minimum(best[place], distance, out=best[place])
+    y = torch.arange(height, device=here.device)[:, None] + found // search + first
+    x = torch.arange(width, device=here.device) + found % search + first
+    return y * width + x
+
+
+def places(length: int, past: int, future: int) -> list[int | None]:
+    """Which frame stands at -past ... length + future - 1 of a clip of ``length`` frames; None: a black one.
+
+    As published, the places before the clip take the frames after the first one's own neighbors, and the
+    places after it those before the last one's, so that no frame is seen twice. The published loop starts
+    one too low at the end: it writes to the very first place instead, and the place right after the clip
+    stays black, as do those whose frame a short clip lacks. A clip that the published code cannot index is
+    reflected.
+    """
+    if length <= past or length < future:
+        return [border_index(place, length) for place in range(-past, length + future)]
+    frames: list[int | None] = [None] * past + list(range(length)) + [None] * future
+    reach = past + future + 1
+    for i in range(past):
+        frames[i] = frames[reach + i]
+    for i in range(future):
+        frames[-i] = frames[-(reach + i)]
+    return frames
+
+
+class VNLNet(nn.Module):
+    """The network and its search.
+
+    frames -> search -> 15 planes per channel -> 1x1 convs -> 3x3 convs -> noise;  y = frame - noise
+
+    The defaults are the published grey network. channels: 1 or 3; past, future: frames searched; search and
+    patch: pixels, see :func:`most_similar`; match_width and match_convs: features and number of the 1x1
+    convolutions; width and convs: of the 3x3 ones.
+    """
+
+    kind = "vnlnet"
+
+    def __init__(
+        self,
+        *,
+        channels: int = 1,
+        past: int = 7,
+        future: int = 7,
+        search: int = 41,
+        patch: int = 41,
+        match_width: int = 32,
+        match_convs: int = 4,
+        width: int = 64,
+        convs: int = 15,
+    ) -> None:
+        arguments = _plain(locals())
+        super().__init__()
+        if patch % 2 == 0:
+            raise InputError(f"{self.kind}: patch is {patch}; allowed: an odd number of pixels")
+        self.arguments = arguments
+        self.channels, self.past, self.future, self.search, self.patch = channels, past, future, search, patch
+        layers: list[nn.Module] = []
+        for i in range(match_convs):
+            inputs = match_width if i else channels * (past + 1 + future)
+            layers += [nn.Conv2d(inputs, match_width, 1), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(match_width, width, 3, padding=1, bias=False), nn.ReLU(inplace=True)]
+        for _ in range(convs - 2):
+            layers += [nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        self.net = nn.Sequential(*layers, nn.Conv2d(width, channels, 3, padding=1, bias=False))
+        self._start()
+
+    def _start(self) -> None:
+        """The published start: small scales of the normalizations, as DnCNN has them."""
+        he_normal(self)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 0, sqrt(2 / 9 / 64)).data.clamp_(-0.025, 0.025)
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """[B,15*C,H,W], of each frame in turn its C channels -> the noise of the middle frame, [B,C,H,W]."""
+        return self.net(planes)
+
+    def gather(self, frame: Tensor, others: Tensor) -> Tensor:
+        """The centers of the most similar patches: frame [B,C,H,W], others [B,N,C,H,W] -> [B,N,C,H,W]."""
+        # Equal weights keep the most of the contrast over the noise; published as 0.57735, with unit sum of squares.
+        here, there = frame.sum(1) * 0.57735, others.sum(2) * 0.57735
+        here = here[:, None].expand_as(there).flatten(0, 1)
+        # On a processor one plane at a time stays in its cache; an accelerator wants all of them at once.
+        group = 1 if frame.device.type == "cpu" else len(here)
+        pairs = zip(here.split(group), there.flatten(0, 1).split(group), strict=True)
+        centers = torch.cat([most_similar(a, b, patch=self.patch, search=self.search) for a, b in pairs])
+        centers = centers.flatten(1).unflatten(0, others.shape[:2])[:, :, None].expand(-1, -1, others.shape[2], -1)
+        return others.flatten(3).gather(3, centers).view_as(others)
+
+    def restore_at(self, window: list[Tensor | None]) -> Tensor:
+        """The middle one of past + 1 + future frames [B,C,H,W], None for a black one -> [B,C,H,W]."""
+        frame = window[self.past]
+        planes = [torch.zeros_like(frame) if other is None else other for other in window]
+        seen = [i for i, other in enumerate(window) if other is not None and i != self.past]
+        if seen:
+            found = self.gather(frame, torch.stack([planes[i] for i in seen], dim=1))
+            for n, i in enumerate(seen):
+                planes[i] = found[:, n]
+        return frame - self(torch.cat(planes, dim=1))
+
+    def restore(self, noisy: Tensor, device: str | torch.device | None = None) -> Tensor:
+        """A whole clip [B,T,C,H,W], any T, H and W >= 16, nominally in [0,1] -> the same shape, not clipped.
+
+        C is `channels`, or any number for the grey network. Frames are brought to ``device`` (where the clip is
+        if None) one window at a time. InputError: another number of channels, a smaller frame.
+        """
+        length = self._length(noisy, 1)
+        frames = places(length, self.past, self.future)
+        return self._restore_each(noisy, frames, range(length), device or noisy.device)
+
+    def _length(self, noisy: Tensor, shortest: int) -> int:
+        """How many frames a batch of clips has; InputError for what is none, or a shorter one."""
+        if noisy.ndim != 5:
+            raise InputError(f"{self.kind}: clips have shape {list(noisy.shape)}; allowed: [B,T,C,H,W]")
+        if noisy.shape[1] < shortest:
+            raise InputError(f"{self.kind}: a clip of {noisy.shape[1]} frames; allowed: {shortest} or more")
+        check_frame(noisy[:, 0], noisy.shape[2] if self.channels == 1 else self.channels)
+        return noisy.shape[1]
+
+    def _restore_each(self, noisy: Tensor, frames: list[int | None], wanted: range, device: Any) -> Tensor:
+        """The frames ``wanted``; frames[t + i] is the i-th of those that frame t is restored from."""
+        batch, _, channels = noisy.shape[:3]
+        if self.channels == 1:  # every channel is a video of its own
+            noisy = noisy.transpose(1, 2).flatten(0, 1)[:, :, None]
+        restored = []
+        for t in wanted:
+            window = frames[t : t + self.past + 1 + self.future]
+            sources = [None if i is None else noisy[:, i].to(device) for i in window]
+            restored.append(self.restore_at(sources).to(noisy.device))
+        clip = torch.stack(restored, dim=1)
+        return clip[:, :, 0].unflatten(0, (batch, channels)).transpose(1, 2) if self.channels == 1 else clip
+
+    def supervised(self, length: int) -> range:
+        """Which frames of a clip :meth:`restore_clip` gives: those with all their neighbors."""
+        return range(self.past, length - self.future)
+
+    def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """[B,T,C,H,W] -> [B,T-past-future,C,H,W], the frames that :meth:`supervised` names; sigma is not used."""
+        length = self._length(noisy, self.past + 1 + self.future)
+        frames = [None] * self.past + list(range(length)) + [None] * self.future
+        return self._restore_each(noisy, frames, self.supervised(length), noisy.device)
+
+
+def vnlnet_gray() -> VNLNet:
+    """The published network of the files ``vnlnet_gray_*.pth``."""
+    return VNLNet()
+
+
+def vnlnet_color() -> VNLNet:
+    """The published network of the files ``vnlnet_color_*.pth``: 12 convolutions of 96 features."""
+    return VNLNet(channels=3, width=96, convs=12)
+
+
+class VNLNetMethod:
+    """Drives a :class:`VNLNet` over a clip; blind, but its weights are for one noise level.
+
+    A clip of up to ``chunk`` frames is restored as published. In a longer one the first frame's farthest
+    neighbor is another frame than the published slip (see :func:`places`) would take; no other frame differs.
+
+    Args:
+        model: the network; it is moved to ``device`` and set to evaluation.
+        name: how tables call it.
+        device: where it runs; a window of frames is brought there at a time.
+        channels_last: memory order of the convolutions; changes results by no more than rounding.
+    """
+
+    blind = True
+    chunk = 96  # frames; the longest clip of the paper's tables has 85, and each piece's context is searched anew
+
+    def __init__(
+        self,
+        model: VNLNet,
+        *,
+        name: str = "vnlnet",
+        device: str | torch.device = "cpu",
+        channels_last: bool = False,
+    ) -> None:
+        self.name = name
+        self.device = torch.device(device)
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=layout).eval()
+        self.per_channel = model.channels == 1
+        self.channels: int | None = None if self.per_channel else model.channels
+        self.overlap = model.past + model.future  # the frames that a clip's last ones take for missing neighbors
+
+    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """Restore ``frames`` [B,T,C,H,W] -> [B,T,C,H,W]; see :class:`ncfl.methods.interface.Chunk`."""
+        return self.model.restore(frames, self.device)

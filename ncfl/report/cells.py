@@ -1,0 +1,82 @@
+"""Cells that the tables share: which experiments hold a method's figures, and how a figure is written."""
+
+from collections.abc import Sequence
+
+from ncfl.report.results import Measured
+from ncfl.report.table import Column, Record, measured_head
+
+# A method of Tables 3 to 5 -> the name its experiments carry: <slug>-<dataset> where trained, else <slug>.
+SLUGS = {
+    "VNLnet": "vnlnet", "DVDNet": "dvdnet", "FastDVDNet": "fastdvdnet", "EMVD-L": "emvd-l",
+    "EMVD-S": "emvd-s", "EDVR": "edvr", "BasicVSR": "basicvsr", "BasicVSR++": "basicvsrpp", "NCFL": "ncfl",
+    "MS-CSC": "ms-csc", "SE": "se", "SpacCNN": "spaccnn", "FastDerain": "fastderain",
+    "J4RNet-P": "j4rnet-p", "FCRVD": "fcrvd", "RMFD": "rmfd",
+    "Noisy input": "noisy", "Median 3x3": "median-3x3", "Median 5x5": "median-5x5",
+}  # fmt: skip
+
+
+def experiments_of(method: str, dataset: str) -> tuple[str, ...]:
+    """The experiment names that may hold a method's figures, trained on ``dataset`` or learning nothing."""
+    slug = SLUGS[method]
+    return f"{slug}-{dataset}", slug
+
+
+def psnr_cells(row: Record, figure: Measured | None) -> Record:
+    """The paper's PSNR of a published row, and the measured one."""
+    return {"paper_psnr_db": row["psnr_db"], "measured_psnr_db": f"{figure.psnr:.2f}" if figure else ""}
+
+
+def ssim_cells(row: Record, figure: Measured | None) -> Record:
+    """The paper's SSIM of a published row, and the measured one."""
+    return {"paper_ssim": row["ssim"], "measured_ssim": f"{figure.ssim:.4f}" if figure else ""}
+
+
+def gflops_cells(paper: str, measured: float | None) -> Record:
+    """The paper's GFLOPs, those counted here, and how far they are apart."""
+    deviation = 100 * (measured / float(paper) - 1) if paper and measured is not None else None
+    return {
+        "paper_gflops": paper,
+        "measured_gflops": "" if measured is None else f"{measured:.1f}",
+        "gflops_deviation_percent": "" if deviation is None else f"{deviation:+.2f}",
+    }
+
+
+def origin_cells(figure: Measured | None, preset: str) -> Record:
+    """Where a measured figure comes from; empty where there is none."""
+    if figure is None:
+        return {"experiment": "", "data": "", "sequences": "", "frames": "", "preset": preset}
+    return {
+        "experiment": figure.experiment,
+        "data": figure.data,
+        "sequences": str(figure.sequences),
+        "frames": str(figure.frames),
+        "preset": preset,
+    }
+
+
+def pair(group: str, records: Sequence[Record]) -> list[Column]:
+    """The two columns of a figure; the measured one names the data where they are a stand-in's."""
+    return [Column("paper", group, kind="paper"), Column(measured_head(records), group, kind="measured")]
+
+
+def by_sigma(
+    records: Sequence[Record], sigmas: Sequence[str], metrics: Sequence[str]
+) -> tuple[list[Column], list[tuple[str, ...]]]:
+    """One row per method and metric (named where there are several), a pair of columns per sigma."""
+    columns = [Column(head, number=False) for head in ("method", "metric")[: len(metrics)]]
+    for sigma in sigmas:
+        columns += pair(f"σ = {sigma}", [r for r in records if r["sigma"] == sigma])
+    cell = {(r["method"], r["sigma"]): r for r in records}
+    suffix = {"PSNR": "psnr_db", "SSIM": "ssim"}
+    rows = []
+    for method in distinct(records, "method"):
+        for metric in metrics:
+            of_method = [cell[method, sigma] for sigma in sigmas]
+            pairs = [r[f"{side}_{suffix[metric]}"] for r in of_method for side in ("paper", "measured")]
+            rows.append((method, *([metric] if len(metrics) > 1 else []), *pairs))
+    return columns, rows
+
+
+def distinct(records: Sequence[Record], key: str) -> list[str]:
+    """The different values of one key, in order of first use."""
+    return list(dict.fromkeys(record[key] for record in records))

@@ -1,0 +1,267 @@
+"""BasicVSR, its SPyNet, and how a network that looks both ways is driven."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ncfl.errors import InputError
+from ncfl.methods import spynet6
+from ncfl.methods.basicvsr import BasicVSR, BasicVSRMethod, basicvsr, basicvsr_x4, official_names
+from ncfl.methods.interface import Chunk, stream
+from ncfl.methods.spynet6 import SPyNet6, flow_warp
+from ncfl.models.motion import SPyNet
+
+SMALL = {"width": 8, "blocks": 1, "tail_width": 8, "flow_levels": 3, "flow_width": 0.125}
+
+
+def filled(network: nn.Module) -> nn.Module:
+    """Weights by a formula of their names, which the official code was given too."""
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            count = torch.arange(parameter.numel(), dtype=torch.float64) + sum(name.encode())
+            scattered = 2 * (43758.5453 * torch.sin(12.9898 * count)).remainder(1) - 1
+            gain = 0.1 if parameter.ndim == 1 else (2 / parameter[0].numel()) ** 0.5
+            parameter.copy_((gain * scattered).view(parameter.shape))
+    return network.eval()
+
+
+def waves(frames: int, height: int, width: int, channels: int = 3) -> Tensor:
+    """A clip [1,T,C,H,W] in [0,1] by a formula: two gratings that move."""
+    t, c, y, x = torch.meshgrid(
+        *(torch.arange(n, dtype=torch.float64) for n in (frames, channels, height, width)), indexing="ij"
+    )
+    return (0.5 + 0.25 * torch.sin(0.31 * (x - 1.3 * t) + c) + 0.25 * torch.sin(0.23 * (y + 0.8 * t))).float()[None]
+
+
+def probed(restored: Tensor) -> list[float]:
+    """Four values of a result, corners among them, and what it comes to in all."""
+    flat = restored.flatten()
+    return [*flat[[0, len(flat) // 3, len(flat) // 2, -1]].tolist(), restored.double().pow(2).mean().sqrt().item()]
+
+
+@torch.no_grad()
+def away_from_start(network: nn.Module) -> nn.Module:
+    generator = torch.Generator().manual_seed(1)
+    for parameter in network.parameters():
+        parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def network() -> BasicVSR:
+    torch.manual_seed(0)
+    return away_from_start(basicvsr(**SMALL))
+
+
+def noisy(frames: int, height: int = 24, width: int = 32, batch: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.rand(batch, frames, 3, height, width, generator=generator) * 1.4 - 0.2
+
+
+# SPyNet
+
+
+def test_spynet_has_the_published_size_and_names():
+    net = SPyNet6()
+    assert sum(parameter.numel() for parameter in net.parameters()) == 1_440_300
+    names = {
+        f"basic_module.{i}.basic_module.{2 * k}.{kind}"
+        for i in range(6)
+        for k in range(5)
+        for kind in ("weight", "bias")
+    }
+    assert set(net.state_dict()) == names | {"mean", "std"}
+
+
+def test_spynet_agrees_with_the_published_code():
+    first, second = waves(2, 70, 101)[0].split(1)
+    with torch.inference_mode():
+        flow = filled(SPyNet6())(first, second)
+    # XPixelGroup/BasicSR v1.4.2, SpyNet, the same weights and frames
+    expected = [-2.771714, -1.818975, -1.855547, -1.640239, 1.878453]
+    assert probed(flow) == pytest.approx(expected, abs=2e-5)
+
+
+def test_spynet_takes_over_the_projects_own_levels():
+    own = away_from_start(SPyNet(levels=2, width=0.25))
+    net = SPyNet6(levels=4, width=0.25).eval()
+    net.adopt(own)
+    x, y = noisy(2, 32, 40)[0].split(1)  # a size that neither of them pads or resizes
+    with torch.no_grad():
+        torch.testing.assert_close(net(x, y), own(x, y), rtol=1e-4, atol=1e-5)
+    assert own(x, y).abs().max() > 0.01
+
+
+def test_flow_is_scaled_back_with_the_frame(monkeypatch: pytest.MonkeyPatch):
+    net = SPyNet6(levels=4, width=0.125)
+    monkeypatch.setattr(net, "_flow", lambda pyramid: torch.ones_like(pyramid[-1][0][:, :2]))
+    flow = net(*noisy(2, 20, 30)[0].split(1))  # resized to 24 x 32
+    assert flow.shape == (1, 2, 20, 30)
+    torch.testing.assert_close(flow[0, :, 7, 7], torch.tensor([30 / 32, 20 / 24]))
+
+
+def test_warping_by_whole_pixels_moves_and_leaves_zeros_outside():
+    features = noisy(1, 6, 7)[0]
+    flow = torch.tensor([2.0, -1.0]).view(1, 2, 1, 1).expand(1, 2, 6, 7)
+    warped = flow_warp(features, flow)
+    torch.testing.assert_close(warped[..., 1:, :-2], features[..., :-1, 2:])
+    assert warped[..., 0, :].abs().max() < 1e-6
+    assert warped[..., -2:].abs().max() < 1e-6
+    border = flow_warp(features, flow, "border")
+    torch.testing.assert_close(border[..., 0, :-2], features[..., 0, 2:])
+
+
+def test_warping_keeps_the_dtype_and_gives_gradients_to_both():
+    features = torch.rand(1, 2, 4, 5, requires_grad=True)
+    flow = torch.rand(1, 2, 4, 5, requires_grad=True)
+    flow_warp(features, flow).square().sum().backward()
+    assert features.grad.abs().sum() > 0
+    assert flow.grad.abs().sum() > 0
+    assert flow_warp(features.bfloat16(), flow).dtype == torch.bfloat16
+
+
+def test_single_spynet_files_load_under_either_name():
+    state = {name: value for name, value in filled(SPyNet6()).state_dict().items() if name not in ("mean", "std")}
+    net = SPyNet6()
+    net.load_state_dict(spynet6.official_names(state))
+    theirs = {mmagic(name): value for name, value in state.items()}
+    assert "basic_module.5.basic_module.4.conv.weight" in theirs
+    net.load_state_dict(spynet6.official_names(theirs))
+    assert torch.equal(net.basic_module[3].basic_module[6].weight, state["basic_module.3.basic_module.6.weight"])
+
+
+def mmagic(name: str) -> str:
+    """BasicSR's name of a tensor -> MMagic's."""
+    parts = name.split(".")
+    if "basic_module" in parts and parts[-1] in ("weight", "bias"):
+        parts[-2:] = [str(int(parts[-2]) // 2), "conv", parts[-1]]
+    own = {"upconv1": "upsample1.upsample_conv", "upconv2": "upsample2.upsample_conv"}
+    trunks = {"backward_trunk": "backward_resblocks", "forward_trunk": "forward_resblocks"}
+    return ".".join([{**own, **trunks}.get(parts[0], parts[0]), *parts[1:]])
+
+
+# The network
+
+
+def test_published_form_has_the_published_size():
+    assert sum(parameter.numel() for parameter in basicvsr_x4().parameters()) == 6_291_311
+
+
+def test_agrees_with_the_published_code():
+    network = filled(basicvsr_x4(width=8, blocks=2))
+    with torch.inference_mode():
+        restored = network(waves(3, 64, 68))
+    assert restored.shape == (1, 3, 3, 256, 272)
+    # XPixelGroup/BasicSR v1.4.2, BasicVSR(num_feat=8, num_block=2), the same weights and clip
+    assert probed(restored) == pytest.approx([0.433452, 0.381857, 0.93993, 0.730126, 0.636285], abs=2e-5)
+
+
+def test_names_of_either_publication_fit():
+    network = filled(basicvsr_x4(width=8, blocks=1))
+    state = network.state_dict()
+    fresh = basicvsr_x4(width=8, blocks=1)
+    fresh.load_state_dict(official_names({f"module.{name}": value for name, value in state.items()}))
+    theirs = {f"generator.{mmagic(name)}": value for name, value in state.items()}
+    assert "generator.backward_resblocks.main.2.0.conv1.weight" in theirs
+    fresh.load_state_dict(official_names({**theirs, "step_counter": torch.zeros(1)}))
+    for name, value in fresh.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_a_clip_that_runs_backward_is_restored_backward(network: BasicVSR):
+    mirrored = basicvsr(**SMALL).eval()
+    swapped = {
+        name.replace("forward", "B").replace("backward", "forward").replace("B", "backward"): value
+        for name, value in network.state_dict().items()
+    }
+    swapped["fusion.weight"] = network.fusion.weight.roll(SMALL["width"], dims=1)
+    mirrored.load_state_dict(swapped)
+    clip = noisy(4)
+    with torch.no_grad():
+        torch.testing.assert_close(mirrored(clip.flip(1)), network(clip).flip(1), rtol=1e-4, atol=1e-5)
+        assert (network(clip) - clip).abs().max() > 0.01
+
+
+def test_every_frame_depends_on_every_other(network: BasicVSR):
+    clip = noisy(4).requires_grad_()
+    for t in range(4):
+        (gradient,) = torch.autograd.grad(network(clip)[:, t].sum(), clip)
+        assert (gradient.abs().sum(dim=(0, 2, 3, 4)) > 0).all()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 30), (23, 19)])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_any_size_and_length(network: BasicVSR, size: tuple[int, int], frames: int):
+    clip = noisy(frames, *size, batch=2)
+    with torch.no_grad():
+        restored = network(clip)
+        assert restored.shape == clip.shape
+        assert torch.isfinite(restored).all()
+        alone = network(clip[1:])
+    torch.testing.assert_close(restored[1:], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_padding_reflects(network: BasicVSR):
+    clip = noisy(2, 22, 31)
+    padded = np.pad(clip.numpy(), ((0, 0), (0, 0), (0, 0), (0, 2), (0, 1)), mode="reflect")
+    with torch.no_grad():
+        torch.testing.assert_close(network(clip), network(torch.from_numpy(padded))[..., :22, :31])
+
+
+def test_packed_raw_frames_work():
+    network = basicvsr(**SMALL, channels=4)
+    assert network(torch.rand(1, 2, 4, 16, 16)).shape == (1, 2, 4, 16, 16)
+
+
+def test_trains_on_whole_clips_with_motion_apart(network: BasicVSR):
+    network = basicvsr(**SMALL)
+    clip = noisy(3)
+    restored = network.restore_clip(clip, torch.tensor([25.0]))
+    assert network.supervised(3) == range(3)
+    F.mse_loss(restored, clip.clamp(0, 1)).backward()
+    missing = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    assert not missing
+    assert {id(p) for p in network.motion.parameters()} == {id(p) for p in network.spynet.parameters()}
+
+
+def test_is_rebuilt_from_its_arguments(network: BasicVSR):
+    assert network.kind == "basicvsr"
+    again = BasicVSR(**network.arguments)
+    again.load_state_dict(network.state_dict())
+    assert again.arguments == network.arguments
+
+
+def test_refuses_what_is_no_clip(network: BasicVSR):
+    for shape in ((1, 3, 16, 16), (1, 0, 3, 16, 16), (1, 2, 4, 16, 16), (1, 2, 3, 15, 16)):
+        with pytest.raises(InputError, match="allowed"):
+            network(torch.zeros(shape))
+
+
+# The method
+
+
+def test_short_clips_are_restored_whole(network: BasicVSR):
+    method = BasicVSRMethod(network, chunk=4, overlap=1)
+    assert isinstance(method, Chunk)
+    assert (method.name, method.blind, method.channels) == ("basicvsr", True, 3)
+    clip = noisy(4, batch=2)
+    restored = torch.stack(list(stream(method, clip.unbind(1))), dim=1)
+    with torch.no_grad():
+        torch.testing.assert_close(restored, network(clip))
+
+
+def test_long_clips_are_restored_in_chunks_with_context(network: BasicVSR):
+    clip = noisy(7)
+    restored = torch.stack(list(stream(BasicVSRMethod(network, chunk=3, overlap=2), clip.unbind(1))), dim=1)
+    with torch.no_grad():
+        parts = [network(clip[:, :5])[:, :3], network(clip[:, 1:])[:, 2:5], network(clip[:, 4:])[:, 2:]]
+    torch.testing.assert_close(restored, torch.cat(parts, dim=1))
+
+
+def test_refuses_a_network_that_enlarges_and_chunks_of_nothing(network: BasicVSR):
+    with pytest.raises(InputError, match="basicvsr: upscale is true; allowed: false"):
+        BasicVSRMethod(basicvsr_x4(width=8, blocks=1))
+    with pytest.raises(InputError, match="chunk 0, overlap 1; allowed"):
+        BasicVSRMethod(network, chunk=0, overlap=1)

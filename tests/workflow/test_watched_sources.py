@@ -1,0 +1,75 @@
+"""A job watches the package's files that decide its result: all that its step imports, seen by importing it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from graphs import snakemake_jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+# What every step imports to say and record things, and what brings files without deciding what they hold.
+NOT_WATCHED = ("ncfl/data/transport/", "ncfl/data/sources.csv")
+STEPS = {
+    "fetch": "data", "prepare": "data", "pretrain-flow": "training", "train": "training", "evaluate": "evaluation",
+    "complexity": "evaluation", "tables": "reporting", "figures": "reporting", "report": "reporting",
+}  # fmt: skip
+
+
+def imports_of(verb: str) -> set[str]:
+    """The `ncfl` modules that a step's function imports, itself or through functions of its file and of `common`."""
+    files = [ROOT / "ncfl" / "steps" / f"{name}.py" for name in (STEPS[verb], "common")]
+    body = [node for file in files for node in ast.parse(file.read_text()).body]
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    found, todo, seen = set(), [verb.replace("-", "_")], set()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        for node in ast.walk(functions[name]):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("ncfl"):
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            if isinstance(node, ast.Name) and node.id in functions and node.id not in seen:
+                todo.append(node.id)
+    return found
+
+
+def loaded_by(modules: set[str]) -> set[str]:
+    """The package's files that are loaded when these are imported (names that are no modules are passed over)."""
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    try:\n"
+        "        importlib.import_module(name)\n"
+        "    except ModuleNotFoundError as error:\n"
+        "        assert error.name.startswith('ncfl'), error\n"
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('ncfl.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *sorted(modules)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    files = {Path(path).relative_to(ROOT).as_posix() for path in done.stdout.split()}
+    in_folders = {file for file in files if file.count("/") > 1 and not file.endswith("__init__.py")}
+    return {file for file in in_folders if not file.startswith(NOT_WATCHED)}
+
+
+@pytest.fixture
+def jobs(project_copy, tiny_params, monkeypatch):
+    project = project_copy(params=tiny_params)
+    monkeypatch.chdir(project)
+    return snakemake_jobs(project)
+
+
+def test_every_job_watches_what_its_step_imports(jobs):
+    for verb in STEPS:
+        needed = loaded_by(imports_of(verb))
+        assert needed, verb
+        of_verb = [job for job in jobs.values() if job.command.split()[1] == verb]
+        assert of_verb, verb
+        for job in of_verb:
+            assert needed - job.inputs == set(), (verb, job.command)
+
+
+def test_a_change_of_how_files_are_downloaded_makes_nothing_stale(jobs):
+    for job in jobs.values():
+        assert not [path for path in job.inputs if path.startswith(NOT_WATCHED)], job.command
