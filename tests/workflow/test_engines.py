@@ -105,6 +105,7 @@ def test_after_dvc_snakemake_has_nothing_to_do_and_notices_a_later_change(untrac
     ran = {line.split("'")[1] for line in log.splitlines() if line.startswith("Running stage")}
     assert ran == {*due, "snakemake-agrees"}
     assert_nothing_due(project)
+    run("snakemake results/complexity/complexity.json -R complexity", project)  # a named target: DVC is not told
 
 
 def dvc_names(root: Path) -> dict[str, frozenset[str]]:
