@@ -63,10 +63,18 @@ def train(
     experiment: ExperimentName,
     stage: Annotated[int, typer.Option(min=1, max=2, help="1: L2 + lambda * L_CE; 2: L2 alone.")],
 ) -> None:
-    """Train one stage of an experiment; a killed training goes on where it was."""
+    """Train one stage of an experiment; a killed training goes on where it was. Compared methods have one stage."""
+    params = _params()
+    if experiment in params.all_compared:
+        from ncfl.steps.comparing import train_compared
+
+        if stage != 1:
+            raise InputError(f"--stage: found {stage}, allowed: 1 ({experiment} is a compared method: one stage)")
+        train_compared(params, experiment)
+        return
     from ncfl.steps import training as steps
 
-    steps.train(_params(), experiment, stage)
+    steps.train(params, experiment, stage)
 
 
 @app.command()

@@ -40,9 +40,9 @@ def stage(experiment: str, number: int) -> Path:
     return EXPERIMENTS / experiment / f"stage{number}"
 
 
-def checkpoint(experiment: str) -> Path:
-    """The trained network of an experiment."""
-    return stage(experiment, 2) / "checkpoint.pt"
+def checkpoint(experiment: str, stages: int) -> Path:
+    """The trained network of an experiment whose training has so many stages."""
+    return stage(experiment, stages) / "checkpoint.pt"
 
 
 def evaluation(experiment: str) -> Path:

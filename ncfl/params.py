@@ -182,6 +182,44 @@ class Experiment(Block):
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
 
+LearnedMethod = Literal[
+    "vnlnet", "dvdnet", "fastdvdnet", "emvd-s", "emvd-l", "edvr", "basicvsr", "basicvsrpp",
+    "spaccnn", "j4rnet-p", "fcrvd", "rmfd", "msbdn", "cg-idn",
+]  # fmt: skip
+WITH_MOTION = ("basicvsr", "basicvsrpp", "fcrvd")  # they start from the pretrained motion estimation
+OfficialMethod = Literal["fastdvdnet", "dvdnet", "vnlnet-gray", "vnlnet-color", "edvr", "basicvsrpp", "msbdn", "j4rnet"]
+Size = bool | int | float | list[int]
+
+
+class ComparedTrainSpec(Block):
+    """How a compared method is trained: as NCFL is on the same data, but for what stands here."""
+
+    sigma: Sigma | SigmaRange | None = Field(description="training noise, as in the other experiments")
+    iterations: Positive | None = Field(description="null: as many as both stages of the dataset's schedule have")
+    frames: Positive | None = Field(description="per clip, at least the method's window; null: as in `training`")
+    learning_rate: Fraction | None = Field(description="at the start; null: as in `training`")
+
+
+class Compared(Block):
+    """A learned method of another paper, the data that train it, and what it is measured on."""
+
+    method: LearnedMethod
+    dataset: Name = Field(description="it is trained on this one")
+    test: Name = Field(description="the other dataset it may be evaluated on; the same name where none")
+    network: dict[str, Size] = Field(description="sizes that differ from the published network's; {}: as published")
+    train: ComparedTrainSpec
+    evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
+
+
+class Official(Block):
+    """A learned method with its authors' weights (`ncfl import-weights`), and what it is measured on."""
+
+    method: OfficialMethod
+    dataset: Name
+    test: Name
+    evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
+
+
 class Baseline(Block):
     """A method without training, and what it is measured on."""
 
@@ -225,6 +263,11 @@ class Evaluation(Block):
     examples: dict[Name, Example] = Field(description="dataset: the frame kept for figures")
 
 
+AnyExperiment = Experiment | Compared | Official | Baseline
+# The blocks of experiments. Those that wait for the pretrained motion estimation stand apart, so that others do not.
+GROUPS = ("experiments", "experiments_without_motion", "compared", "compared_with_motion", "official", "baselines")
+
+
 class Params(Block):
     """The whole of ``params.yaml``."""
 
@@ -238,6 +281,9 @@ class Params(Block):
     schedules: dict[Name, Schedule]
     experiments: dict[Name, Experiment]
     experiments_without_motion: dict[Name, Experiment]
+    compared: dict[Name, Compared]
+    compared_with_motion: dict[Name, Compared]
+    official: dict[Name, Official]
     baselines: dict[Name, Baseline]
     evaluation: Evaluation
 
@@ -254,34 +300,57 @@ class Params(Block):
         for key in ("max_frames", "examples"):
             for name in getattr(self.evaluation, key):
                 _known(name, self.datasets, f"evaluation.{key}")
-        for group in ("experiments", "experiments_without_motion", "baselines"):
+        for group in GROUPS:
             for name, experiment in getattr(self, group).items():
-                where = f"{group}.{name}"
-                for key in ("dataset", "test"):
-                    _known(getattr(experiment, key), self.datasets, f"{where}.{key}")
-                for dataset in experiment.evaluate:
-                    _known(dataset, (experiment.dataset, experiment.test), f"{where}.evaluate")
-                if group != "baselines":
-                    _known(experiment.dataset, self.schedules, f"{where}.dataset (its schedule)")
-                    alone = experiment.train.variant in ("ncfl_adapq", "ncfl_noq")
-                    right = "experiments_without_motion" if alone else "experiments"
-                    if group != right:
-                        raise ValueError(f"{where}: variant {experiment.train.variant!r} belongs under {right}")
-        names = [*self.experiments, *self.experiments_without_motion, *self.baselines]
+                self._check_experiment(group, name, experiment)
+        names = [name for group in GROUPS for name in getattr(self, group)]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"experiment {name!r} stands in two groups; one name is one experiment")
         return self
 
+    def _check_experiment(self, group: str, name: str, experiment: "AnyExperiment") -> None:
+        where = f"{group}.{name}"
+        for key in ("dataset", "test"):
+            _known(getattr(experiment, key), self.datasets, f"{where}.{key}")
+        for dataset in experiment.evaluate:
+            _known(dataset, (experiment.dataset, experiment.test), f"{where}.evaluate")
+        if isinstance(experiment, Official | Baseline):
+            return
+        _known(experiment.dataset, self.schedules, f"{where}.dataset (its schedule)")
+        if isinstance(experiment, Compared):
+            right = "compared_with_motion" if experiment.method in WITH_MOTION else "compared"
+            what = f"method {experiment.method!r}"
+        else:
+            alone = experiment.train.variant in ("ncfl_adapq", "ncfl_noq")
+            right = "experiments_without_motion" if alone else "experiments"
+            what = f"variant {experiment.train.variant!r}"
+        if group != right:
+            raise ValueError(f"{where}: {what} belongs under {right}")
+
     @property
-    def trained(self) -> dict[str, Experiment]:
-        """All experiments with a training, by name."""
+    def two_stage(self) -> dict[str, Experiment]:
+        """The experiments of this project's own networks, by name."""
         return {**self.experiments, **self.experiments_without_motion}
 
     @property
-    def evaluated(self) -> dict[str, Experiment | Baseline]:
+    def all_compared(self) -> dict[str, Compared]:
+        """The experiments that train another paper's method, in one stage, by name."""
+        return {**self.compared, **self.compared_with_motion}
+
+    @property
+    def trained(self) -> dict[str, Experiment | Compared]:
+        """All experiments with a training, by name."""
+        return {**self.two_stage, **self.all_compared}
+
+    @property
+    def evaluated(self) -> dict[str, "AnyExperiment"]:
         """All that is evaluated, by name."""
-        return {**self.trained, **self.baselines}
+        return {**self.trained, **self.official, **self.baselines}
+
+    def stages(self, name: str) -> int:
+        """How many stages the training of an experiment has: 0 where there is none."""
+        return 2 if name in self.two_stage else int(name in self.all_compared)
 
 
 def _known(name: str, allowed: Any, where: str) -> None:

@@ -216,14 +216,14 @@ class EMVD(nn.Module):
         return torch.stack(frames, dim=1)
 
 
-def emvd_s(**arguments: int) -> EMVD:
-    """EMVD-S of Table 3: f-2-16, d-2-16, r-2-16."""
-    return EMVD(fusion=(2, 16), denoising=(2, 16), refinement=(2, 16), **arguments)
+def emvd_s(**sizes: int | Sequence[int]) -> EMVD:
+    """EMVD-S of Table 3: f-2-16, d-2-16, r-2-16, unless ``sizes`` say otherwise."""
+    return EMVD(**{"fusion": (2, 16), "denoising": (2, 16), "refinement": (2, 16), **sizes})
 
 
-def emvd_l(**arguments: int) -> EMVD:
-    """EMVD-L of Table 3: f-4-64, d-6-256, r-4-64."""
-    return EMVD(fusion=(4, 64), denoising=(6, 256), refinement=(4, 64), **arguments)
+def emvd_l(**sizes: int | Sequence[int]) -> EMVD:
+    """EMVD-L of Table 3: f-4-64, d-6-256, r-4-64, unless ``sizes`` say otherwise."""
+    return EMVD(**{"fusion": (4, 64), "denoising": (6, 256), "refinement": (4, 64), **sizes})
 
 
 class EMVDMethod:

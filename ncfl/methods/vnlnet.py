@@ -230,9 +230,9 @@ def vnlnet_gray() -> VNLNet:
     return VNLNet()
 
 
-def vnlnet_color() -> VNLNet:
-    """The published network of the files ``vnlnet_color_*.pth``: 12 convolutions of 96 features."""
-    return VNLNet(channels=3, width=96, convs=12)
+def vnlnet_color(**sizes: int) -> VNLNet:
+    """The published network of the files ``vnlnet_color_*.pth``, 12 convolutions of 96 features, or other ``sizes``."""
+    return VNLNet(**{"channels": 3, "width": 96, "convs": 12, **sizes})
 
 
 class VNLNetMethod:

@@ -63,6 +63,10 @@ class SPyNet(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN)[None, :, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(STD)[None, :, None, None], persistent=False)
 
+    def adopt(self, spynet: "SPyNet") -> None:
+        """Take over the weights of another one of the same sizes."""
+        self.load_state_dict(spynet.state_dict())
+
     def forward(self, x_t: Tensor, x_prev: Tensor) -> Tensor:
         """Backward motion: x_t(p) ~ x_prev(p + mv(p)).
 

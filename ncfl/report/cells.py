@@ -10,7 +10,7 @@ SLUGS = {
     "VNLnet": "vnlnet", "DVDNet": "dvdnet", "FastDVDNet": "fastdvdnet", "EMVD-L": "emvd-l",
     "EMVD-S": "emvd-s", "EDVR": "edvr", "BasicVSR": "basicvsr", "BasicVSR++": "basicvsrpp", "NCFL": "ncfl",
     "MS-CSC": "ms-csc", "SE": "se", "SpacCNN": "spaccnn", "FastDerain": "fastderain",
-    "J4RNet-P": "j4rnet-p", "FCRVD": "fcrvd", "RMFD": "rmfd",
+    "J4RNet-P": "j4rnet-p", "FCRVD": "fcrvd", "RMFD": "rmfd", "MSBDN": "msbdn", "CG-IDN": "cg-idn",
     "Noisy input": "noisy", "Median 3x3": "median-3x3", "Median 5x5": "median-5x5",
 }  # fmt: skip
 
@@ -44,9 +44,10 @@ def gflops_cells(paper: str, measured: float | None) -> Record:
 def origin_cells(figure: Measured | None, preset: str) -> Record:
     """Where a measured figure comes from; empty where there is none."""
     if figure is None:
-        return {"experiment": "", "data": "", "sequences": "", "frames": "", "preset": preset}
+        return {"experiment": "", "obtained": "", "data": "", "sequences": "", "frames": "", "preset": preset}
     return {
         "experiment": figure.experiment,
+        "obtained": figure.obtained,
         "data": figure.data,
         "sequences": str(figure.sequences),
         "frames": str(figure.frames),

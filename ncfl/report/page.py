@@ -125,7 +125,8 @@ def _shown_experiment(results: Results, name: str) -> _ShownExperiment:
         settings["variant"] = experiment.variant
     if experiment.lambda_:
         settings["λ"] = f"1/{1 / experiment.lambda_:g}"
-    settings |= experiment.settings or {}
+    if experiment.obtained:
+        settings["weights"] = experiment.obtained
     evaluated = [
         f"{dataset} ({results.label(name, dataset)}), sigma {', '.join(f'{sigma:g}' for sigma in sigmas)}"
         for dataset, sigmas in experiment.evaluate.items()

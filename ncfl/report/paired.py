@@ -61,6 +61,11 @@ def table4(results: Results, preset: str) -> Table:
             columns += pair(f"{dataset} {metric}", of_dataset)
             for r in of_dataset:
                 cells[r["method"]] += [r[f"paper_{suffix}"], r[f"measured_{suffix}"]]
+    columns.append(Column("weights", number=False))
+    for method, row in cells.items():
+        row.append(
+            "; ".join(name for name in distinct([r for r in records if r["method"] == method], "obtained") if name)
+        )
     title = "Video deraining on NTU-Rain and RainSynLight25: PSNR and SSIM, measured on the Y channel"
     notes = list(dict.fromkeys(notes))
     return Table("table4", "Table 4", title, preset, records, columns, list(cells.values()), notes)

@@ -106,8 +106,9 @@ def table3(results: Results, preset: str) -> Table:
     sigmas = distinct(records, "sigma")
     columns, rows = by_sigma(records, sigmas, metrics=("PSNR", "SSIM"))
     columns += [Column("paper", "GFLOPs", kind="paper"), Column("measured", "GFLOPs", kind="measured")]
-    first = {r["method"]: (r["paper_gflops"], r["measured_gflops"]) for r in reversed(records)}
-    rows = [(*row, *(first[row[0]] if row[1] == "PSNR" else ("", ""))) for row in rows]
+    columns.append(Column("weights", number=False))
+    first = {r["method"]: (r["paper_gflops"], r["measured_gflops"], r["obtained"]) for r in reversed(records)}
+    rows = [(*row, *(first[row[0]] if row[1] == "PSNR" else ("", "", ""))) for row in rows]
     slip = "BasicVSR++ at sigma = 10 is printed with two strokes between PSNR and SSIM: read as one."
     notes = [COUNT_NOTE, BASICVSR_NOTE, slip]
     title = "Video denoising on the DAVIS test set: PSNR (dB) and SSIM for each sigma, and GFLOPs"

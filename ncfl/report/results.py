@@ -45,14 +45,14 @@ class Experiment:
         training_data: the :func:`data_label` of what it was trained on; empty where nothing was learned.
         variant: the module variant that was trained (``"m_a"`` ... ``"m_f"``), where that matters to a table.
         lambda_: the weight of the cross-entropy, where that matters to a table.
-        settings: anything else worth showing on the page, by name.
+        obtained: how the method came to its weights: ``own training``, ``official weights`` or ``no training``.
     """
 
     evaluate: Mapping[str, Sequence[float]]
     training_data: str = ""
     variant: str | None = None
     lambda_: float | None = None
-    settings: Mapping[str, Any] | None = None
+    obtained: str = ""
 
 
 class Measured(NamedTuple):
@@ -67,6 +67,7 @@ class Measured(NamedTuple):
     data: str
     sequences: int
     frames: int
+    obtained: str
 
 
 class Evaluated(NamedTuple):
@@ -161,7 +162,7 @@ class Results:
             data = _with_training(head.data, experiment.training_data)
             for space in head.spaces:
                 for sigma, figures in levels[space].items():
-                    figure = Measured(name, *figures, space, data, head.sequences, head.frames)
+                    figure = Measured(name, *figures, space, data, head.sequences, head.frames, experiment.obtained)
                     self._measured[name, dataset, sigma, space] = figure
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ncfl import layout
 from ncfl.files import read_json
-from ncfl.params import Baseline, ClipsData, Params
+from ncfl.params import ClipsData, Compared, Experiment, Official, Params
 from ncfl.steps.common import data_label
 
 
@@ -17,21 +17,42 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def describe(params: Params) -> str:
     """What would run: the preset, the steps and how long the trainings are, a line each."""
-    iterations = 0
-    for experiment in params.trained.values():
-        schedule = params.schedules[experiment.dataset]
-        iterations += schedule.stage1 + schedule.stage2
-    steps = 2 * len(params.datasets) + 1 + 2 * len(params.trained) + len(params.evaluated) + 4
+    two_stage, compared = params.two_stage, params.all_compared
+    iterations = sum(_both_stages(params, experiment) for experiment in two_stage.values())
+    theirs = sum(experiment.train.iterations or _both_stages(params, experiment) for experiment in compared.values())
+    _check_networks(params)
+    evaluations = len(params.evaluated)
+    steps = 2 * len(params.datasets) + 1 + 2 * len(two_stage) + len(compared) + evaluations + 4
     batch = params.training.batch * params.training.frames
     lines = [
         f"params.yaml is valid: preset {params.preset}, seed {params.seed}",
         f"data: {data_label(params, *params.datasets)}",
-        f"trainings: {len(params.trained)} of two stages, {iterations} iterations of {batch} frames in all; before "
+        f"trainings: {len(two_stage)} of two stages, {iterations} iterations of {batch} frames in all; before "
         f"them {'none: weights given' if params.motion.weights else params.motion.iterations} of motion estimation",
-        f"evaluations: {len(params.evaluated)}, {len(params.baselines)} of them of methods without training",
+        f"compared methods: {len(compared)} trainings of {theirs} iterations in all; with official weights: "
+        f"{len(params.official)}",
+        f"evaluations: {evaluations}, {len(params.baselines)} of them of methods without training",
         f"graph: {steps} steps; `snakemake` or `dvc repro` runs those that are due (`snakemake -n` lists them)",
     ]
     return "\n".join(lines)
+
+
+def _both_stages(params: Params, experiment: Experiment | Compared) -> int:
+    schedule = params.schedules[experiment.dataset]
+    return schedule.stage1 + schedule.stage2
+
+
+def _check_networks(params: Params) -> None:
+    """Refuse sizes that a compared network does not have: InputError. Builds them without memory for their weights."""
+    if not params.all_compared:
+        return
+    import torch
+
+    from ncfl.methods.networks import build
+
+    with torch.device("meta"):
+        for name, experiment in params.all_compared.items():
+            build(experiment.method, experiment.network, where=f"params.yaml: experiment {name}, network")
 
 
 def list_datasets(params: Params) -> str:
@@ -61,14 +82,15 @@ def list_methods(params: Params) -> str:
     """A row per experiment: its method, what trains it, what it is measured on, whether it is there."""
     rows = []
     for name, experiment in params.evaluated.items():
-        classical = isinstance(experiment, Baseline)
-        trained = [n for n in (1, 2) if (layout.stage(name, n) / "checkpoint.pt").exists()]
+        stages = params.stages(name)
+        done = sum((layout.stage(name, n + 1) / "checkpoint.pt").exists() for n in range(stages))
+        other = "official weights" if isinstance(experiment, Official) else "nothing"
         rows.append(
             {
                 "experiment": name,
-                "method": experiment.method if classical else experiment.train.variant,
-                "trained on": "nothing" if classical else data_label(params, experiment.dataset),
-                "trained": "-" if classical else ("yes" if 2 in trained else f"{len(trained)} of 2 stages"),
+                "method": experiment.train.variant if isinstance(experiment, Experiment) else experiment.method,
+                "trained on": data_label(params, experiment.dataset) if stages else other,
+                "trained": ("yes" if done == stages else f"{done} of {stages} stages") if stages else "-",
                 "measured on": ", ".join(
                     f"{d} ({', '.join(f'{s:g}' for s in spec.sigma)})" for d, spec in experiment.evaluate.items()
                 ),
@@ -112,7 +134,7 @@ def summarize(params: Params) -> str:
         "",
         "Next:",
         "  make mlflow                                  browse every run, its curves and its environment",
-        f"  ncfl restore IN.mp4 OUT.mp4 --checkpoint {layout.checkpoint('ncfl-davis')}",
+        f"  ncfl restore IN.mp4 OUT.mp4 --checkpoint {layout.checkpoint('ncfl-davis', 2)}",
         "                                               a video of your own (after `source .venv/bin/activate`)",
         "  edit params.yaml, then `make results`        only what the change touches runs again",
     ]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ncfl import layout
 from ncfl.errors import InputError
 from ncfl.files import sha256, write_json
-from ncfl.params import Baseline, Params
+from ncfl.params import Baseline, Compared, Official, Params
 from ncfl.steps.common import one_of, open_store, step
+from ncfl.steps.importing import imported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,9 @@ def evaluate(params: Params, name: str) -> Path:
 
         method, device = _method(params, name)
         if name in params.trained:
-            run.checksum("checkpoint", sha256(layout.checkpoint(name)))
+            run.checksum("checkpoint", sha256(_checkpoint(params, name)))
+        elif name in params.official:
+            run.checksum("weights", sha256(layout.weights(params.official[name].method)))
         evaluations = []
         for dataset, spec in experiment.evaluate.items():
             store = open_store(params, dataset)
@@ -76,13 +79,19 @@ def _isp(params: Params, pattern: str | None) -> "Callable[[np.ndarray], np.ndar
     return isp.PlainISP(gains=tuple(gains), matrix=matrix and tuple(map(tuple, matrix)), pattern=pattern)
 
 
+def _checkpoint(params: Params, name: str) -> Path:
+    return layout.checkpoint(name, params.stages(name))
+
+
 def _method(params: Params, name: str) -> tuple[Any, Any]:
     """The method that an experiment measures, and the device that it runs on."""
     import torch
 
     from ncfl.device import pick_device
     from ncfl.methods import baseline
-    from ncfl.methods.ncfl import NCFLMethod
+    from ncfl.methods.networks import method_of
+    from ncfl.methods.official import with_weights
+    from ncfl.methods.weights import load as load_weights
     from ncfl.train.checkpoint import load, load_model
 
     torch.set_num_threads(params.evaluation.threads)
@@ -90,20 +99,30 @@ def _method(params: Params, name: str) -> tuple[Any, Any]:
     if isinstance(experiment, Baseline):
         return baseline(experiment.method), torch.device("cpu")
     device = pick_device(params.machine.device)
-    _check_training(params, name, load(layout.checkpoint(name)).extra)
-    model = load_model(layout.checkpoint(name))
-    return NCFLMethod(model, name=name, device=device, channels_last=params.machine.channels_last), device
+    how = {"device": device, "channels_last": params.machine.channels_last}
+    if isinstance(experiment, Official):
+        weights = load_weights(imported(experiment.method))[0]
+        return with_weights(experiment.method, weights, **how), device
+    _check_training(params, name, load(_checkpoint(params, name)).extra)
+    return method_of(load_model(_checkpoint(params, name)), name=name, **how), device
 
 
 def _check_training(params: Params, name: str, extra: Mapping[str, Any]) -> None:
     """Refuse weights that were trained on other data than params.yaml names: reports would label them wrongly."""
-    dataset = params.trained[name].dataset
+    experiment = params.trained[name]
+    dataset = experiment.dataset
     wanted = {"dataset": dataset, "stand_in": params.datasets[dataset].stand_in}
+    if isinstance(experiment, Compared):
+        wanted["method"] = experiment.method
     found = {key: extra.get(key, wanted[key]) for key in wanted}
     if found != wanted:
+
+        def words(of: Mapping[str, Any]) -> str:
+            method = f"{of['method']}, " if "method" in of else ""
+            return f"{method}trained on {of['dataset']}{' (a stand-in)' if of['stand_in'] else ''}"
+
         raise InputError(
-            f"{layout.checkpoint(name)}: trained on {found['dataset']}{' (a stand-in)' if found['stand_in'] else ''}, "
-            f"params.yaml trains {name} on {dataset}{' (a stand-in)' if wanted['stand_in'] else ''}; train it again"
+            f"{_checkpoint(params, name)}: found {words(found)}; params.yaml says {words(wanted)}; train it again"
         )
 
 

@@ -4,11 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncfl import layout, provenance
-from ncfl.params import Baseline, Params
+from ncfl.params import Baseline, Compared, Official, Params
+from ncfl.params import Experiment as Trained
 from ncfl.steps.common import step
 
 if TYPE_CHECKING:
     from ncfl.report.results import Experiment
+
+# How a figure's weights came to be, as the tables say it.
+OBTAINED = {Trained: "own training", Compared: "own training", Official: "official weights", Baseline: "no training"}
 
 
 def _experiments(params: Params) -> "dict[str, Experiment]":
@@ -18,15 +22,17 @@ def _experiments(params: Params) -> "dict[str, Experiment]":
     described = {}
     for name, experiment in params.evaluated.items():
         evaluate = {dataset: tuple(spec.sigma) for dataset, spec in experiment.evaluate.items()}
-        if isinstance(experiment, Baseline):
-            described[name] = Experiment(evaluate=evaluate)
+        obtained = OBTAINED[type(experiment)]
+        if isinstance(experiment, Baseline | Official):
+            described[name] = Experiment(evaluate=evaluate, obtained=obtained)
             continue
         data = params.datasets[experiment.dataset]
-        inverse = experiment.train.inverse_lambda
+        inverse = experiment.train.inverse_lambda if isinstance(experiment, Trained) else None
         described[name] = Experiment(
             evaluate=evaluate,
+            obtained=obtained,
             training_data=data_label(experiment.dataset, data.source, data.stand_in),
-            variant=experiment.train.variant,
+            variant=experiment.train.variant if isinstance(experiment, Trained) else None,
             lambda_=None if inverse is None else 1 / inverse,
         )
     return described

@@ -1,17 +1,21 @@
 """``ncfl pretrain-flow`` and ``ncfl train``."""
 
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncfl import layout
 from ncfl.files import sha256
-from ncfl.params import Experiment, Params
+from ncfl.params import Compared, Experiment, Params
 from ncfl.steps.common import one_of, open_store, step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ncfl.train.stages import Training
+    from ncfl.tracking import Run
+    from ncfl.train.checkpoint import Checkpoint
+    from ncfl.train.stages import Stage, Training
 
 
 def pretrain_flow(params: Params) -> Path:
@@ -57,100 +61,143 @@ def train(params: Params, name: str, stage: int) -> Path:
     Returns:
         ``results/experiments/<name>/stage<n>/checkpoint.pt``; beside it metrics.json and history.csv.
     """
-    one_of(name, params.trained, "trained experiment")
-    experiment = params.trained[name]
-    parameters = {
-        "seed": params.seed, "stage": stage, "dataset": experiment.dataset, "model": params.model.model_dump(),
-        "training": params.training.model_dump(), "schedule": params.schedules[experiment.dataset].model_dump(),
-        **experiment.train.model_dump(),
+    one_of(name, params.two_stage, "trained experiment")
+    experiment = params.two_stage[name]
+    parameters = {"model": params.model.model_dump(), **experiment.train.model_dump()}
+    with training_step(params, name, stage, parameters) as run:
+        from ncfl.train import checkpoint
+        from ncfl.train.stages import Stage
+
+        schedule, inverse = params.schedules[experiment.dataset], experiment.train.inverse_lambda
+        stages = (
+            Stage("stage1", schedule.stage1, rate_term=inverse is not None),
+            Stage("stage2", schedule.stage2, rate_term=False),
+        )
+        run_stage(
+            params,
+            name,
+            numbers=training_numbers(params, name, stages=stages, lambda_=0.0 if inverse is None else 1.0 / inverse),
+            stage=stages[stage - 1],
+            build=lambda channels: _model(params, name, channels),
+            initial=checkpoint.load(layout.stage(name, 1) / "checkpoint.pt") if stage == 2 else None,
+            extra={"variant": experiment.train.variant},
+            run=run,
+        )
+    return layout.stage(name, stage) / "checkpoint.pt"
+
+
+@contextlib.contextmanager
+def training_step(params: Params, name: str, stage: int, parameters: Mapping[str, Any]) -> Iterator["Run"]:
+    """The run of one stage, with the parameters that all trainings share beside its own ``parameters``."""
+    dataset = params.trained[name].dataset
+    common = {
+        "seed": params.seed, "stage": stage, "dataset": dataset, "training": params.training.model_dump(),
+        "schedule": params.schedules[dataset].model_dump(),
     }  # fmt: skip
     with step(
-        params, f"train-stage{stage}", experiment=name, parameters=parameters, datasets=[experiment.dataset]
+        params, f"train-stage{stage}", experiment=name, parameters={**common, **parameters}, datasets=[dataset]
     ) as run:
-        import torch
-
-        from ncfl.data.sampler import TrainingSampler
-        from ncfl.train import checkpoint, loop
-
-        training = _training(params, experiment)
-        store = layout.prepared(experiment.dataset)
-        run.checksum(experiment.dataset, sha256(store / "manifest.json"))
-        sampler = TrainingSampler(
-            open_store(params, experiment.dataset), patch=training.patch, frames=training.frames,
-            batch=training.batch, seed=params.seed, sigma=_sigma(experiment),
-        )  # fmt: skip
-        torch.manual_seed(params.seed)
-        model = _model(params, name)
-        initial = checkpoint.load(layout.stage(name, 1) / "checkpoint.pt") if stage == 2 else None
-        output = layout.stage(name, stage)
-        result = loop.train(
-            model=model, sampler=sampler, training=training, stage=training.stages[stage - 1], initial=initial,
-            output=output, resume=layout.RESUME / f"{name}-stage{stage}", log=run.log, label=f"{name} stage {stage}",
-            extra={"experiment": name, "variant": experiment.train.variant, "preset": params.preset,
-                   "dataset": experiment.dataset, "stand_in": params.datasets[experiment.dataset].stand_in},
-        )  # fmt: skip
-        run.figure(**{k: v for k, v in result.metrics.items() if isinstance(v, int | float)})
-        run.checksum("checkpoint", sha256(result.checkpoint))
-        for file in ("metrics.json", "history.csv"):
-            run.artifact(output / file)
-    return result.checkpoint
+        yield run
 
 
-def _sigma(experiment: Experiment) -> Any:
+def run_stage(
+    params: Params,
+    name: str,
+    *,
+    numbers: "Training",
+    stage: "Stage",
+    build: "Callable[[int], nn.Module]",
+    initial: "Checkpoint | None",
+    extra: Mapping[str, Any],
+    run: "Run",
+) -> None:
+    """Train a stage on the dataset of its experiment, and record what came of it.
+
+    Args:
+        params, name: the configuration, and the experiment.
+        numbers: of the training; ``stage`` is the row of its schedule.
+        build: the network for frames of so many channels. It is called once PyTorch has its seed.
+        initial: the stage before.
+        extra: what the checkpoint says of itself beside what all of them say.
+        run: gets the curves, the figures and the checksums.
+    """
+    import torch
+
+    from ncfl.data.sampler import TrainingSampler
+    from ncfl.train import loop
+
+    dataset = params.trained[name].dataset
+    run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
+    store = open_store(params, dataset)
+    sampler = TrainingSampler(
+        store, patch=numbers.patch, frames=numbers.frames, batch=numbers.batch, seed=params.seed,
+        sigma=_sigma(params.trained[name]),
+    )  # fmt: skip
+    torch.manual_seed(params.seed)
+    output = layout.EXPERIMENTS / name / stage.name
+    result = loop.train(
+        model=build(store.split("train")[0].shape[-1]), sampler=sampler, training=numbers, stage=stage, initial=initial,
+        output=output, resume=layout.RESUME / f"{name}-{stage.name}", log=run.log,
+        label=f"{name} {stage.name.replace('stage', 'stage ')}",
+        extra={"experiment": name, "preset": params.preset, "dataset": dataset,
+               "stand_in": params.datasets[dataset].stand_in, **extra},
+    )  # fmt: skip
+    run.figure(**{k: v for k, v in result.metrics.items() if isinstance(v, int | float)})
+    run.checksum("checkpoint", sha256(result.checkpoint))
+    for file in ("metrics.json", "history.csv"):
+        run.artifact(output / file)
+
+
+def _sigma(experiment: Experiment | Compared) -> Any:
     sigma = experiment.train.sigma
     return tuple(sigma) if isinstance(sigma, list) else sigma
 
 
-def _training(params: Params, experiment: Experiment) -> "Training":
-    """The numbers of one training, from the blocks of params.yaml that hold them."""
-    from ncfl.train.stages import Stage, Training
+def training_numbers(params: Params, name: str, **own: Any) -> "Training":
+    """The numbers of one training, from the blocks of params.yaml that hold them; ``own`` goes before these."""
+    from ncfl.train.stages import Training
 
-    schedule, common, machine = params.schedules[experiment.dataset], params.training, params.machine
-    inverse = experiment.train.inverse_lambda
-    return Training(
-        stages=(
-            Stage("stage1", schedule.stage1, rate_term=inverse is not None),
-            Stage("stage2", schedule.stage2, rate_term=False),
-        ),
-        lambda_=0.0 if inverse is None else 1.0 / inverse,
-        learning_rate=common.learning_rate,
-        motion_learning_rate=common.motion_learning_rate,
-        minimum_learning_rate=common.minimum_learning_rate,
-        cosine=common.cosine,
-        warmup=common.warmup,
-        freeze_motion=common.freeze_motion,
-        weight_decay=common.weight_decay,
-        betas=tuple(common.betas),
-        grad_clip=common.gradient_clip,
-        batch=common.batch,
-        frames=common.frames,
-        patch=schedule.patch,
-        sigma=_sigma(experiment) or 0.0,
-        seed=params.seed,
-        precision=common.precision,
-        log_every=common.log_every,
-        compile=machine.compile,
-        channels_last=machine.channels_last,
-        device=machine.device,
-        workers=machine.workers,
-        threads=common.threads,
-        checkpoint_seconds=machine.checkpoint_seconds,
-    )
+    experiment = params.trained[name]
+    common, machine = params.training, params.machine
+    shared = {
+        "learning_rate": common.learning_rate,
+        "motion_learning_rate": common.motion_learning_rate,
+        "minimum_learning_rate": common.minimum_learning_rate,
+        "cosine": common.cosine,
+        "warmup": common.warmup,
+        "freeze_motion": common.freeze_motion,
+        "weight_decay": common.weight_decay,
+        "betas": tuple(common.betas),
+        "grad_clip": common.gradient_clip,
+        "batch": common.batch,
+        "frames": common.frames,
+        "patch": params.schedules[experiment.dataset].patch,
+        "sigma": _sigma(experiment) or 0.0,
+        "seed": params.seed,
+        "precision": common.precision,
+        "log_every": common.log_every,
+        "compile": machine.compile,
+        "channels_last": machine.channels_last,
+        "device": machine.device,
+        "workers": machine.workers,
+        "threads": common.threads,
+        "checkpoint_seconds": machine.checkpoint_seconds,
+    }
+    return Training(**shared | own)
 
 
-def _model(params: Params, name: str) -> "nn.Module":
-    """The network of an experiment, for frames as its dataset has them, its motion estimation pretrained."""
+def _model(params: Params, name: str, channels: int) -> "nn.Module":
+    """The network of an experiment, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
     from ncfl.train import checkpoint
 
-    clips = open_store(params, params.trained[name].dataset).split("train")
     sizes = {
         **params.model.model_dump(),
-        "channels": clips[0].shape[-1],
+        "channels": channels,
         "flow_levels": params.motion.levels,
         "flow_width": params.motion.width,
     }
-    model = VARIANTS[params.trained[name].train.variant](**sizes)
+    model = VARIANTS[params.two_stage[name].train.variant](**sizes)
     if name in params.experiments:
         checkpoint.load_weights(model.motion, checkpoint.load(layout.SPYNET).state, layout.SPYNET)
     return model

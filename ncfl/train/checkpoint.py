@@ -88,7 +88,7 @@ def load_model(path: Path) -> nn.Module:
     Raises:
         InputError: as :func:`load`; or a kind that is unknown, or weights that do not fit the model.
     """
-    from ncfl.models.variants import rebuild
+    from ncfl.methods.networks import rebuild  # here alone: a training does not rebuild the compared methods
 
     checkpoint = load(path)
     try:

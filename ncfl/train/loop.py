@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ncfl.device import pick_device
+from ncfl.device import pick_device, place
 from ncfl.errors import InputError, StepError
 from ncfl.files import write_csv, write_json
 from ncfl.progress import Progress
 from ncfl.train import checkpoint
 from ncfl.train.checkpoint import Checkpoint
 from ncfl.train.interruption import Interrupted, Interruption
-from ncfl.train.losses import clip_loss, psnr
+from ncfl.train.losses import Loss, clip_loss, psnr, restored_loss
 from ncfl.train.optimizer import (
     adamw,
     autocast,
@@ -82,7 +82,8 @@ def train(
     """Train one stage and write ``checkpoint.pt``, ``metrics.json`` and ``history.csv`` into ``output``.
 
     Args:
-        model: recurrent (``model(x_t, state) -> Step``), with ``kind`` and ``arguments``; trained in place.
+        model: with ``kind`` and ``arguments``, trained in place. Either recurrent (``model(x_t, state) -> Step``), or
+            a compared method's, which restores a clip at once (``model.restore_clip``) and has no rate.
         sampler: gives the batches; ``noisy`` is the input and ``clean`` the target.
         training: all numbers.
         stage: the row of ``training.stages`` to run.
@@ -114,7 +115,7 @@ def train(
     resume_file = ResumeFile(resume, _key(model, sampler, training, stage, first))
 
     layout = torch.channels_last if training.channels_last else torch.contiguous_format
-    model.to(device, memory_format=layout).train()
+    place(model, device, channels_last=training.channels_last).train()
     state = TrainingState(
         model,
         adamw(model, weight_decay=training.weight_decay, betas=training.betas),
@@ -125,11 +126,12 @@ def train(
         state.take_over(initial.continuation)
     resume_file.restore(state)
     run = torch.compile(model, dynamic=False) if training.compile else model
+    loss = _loss_of(model, rate_weight=training.lambda_ if stage.rate_term else 0.0)
 
     def objective(batch: _Frames) -> dict[str, Tensor]:
         noisy, clean = ([frame.to(device, non_blocking=True) for frame in side] for side in batch[:2])
         with autocast(device, training.precision):
-            terms = clip_loss(run, noisy, clean, rate_weight=training.lambda_ if stage.rate_term else 0.0)
+            terms = loss(run, noisy, clean, torch.tensor(batch.sigma, device=device))
         named = {"loss": terms.loss, "l2": terms.l2, "bits_per_pixel": terms.bits}
         return {name: value for name, value in named.items() if value is not None}
 
@@ -208,6 +210,12 @@ def fit(
                 saved = time.monotonic()
             if interruption:
                 raise Interrupted(interruption.number)
+
+
+def _loss_of(model: nn.Module, *, rate_weight: float) -> Callable[[nn.Module, Any, Any, Tensor], Loss]:
+    if hasattr(model, "restore_clip"):
+        return lambda run, noisy, clean, sigma: restored_loss(run, noisy, clean, sigma=sigma)
+    return lambda run, noisy, clean, sigma: clip_loss(run, noisy, clean, rate_weight=rate_weight)
 
 
 def _fetch(terms: Mapping[str, Tensor]) -> dict[str, float]:

@@ -48,6 +48,21 @@ def clip_loss(model: nn.Module, noisy: Sequence[Tensor], clean: Sequence[Tensor]
     return Loss(l2 + rate_weight * rate, l2, rate) if rate_weight else Loss(l2, l2, rate.detach())
 
 
+def restored_loss(model: nn.Module, noisy: Sequence[Tensor], clean: Sequence[Tensor], *, sigma: Tensor) -> Loss:
+    """Have a compared ``model`` restore a clip, and score the frames that it restores with all their neighbors.
+
+    Args:
+        model: ``model.restore_clip(clip, sigma)`` gives the frames that ``model.supervised(T)`` names.
+        noisy, clean: as for :func:`clip_loss`.
+        sigma: noise level [B], 0 ... 255; for the methods that must be told.
+    """
+    wanted = list(model.supervised(len(clean)))
+    restored = model.restore_clip(torch.stack(list(noisy), dim=1), sigma)
+    target = torch.stack([clean[t] for t in wanted], dim=1)
+    l2 = nn.functional.mse_loss(restored.float(), target)
+    return Loss(l2, l2, None)
+
+
 def psnr(mean_squared_error: float) -> float:
     """PSNR in dB of frames in [0, 1]; at most 100, so that a perfect frame stays a number."""
     return -10 * math.log10(max(mean_squared_error, 1e-10))

@@ -20,6 +20,8 @@ EXPERIMENTS = {
     "ncfl-ntu-rain": Experiment({"ntu-rain": (0,)}, "demo stand-in"),
     "ncfl-crvd": Experiment({"crvd": (0,)}, "demo stand-in"),
     "ncfl-revide": Experiment({"revide": (0,)}, "demo stand-in"),
+    "fastdvdnet-davis": Experiment({"davis": SIGMAS, "set8": SIGMAS}, "demo stand-in", obtained="own training"),
+    "fastderain": Experiment({"ntu-rain": (0,)}, obtained="no training"),
 }
 SPACES = {"ntu-rain": ("y", "rgb"), "crvd": ("raw", "srgb")}  # else rgb alone
 MADE_UP_PSNR = {name: 11.0 + i for i, name in enumerate(EXPERIMENTS)}
@@ -76,7 +78,8 @@ def write_examples(root: Path, *, size: tuple[int, int] = (48, 80), sigma: int =
     y, x = np.mgrid[:height, :width]
     clean = np.stack([255 * x / width, 255 * y / height, 127 + 120 * np.sin(x * y / 40)], -1)
     noise = rng.normal(0, sigma, clean.shape)
-    for name, left in {"ncfl-davis": 0.2, "median-3x3": 0.4, "median-5x5": 0.5, "noisy": 1.0}.items():
+    left_over = {"ncfl-davis": 0.2, "fastdvdnet-davis": 0.3, "median-3x3": 0.4, "median-5x5": 0.5, "noisy": 1.0}
+    for name, left in left_over.items():
         _write_example(root, name, "set8", sigma, clean, clean + noise, clean + left * noise)
     for dataset in ("ntu-rain", "revide", "crvd"):
         _write_example(root, f"ncfl-{dataset}", dataset, 0, clean, clean + 40, clean + 10)

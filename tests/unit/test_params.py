@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -9,7 +10,9 @@ import yaml
 from ncfl.data.datasets import DATASETS
 from ncfl.data.transport.source_table import published_datasets
 from ncfl.errors import InputError
-from ncfl.params import PAIRED, load, schema
+from ncfl.methods.networks import NETWORKS
+from ncfl.methods.official import OFFICIAL
+from ncfl.params import PAIRED, WITH_MOTION, LearnedMethod, OfficialMethod, load, schema
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = (ROOT / "presets" / "demo.yaml").read_text()
@@ -83,6 +86,27 @@ def test_the_table_of_sources_names_the_datasets_that_have_a_module():
     assert set(PAIRED) == {name for name, dataset in DATASETS.items() if dataset.shots}
 
 
+def test_the_methods_that_may_be_named_are_those_that_there_are():
+    assert list(get_args(LearnedMethod)) == list(NETWORKS)
+    assert set(WITH_MOTION) == {name for name, network in NETWORKS.items() if network.motion}
+    assert set(get_args(OfficialMethod)) == {name for name, weights in OFFICIAL.items() if weights.method}
+
+
+@pytest.mark.parametrize("preset", ["demo", "paper"])
+def test_every_learned_row_of_tables_3_and_4_is_an_experiment(preset):
+    """The rows as they are printed, in the names that experiments carry; Figure 8's dehazers beside them."""
+    trained = load(ROOT / "presets" / f"{preset}.yaml").all_compared
+    denoisers = ("vnlnet", "dvdnet", "fastdvdnet", "emvd-l", "emvd-s", "edvr", "basicvsr", "basicvsrpp")
+    derainers = ("spaccnn", "j4rnet-p", "fcrvd", "rmfd", "basicvsrpp")
+    expected = {f"{method}-davis" for method in denoisers}
+    expected |= {f"{method}-{rain}" for method in derainers for rain in ("ntu-rain", "rainsynlight25")}
+    expected |= {f"{method}-revide" for method in ("msbdn", "cg-idn", "basicvsrpp")}
+    assert set(trained) == expected
+    for name, experiment in trained.items():
+        assert name == f"{experiment.method}-{experiment.dataset}"
+        assert preset == "demo" or not experiment.network
+
+
 def test_only_denoising_is_measured_on_the_first_frames_alone():
     assert load(ROOT / "presets" / "paper.yaml").evaluation.max_frames == {"davis": 85, "set8": 85}
 
@@ -101,6 +125,14 @@ MISTAKES = [
     ("variant: ncfl_noq", "variant: m_f", ["experiments_without_motion.clean-noq", "'m_f' belongs under experiments"]),
     ("evaluate: {set8: {sigma: [50]}}", "evaluate: {}", ["experiments.modules-a.evaluate", "at least 1"]),
     ("sigma: [0, 55]    #", "sigma: [55, 0]    #", ["motion.sigma", "[low, high]"]),
+    ("method: fastdvdnet", "method: fastdvd", ["compared.fastdvdnet-davis.method", "'fastdvd'", "'fastdvdnet'"]),
+    ("method: fastdvdnet", "method: basicvsr", ["compared.fastdvdnet-davis", "'basicvsr' belongs under compared_with"]),
+    ("iterations: 150,", "iterations: 0,", ["compared.vnlnet-davis.train.iterations", "0", "greater than 0"]),
+    (
+        "official: {}",
+        "official: {x: {method: rmfd, dataset: davis, test: davis, evaluate: {davis: {sigma: [5]}}}}",
+        ["official.x.method", "'rmfd'", "'fastdvdnet'"],
+    ),
     ("seed: 2022", "seed: 2022.5", ["seed", "2022.5", "integer"]),
     ("compile: false", "compile: no", ["machine.compile", "'no'", "boolean"]),
     ("median-3x3:\n", "ncfl-davis:\n", ["ncfl-davis", "two groups"]),
@@ -135,7 +167,7 @@ def test_a_mistake_is_one_line_that_names_key_found_and_allowed(write, old, new,
 def test_a_misspelt_key_is_named_once(write):
     with pytest.raises(InputError) as caught:
         load(write(changed("  learning_rate: 2e-3  ", "  learning_rat: 2e-3  ")))
-    assert "missing" not in str(caught.value)
+    assert "is missing" not in str(caught.value)
 
 
 def test_a_missing_key_is_named(write):

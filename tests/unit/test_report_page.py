@@ -177,7 +177,7 @@ def test_it_says_in_what_each_dataset_was_compared(text: str):
 
 def test_hostile_text_is_shown_as_text(tmp_path: Path, no_figures: Path):
     root = write_results(tmp_path, source=HOSTILE)
-    experiments = {name: replace(e, settings={"note": HOSTILE}) for name, e in EXPERIMENTS.items()}
+    experiments = {name: replace(e, obtained=HOSTILE) for name, e in EXPERIMENTS.items()}
     write(
         no_figures / "figures.json",
         [{"file": "table1.png", "caption": HOSTILE, "alternative": HOSTILE, "shown": True}],

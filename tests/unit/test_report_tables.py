@@ -55,9 +55,9 @@ def test_every_row_of_the_paper_is_there(output: Path, name: str, count: int):
 
 
 def test_every_measured_figure_stands_in_its_row(output: Path):
-    def check(table: str, experiment: str, dataset: str, level: int, **keys: str) -> None:
+    def check(table: str, experiment: str, data: str, level: int, **keys: str) -> None:
         row = find(read(output / f"{table}.csv"), **keys)
-        assert row["measured_psnr_db"] == f"{made_up_psnr(experiment, dataset, level):.2f}"
+        assert row["measured_psnr_db"] == f"{made_up_psnr(experiment, data, level):.2f}"
         origin = {"experiment": experiment, "data": "demo stand-in", "sequences": "3", "frames": "12"}
         assert origin.items() <= row.items()
 
@@ -74,6 +74,20 @@ def test_every_measured_figure_stands_in_its_row(output: Path):
         check("table5", "median-3x3", "set8", sigma, method="Median 3x3", sigma=str(sigma))
         check("table5", "median-5x5", "set8", sigma, method="Median 5x5", sigma=str(sigma))
         check("table5", "noisy", "set8", sigma, method="Noisy input", sigma=str(sigma))
+        check("table3", "fastdvdnet-davis", "davis", sigma, method="FastDVDNet", sigma=str(sigma))
+        check("table5", "fastdvdnet-davis", "set8", sigma, method="FastDVDNet", sigma=str(sigma))
+    check("table4", "fastderain", "ntu-rain", 0, method="FastDerain", dataset="NTU-Rain")
+
+
+def test_a_figure_says_how_its_weights_were_obtained(output: Path):
+    fast = find(read(output / "table3.csv"), method="FastDVDNet", sigma="50")
+    assert fast["obtained"] == "own training"
+    derained = read(output / "table4.csv")
+    assert find(derained, method="FastDerain", dataset="NTU-Rain")["obtained"] == "no training"
+    assert find(derained, method="FastDerain", dataset="RainSynLight25")["obtained"] == ""
+    shown = [line for line in (output / "table4.md").read_text().splitlines() if line.startswith("| FastDerain")]
+    assert [line.split("|")[-2].strip() for line in shown] == ["no training"]
+    assert "own training" in (output / "table3.md").read_text()
 
 
 def test_ssim_has_four_decimals(output: Path):

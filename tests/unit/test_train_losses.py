@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ncfl.train.losses import clip_loss, psnr
+from ncfl.train.losses import clip_loss, psnr, restored_loss
 
 
 class Step(NamedTuple):
@@ -96,6 +96,34 @@ def test_refuses_clips_of_different_length(frames):
     noisy, clean = map(as_tensors, frames)
     with pytest.raises(ValueError, match="shorter"):
         clip_loss(Recursive(0.5, None), noisy, clean[:-1], rate_weight=0.0)
+
+
+class Window(nn.Module):
+    """Restores what has a neighbor on both sides: a (x_{t-1} + x_t + x_{t+1}) - sigma / 255."""
+
+    def __init__(self, a: float) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(a))
+
+    def supervised(self, length):
+        return range(1, length - 1)
+
+    def restore_clip(self, noisy, sigma):
+        return self.a * (noisy[:, :-2] + noisy[:, 1:-1] + noisy[:, 2:]) - sigma.view(-1, 1, 1, 1, 1) / 255
+
+
+def test_a_compared_method_is_scored_on_the_frames_that_it_restores_and_told_the_noise_level():
+    rng = np.random.default_rng(3)
+    noisy, clean = rng.random((2, 5, 2, 3, 4, 5))  # T = 5, B = 2
+    sigma = np.array([10.0, 50.0])
+    sums = noisy[:-2] + noisy[1:-1] + noisy[2:]
+    error = 0.3 * sums - sigma[:, None, None, None] / 255 - clean[1:-1]
+    model = Window(0.3)
+    found = restored_loss(model, as_tensors(noisy), as_tensors(clean), sigma=torch.tensor(sigma).float())
+    assert found.loss.item() == found.l2.item() == pytest.approx(np.mean(error**2), rel=1e-5)
+    assert found.bits is None
+    found.loss.backward()
+    assert model.a.grad.item() == pytest.approx(np.mean(2 * error * sums), rel=1e-5)
 
 
 @pytest.mark.parametrize(("error", "decibel"), [(1.0, 0.0), (0.01, 20.0), (1e-10, 100.0), (0.0, 100.0)])

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from graphs import snakemake_jobs
 
+from ncfl.params import load
+
 ROOT = Path(__file__).resolve().parents[2]
 # What every step imports to say and record things, and what brings files without deciding what they hold.
 NOT_WATCHED = ("ncfl/data/transport/", "ncfl/data/sources.csv")
@@ -17,12 +19,16 @@ STEPS = {
 }  # fmt: skip
 
 
+COMPARED = "train of a compared method"
+
+
 def imports_of(verb: str) -> set[str]:
     """The `ncfl` modules that a step's function imports, itself or through functions of its file and of `common`."""
-    files = [ROOT / "ncfl" / "steps" / f"{name}.py" for name in (STEPS[verb], "common")]
+    names = ("comparing", "training", "common") if verb == COMPARED else (STEPS[verb], "common")
+    files = [ROOT / "ncfl" / "steps" / f"{name}.py" for name in names]
     body = [node for file in files for node in ast.parse(file.read_text()).body]
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-    found, todo, seen = set(), [verb.replace("-", "_")], set()
+    found, todo, seen = set(), ["train_compared" if verb == COMPARED else verb.replace("-", "_")], set()
     while todo:
         name = todo.pop()
         seen.add(name)
@@ -60,11 +66,18 @@ def jobs(project_copy, tiny_params, monkeypatch):
     return snakemake_jobs(project)
 
 
+def verb_of(job) -> str:
+    """The verb of its command; the trainings of compared methods apart."""
+    words = job.command.split()
+    compared = load(ROOT / "tests" / "tiny.yaml").all_compared
+    return COMPARED if words[1] == "train" and words[words.index("--experiment") + 1] in compared else words[1]
+
+
 def test_every_job_watches_what_its_step_imports(jobs):
-    for verb in STEPS:
+    for verb in (*STEPS, COMPARED):
         needed = loaded_by(imports_of(verb))
         assert needed, verb
-        of_verb = [job for job in jobs.values() if job.command.split()[1] == verb]
+        of_verb = [job for job in jobs.values() if verb_of(job) == verb]
         assert of_verb, verb
         for job in of_verb:
             assert needed - job.inputs == set(), (verb, job.command)

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 from ncfl import layout
 from ncfl.errors import InputError
-from ncfl.params import load
+from ncfl.params import GROUPS, load
 from ncfl.yaml12 import load_yaml
 
 try:
@@ -45,9 +45,8 @@ def watched(*keys):
 
 def group_of(wildcards):
     """The block of params.yaml in which an experiment stands."""
-    groups = ("experiments", "experiments_without_motion", "baselines")
     name = wildcards.get("experiment")
-    return next((group for group in groups if name in WRITTEN[group]), "")
+    return next((group for group in GROUPS if name in WRITTEN[group]), "")
 
 
 def dataset_of(wildcards):

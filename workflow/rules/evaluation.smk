@@ -1,12 +1,15 @@
 """Measuring: restored frames against clean ones, and complexity."""
 
 MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "evaluate", "methods", "models",
-               "train/checkpoint.py", "steps/evaluation.py")
+               "train/checkpoint.py", "steps/evaluation.py", "steps/importing.py")
 
 
 def measured_with(wildcards):
-    """The trained network, where the method has one."""
-    return layout.checkpoint(wildcards.experiment) if wildcards.experiment in PARAMS.trained else []
+    """The trained network or the official weights, where the method has any."""
+    name = wildcards.experiment
+    if name in PARAMS.official:
+        return layout.weights(PARAMS.official[name].method)
+    return layout.checkpoint(name, PARAMS.stages(name)) if name in PARAMS.trained else []
 
 
 def measured_on(wildcards):

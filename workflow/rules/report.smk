@@ -1,6 +1,6 @@
 """What people see: tables, figures, the report page. Each is a query over the experiments."""
 
-NAMED = ("preset", "experiments", "experiments_without_motion", "baselines")
+NAMED = ("preset", *GROUPS)
 
 
 def measured(wildcards):
@@ -9,7 +9,8 @@ def measured(wildcards):
     for name in PARAMS.evaluated:
         paths += [layout.evaluation(name) / file for file in ("summary.json", "sequences.csv", "frames.csv", "examples")]
     for name in PARAMS.trained:
-        paths += [layout.stage(name, n) / f for n in (1, 2) for f in ("checkpoint.pt", "metrics.json", "history.csv")]
+        stages = range(1, PARAMS.stages(name) + 1)
+        paths += [layout.stage(name, n) / f for n in stages for f in ("checkpoint.pt", "metrics.json", "history.csv")]
     return paths
 
 

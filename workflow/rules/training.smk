@@ -1,20 +1,18 @@
-"""The two stages of every training."""
+"""The two stages of every training, and the one stage of the methods compared with."""
 
-OF_TRAINING = (
-    "seed",
-    "model",
-    "training",
-    "schedules.{dataset}",
-    "{group}.{experiment}.train",
-)
+OF_EVERY_TRAINING = ("seed", "training", "schedules.{dataset}", "{group}.{experiment}.train")
+OF_TRAINING = (*OF_EVERY_TRAINING, "model")
+OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{experiment}.network")
 
 TRAINED_BY = ("data/store.py", "data/sampler.py", "data/degradations.py", "data/bayer.py", "models", "train",
               "steps/training.py")
+NEVER = "(?!)"  # matches no name: a list of experiments may be empty
 
 
 def start_of(wildcards):
     """The pretrained motion estimation, for the networks that have one."""
-    return layout.SPYNET if wildcards.experiment in PARAMS.experiments else []
+    has_motion = {**PARAMS.experiments, **PARAMS.compared_with_motion}
+    return layout.SPYNET if wildcards.experiment in has_motion else []
 
 
 rule train_stage1:
@@ -28,6 +26,28 @@ rule train_stage1:
         sources(*TRAINED_BY),
     params:
         watched=watched(*OF_TRAINING),
+    wildcard_constraints:
+        experiment="|".join(PARAMS.two_stage) or NEVER,
+    threads: PARAMS.training.threads
+    resources:
+        gpu=GPU,
+    shell:
+        "ncfl train --experiment {wildcards.experiment} --stage 1"
+
+
+rule train_compared:
+    output:
+        layout.stage("{experiment}", 1) / "checkpoint.pt",
+        layout.stage("{experiment}", 1) / "metrics.json",
+        layout.stage("{experiment}", 1) / "history.csv",
+    input:
+        lambda w: layout.prepared(dataset_of(w)),
+        start_of,
+        sources(*TRAINED_BY, "methods", "steps/comparing.py"),
+    params:
+        watched=watched(*OF_COMPARED),
+    wildcard_constraints:
+        experiment="|".join(PARAMS.all_compared) or NEVER,
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,

@@ -1,0 +1,68 @@
+"""``ncfl train`` for the methods of other papers: one stage, on the same data and with the same numbers as NCFL."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ncfl import layout
+from ncfl.errors import InputError
+from ncfl.params import Params
+from ncfl.steps.common import one_of
+from ncfl.steps.training import run_stage, training_numbers, training_step
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MOST_FRAMES = 1000  # no window is as long
+
+
+def train_compared(params: Params, name: str) -> Path:
+    """Train a compared method on the squared error of its frames, or go on where a kill left it.
+
+    Returns:
+        ``results/experiments/<name>/stage1/checkpoint.pt``; beside it metrics.json and history.csv.
+    """
+    one_of(name, params.all_compared, "compared experiment")
+    experiment = params.all_compared[name]
+    own = {"method": experiment.method, "network": experiment.network, "train": experiment.train.model_dump()}
+    with training_step(params, name, 1, own) as run:
+        from ncfl.train.stages import Stage
+
+        schedule, train = params.schedules[experiment.dataset], experiment.train
+        stage = Stage("stage1", train.iterations or schedule.stage1 + schedule.stage2, rate_term=False)
+        differing = {"frames": train.frames, "learning_rate": train.learning_rate}
+        numbers = training_numbers(
+            params, name, stages=(stage,), lambda_=0.0, **{key: value for key, value in differing.items() if value}
+        )
+        run_stage(
+            params, name, numbers=numbers, stage=stage,
+            build=lambda channels: _network(params, name, channels, numbers.frames),
+            initial=None, extra={"method": experiment.method}, run=run,
+        )  # fmt: skip
+    return layout.stage(name, 1) / "checkpoint.pt"
+
+
+def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Module":
+    """The network of an experiment, its motion estimation pretrained where it has one.
+
+    Raises:
+        InputError: sizes that it does not take, or clips of fewer ``frames`` than its window.
+    """
+    from ncfl.methods.networks import build
+    from ncfl.models.motion import SPyNet
+    from ncfl.train import checkpoint
+
+    experiment, motion = params.all_compared[name], params.motion
+    own = {"flow_width": motion.width} if name in params.compared_with_motion else {}
+    sizes = {"channels": channels, **own, **experiment.network}
+    model = build(experiment.method, sizes, where=f"experiment {name}, network")
+    if not model.supervised(frames):
+        needed = next(number for number in range(frames, MOST_FRAMES) if model.supervised(number))
+        raise InputError(
+            f"experiment {name}, train.frames: found {frames}, allowed: {needed} or more, as {experiment.method} "
+            "restores a frame from those around it"
+        )
+    if name in params.compared_with_motion:
+        pretrained = SPyNet(levels=motion.levels, width=motion.width)
+        checkpoint.load_weights(pretrained, checkpoint.load(layout.SPYNET).state, layout.SPYNET)
+        model.motion.adopt(pretrained)
+    return model
