@@ -128,17 +128,60 @@ def report() -> None:
 @app.command()
 def restore(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of frames.")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A video file, or a folder for PNG frames.")],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="OUTPUT", help="A video file, or a folder for PNG frames.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights by name, or a .safetensors file; `ncfl weights` lists them.")
+    ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")] = None,
     method: Annotated[str | None, typer.Option(help="A compared method instead; `ncfl methods` lists them.")] = None,
-    sigma: Annotated[float | None, typer.Option(help="Noise level, 0 to 255, for methods that must be told.")] = None,
+    sigma: Annotated[
+        float | None, typer.Option(help="Noise level, 0 to 255, for methods that must be told; else estimated.")
+    ] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Print the noise level of INPUT; no OUTPUT.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Restore a video of your own, frame by frame: memory does not grow with its length. Sound is not carried over."""
-    from ncfl.steps.restoring import restore as run
+    """Restore a video of your own, frame by frame: memory does not grow with its length.
 
-    run(source, target, checkpoint=checkpoint, method=method, sigma=sigma, overwrite=overwrite, device=device)
+    Sound, frame times, bit depth and colors are those of INPUT as far as OUTPUT's format can hold them.
+    """
+    from ncfl.steps import restoring as steps
+
+    if estimate:
+        if target is not None:
+            raise InputError(f"restore: found --estimate and OUTPUT {target}, allowed: one of them")
+        print(f"{steps.estimate(source):.1f}")
+        return
+    if target is None:
+        raise InputError("restore: OUTPUT is missing; name a video file or a folder, or ask for --estimate")
+    steps.restore(
+        source,
+        target,
+        weights=weights,
+        checkpoint=checkpoint,
+        method=method,
+        sigma=sigma,
+        overwrite=overwrite,
+        device=device,
+    )
+
+
+@app.command()
+def weights(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list on standard output.")] = False,
+) -> None:
+    """The weights that come with this program, and whether their files are whole."""
+    from ncfl.steps.restoring import list_weights
+
+    rows = list_weights()
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    from tabulate import tabulate
+
+    print(tabulate(rows, headers="keys", intfmt=","))
 
 
 @app.command("import-weights")

@@ -45,6 +45,11 @@ def checkpoint(experiment: str, stages: int) -> Path:
     return stage(experiment, stages) / "checkpoint.pt"
 
 
+def trainings(method: str) -> list[Path]:
+    """The trained networks of a compared method's experiments, named ``<method>-<dataset>``, that are there."""
+    return sorted(EXPERIMENTS.glob(f"{method}-*/stage1/checkpoint.pt"))
+
+
 def evaluation(experiment: str) -> Path:
     """What was measured of an experiment."""
     return EXPERIMENTS / experiment / "evaluation"

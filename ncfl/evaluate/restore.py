@@ -1,11 +1,13 @@
 """Restore one's own video: frames stream from a file or folder, through a method, into a file or folder.
 
 No ground truth is needed, and memory does not grow with the length: one frame is decoded, restored and
-encoded before the next is read (a window method keeps as many as its window has).
+encoded before the next is read (a window method keeps as many as its window has). A video stays what it was beside
+its pixels: frame times, bits a sample, shape of the pixels, colors, sound, as far as the output's format can hold them.
 """
 
 import io
 import time
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.data.formats.frame_io import FrameReader, FrameTime
 from ncfl.data.formats.pictures import list_pictures
-from ncfl.data.formats.video import FrameReader, open_frames, open_writer
+from ncfl.data.formats.video import open_frames, open_writer
 from ncfl.errors import InputError
 from ncfl.methods.interface import Method, stream
 from ncfl.progress import Progress
@@ -33,6 +36,7 @@ class Restored(TypedDict):
     width: int
     seconds: float  # reading, restoring and writing together
     frames_per_second: float
+    notes: list[str]  # what of the input the output's format could not hold, a line each
 
 
 def restore(
@@ -54,7 +58,7 @@ def restore(
         method: what restores RGB frames.
         sigma: the noise level in 0..255, or None where it is unknown, which a blind method allows.
         device: where the frames are put.
-        rate: frames per second of the output; the input's own where it is None.
+        rate: frames per second of the output, which then has no sound; the input's own frame times where it is None.
         overwrite: whether an output that exists may be replaced. The input never is.
         progress: whether to show how far it is.
 
@@ -64,12 +68,21 @@ def restore(
     """
     input, output = Path(input), Path(output)
     _check_method(method, sigma)
-    with open_frames(input) as reader:
+    with open_frames(input, deep=True) as reader:
         _check_size(reader)
         _protect(input, output)
         began = time.perf_counter()
+        times: deque[FrameTime | None] = deque()  # of the frames that the method has and has not given back
         with (
-            open_writer(output, size=reader.size, rate=rate or reader.rate, overwrite=overwrite) as writer,
+            open_writer(
+                output,
+                size=reader.size,
+                rate=rate or reader.rate,
+                overwrite=overwrite,
+                bits=reader.bits,
+                origin=reader.origin,
+                sound=rate is None,
+            ) as writer,
             Progress(
                 reader.frames_hint,
                 f"restore {input.name}",
@@ -77,8 +90,9 @@ def restore(
                 stream=None if progress else io.StringIO(),
             ) as bar,
         ):
-            for count, frame in enumerate(stream(method, _frames(reader, device), sigma), start=1):
-                writer.write(_to_bytes(frame))
+            for count, frame in enumerate(stream(method, _frames(reader, device, times), sigma), start=1):
+                at = times.popleft()
+                writer.write(_to_array(frame, writer.bits), at if rate is None else None)
                 bar.update(count)
     seconds = time.perf_counter() - began
     height, width = reader.size
@@ -89,16 +103,23 @@ def restore(
         width=width,
         seconds=seconds,
         frames_per_second=count / seconds,
+        notes=writer.notes,
     )
 
 
-def _frames(reader: FrameReader, device: str | torch.device) -> Iterator[Tensor]:
+def _frames(reader: FrameReader, device: str | torch.device, times: deque[FrameTime | None]) -> Iterator[Tensor]:
     for frame in reader:
-        yield torch.from_numpy(frame).to(device).permute(2, 0, 1)[None].contiguous().float() / 255
+        times.append(reader.time)
+        # PyTorch does little with uint16.
+        numbers = torch.from_numpy(frame if reader.bits == 8 else frame.astype(np.int32))
+        peak = 255 if reader.bits == 8 else 65535
+        yield numbers.to(device).permute(2, 0, 1)[None].contiguous().float() / peak
 
 
-def _to_bytes(frame: Tensor) -> np.ndarray:
-    return (frame[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+def _to_array(frame: Tensor, bits: int) -> np.ndarray:
+    peak, kind, keeps = (255, np.uint8, torch.uint8) if bits == 8 else (65535, np.uint16, torch.int32)
+    whole = (frame[0].clamp(0, 1) * peak).round().to(keeps).permute(1, 2, 0).contiguous().cpu()
+    return whole.numpy().astype(kind, copy=False)
 
 
 def _check_method(method: Method, sigma: float | None) -> None:

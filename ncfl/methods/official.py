@@ -50,7 +50,7 @@ OFFICIAL: dict[str, Official] = {
     "fastdvdnet": Official(
         build=fastdvdnet.FastDVDNet,
         source="m-tassano/fastdvdnet",
-        licence="not verified",
+        licence="MIT (the repository; earlier GPL v3)",
         names=fastdvdnet.official_names,
         files=("model.pth",),
         method=fastdvdnet.FastDVDNetMethod,
@@ -58,7 +58,7 @@ OFFICIAL: dict[str, Official] = {
     "dvdnet": Official(
         build=dvdnet.DVDNet,
         source="m-tassano/dvdnet",
-        licence="not verified",
+        licence="GPL v3 or later (the repository)",
         names=dvdnet.official_names,
         files=("model_spatial.pth", "model_temp.pth"),
         method=dvdnet.DVDNetMethod,
@@ -66,7 +66,7 @@ OFFICIAL: dict[str, Official] = {
     "vnlnet-gray": Official(
         build=vnlnet.vnlnet_gray,
         source="axeldavy/vnlnet, one file per noise level",
-        licence="not verified",
+        licence="MIT (the repository)",
         names=vnlnet.official_names,
         files=("vnlnet_gray_<sigma>.pth",),
         method=vnlnet.VNLNetMethod,
@@ -75,7 +75,7 @@ OFFICIAL: dict[str, Official] = {
     "vnlnet-color": Official(
         build=vnlnet.vnlnet_color,
         source="axeldavy/vnlnet, one file per noise level",
-        licence="not verified",
+        licence="MIT (the repository)",
         names=vnlnet.official_names,
         files=("vnlnet_color_<sigma>.pth",),
         method=vnlnet.VNLNetMethod,
@@ -84,7 +84,7 @@ OFFICIAL: dict[str, Official] = {
     "edvr": Official(
         build=edvr.edvr,
         source="XPixelGroup/BasicSR, EDVR-L deblurring",
-        licence="not verified",
+        licence="Apache 2.0 (the repository)",
         names=edvr.official_names,
         files=("EDVR_L_deblur_REDS_official.pth",),
         method=edvr.EDVRMethod,
@@ -92,21 +92,21 @@ OFFICIAL: dict[str, Official] = {
     "edvr-x4": Official(
         build=edvr.edvr_x4,
         source="XPixelGroup/BasicSR, EDVR-L super-resolution",
-        licence="not verified",
+        licence="Apache 2.0 (the repository)",
         names=edvr.official_names,
         files=("EDVR_L_x4_SR_REDS_official.pth",),
     ),
     "basicvsr-x4": Official(
         build=basicvsr.basicvsr_x4,
         source="XPixelGroup/BasicSR or open-mmlab/mmagic, BasicVSR super-resolution",
-        licence="not verified",
+        licence="Apache 2.0 (both repositories)",
         names=basicvsr.official_names,
         files=("BasicVSR_REDS4.pth",),
     ),
     "basicvsrpp": Official(
         build=basicvsrpp.basicvsrpp,
         source="open-mmlab/mmagic, BasicVSR++ denoising",
-        licence="not verified",
+        licence="Apache 2.0 (the repository)",
         names=basicvsrpp.official_names,
         files=("basicvsr_plusplus_denoise.pth",),
         method=basicvsrpp.BasicVSRPlusPlusMethod,
@@ -114,7 +114,7 @@ OFFICIAL: dict[str, Official] = {
     "basicvsrpp-x4": Official(
         build=basicvsrpp.basicvsrpp_x4,
         source="open-mmlab/mmagic, BasicVSR++ super-resolution",
-        licence="not verified",
+        licence="Apache 2.0 (the repository)",
         names=basicvsrpp.official_names,
         files=("basicvsr_plusplus_x4.pth",),
     ),

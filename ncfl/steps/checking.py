@@ -97,24 +97,27 @@ def list_methods(params: Params) -> str:
                 "measured": "yes" if (layout.evaluation(name) / "summary.json").exists() else "no",
             }
         )
-    return f"{_table(rows)}\n\nCompared methods for `ncfl restore --method`:\n\n{_table(_compared_methods())}"
+    return f"{_table(rows)}\n\nCompared methods, for `ncfl restore --method`:\n\n{_table(_compared_methods())}"
 
 
 def _compared_methods() -> list[dict[str, Any]]:
-    """A row per method that restores without training here: classical, or with official weights."""
+    """A row per compared method: classical, with official weights, or with nothing but its own training here."""
     from ncfl.methods import BASELINES
+    from ncfl.methods.networks import NETWORKS
     from ncfl.methods.official import OFFICIAL
 
-    rows = [
-        {"method": name, "needs": "nothing", "weights here": "-", "licence of the weights": "-"} for name in BASELINES
-    ]
+    def row(method: str, needs: str, here: str = "-", licence: str = "-") -> dict[str, Any]:
+        return {"method": method, "needs": needs, "weights here": here, "licence of the weights": licence}
+
+    rows = [row(name, "nothing") for name in BASELINES]
     for name, spec in OFFICIAL.items():
-        needs = f"{' and '.join(spec.files)} ({spec.source})"
-        kept = "yes" if layout.weights(name).exists() else "no"
         use = "" if spec.method else "; no restoring by itself"
-        rows.append(
-            {"method": name, "needs": needs, "weights here": kept, "licence of the weights": spec.licence + use}
-        )
+        kept = "yes" if layout.weights(name).exists() else "no"
+        rows.append(row(name, f"{' and '.join(spec.files)} ({spec.source})", kept, spec.licence + use))
+    for name in NETWORKS:
+        if name not in OFFICIAL:
+            found = [path.parts[-3] for path in layout.trainings(name)]
+            rows.append(row(name, "an experiment that trains it", ", ".join(found) or "no", "yours"))
     return rows
 
 

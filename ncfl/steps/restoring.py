@@ -1,8 +1,9 @@
-"""``ncfl restore``: the one step that reads no params.yaml, since it serves people with a video and a checkpoint."""
+"""``ncfl restore`` and ``ncfl weights``: they read no params.yaml, since they serve people with a video."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncfl import layout
 from ncfl.console import say
 from ncfl.errors import InputError
 
@@ -16,20 +17,22 @@ def restore(
     source: Path,
     target: Path,
     *,
+    weights: str | None = None,
     checkpoint: Path | None = None,
     method: str | None = None,
     sigma: float | None = None,
     overwrite: bool = False,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Restore a video file or a folder of frames.
+    """Restore a video file or a folder of frames, with one of the following; the default weights without any.
 
     Args:
         source: the video.
         target: where its restoration goes.
-        checkpoint: a network that was trained here; or
+        weights: the name of shipped weights, or a file of one's own (:func:`ncfl.pretrained.find`); or
+        checkpoint: a network that was trained here, NCFL or a compared method; or
         method: a compared method: one without training, or one whose official weights were imported.
-        sigma: the noise level in 0..255, for methods that must be told it.
+        sigma: the noise level in 0..255, for methods that must be told it; estimated for them where it is None.
         overwrite: whether an existing output may be replaced.
         device: auto, cpu or cuda.
 
@@ -37,17 +40,19 @@ def restore(
         The summary of :func:`ncfl.evaluate.restore.restore`.
 
     Raises:
-        InputError: an unreadable input or checkpoint, an output that exists or would overwrite the input, an
-            unknown method, weights that were not imported, neither or both of checkpoint and method.
+        InputError: an unreadable input, weights or checkpoint, an output that exists or would overwrite the input,
+            an unknown method, weights that are not here, several of weights, checkpoint and method.
     """
     from ncfl.device import pick_device
     from ncfl.evaluate.restore import restore as run
 
-    if (checkpoint is None) == (method is None):
-        raise InputError("restore: name either --checkpoint or --method")
     place = pick_device(device)
-    chosen = _trained(checkpoint, place) if checkpoint else _compared(method, place)
+    chosen = _chosen(weights, checkpoint, method, place)
+    if sigma is None and not chosen.blind:
+        sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
     summary = run(source, target, method=chosen, sigma=sigma, device=place, overwrite=overwrite)
+    for note in summary["notes"]:
+        say(f"note: {note}")
     say(
         f"{target}: {summary['frames']} frames of {summary['width']} x {summary['height']} in "
         f"{summary['seconds']:.1f} s ({summary['frames_per_second']:.2f} frames/s)"
@@ -55,26 +60,101 @@ def restore(
     return summary
 
 
+def estimate(source: Path, *, why: str = "") -> float:
+    """The noise level of a video file or a folder of frames, in 0..255; said on standard error.
+
+    Raises:
+        InputError: an input that can't be read or is too small.
+    """
+    from ncfl.evaluate.noise import estimate_video
+
+    found = estimate_video(source)
+    say(f"{why}estimated sigma {found.sigma:.1f} of 255 in {source} (median of {found.frames} frames)")
+    return found.sigma
+
+
+def list_weights() -> list[dict[str, Any]]:
+    """The weights that come with this copy, a row each; InputError where there are none, or a damaged index."""
+    from ncfl.pretrained import NONE_SHIPPED, shipped
+
+    known = shipped()
+    if not known:
+        raise InputError(f"weights: {NONE_SHIPPED}")
+    return [
+        {
+            "name": name,
+            "parameters": weights.parameters(),
+            "megabytes": round(weights.bytes / 1e6, 2),
+            "default": weights.default,
+            "sha256_ok": _whole(weights),
+            "sigma": list(weights.sigma),
+            "licence": weights.licence,
+            "description": weights.description,
+        }
+        for name, weights in known.items()
+    ]
+
+
+def _whole(weights: Any) -> bool:
+    try:
+        weights.check()
+    except InputError as error:
+        say(f"note: {error}")
+        return False
+    return True
+
+
+def _chosen(weights: str | None, checkpoint: Path | None, method: str | None, place: "torch.device") -> "Method":
+    given = {"--weights": weights, "--checkpoint": checkpoint, "--method": method}
+    named = [option for option, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InputError(f"restore: found {' and '.join(named)}, allowed: one of {', '.join(given)}, or none of them")
+    if method is not None:
+        return _compared(method, place)
+    return _trained(checkpoint, place) if checkpoint is not None else _shipped(weights, place)
+
+
+def _shipped(name: str | None, place: "torch.device") -> "Method":
+    from ncfl.methods.networks import method_of
+    from ncfl.pretrained import find
+
+    weights = find(name)
+    method = method_of(weights.load(), name=weights.name, device=place, channels_last=True)
+    say(f"weights {weights.name}: {weights.description}")
+    return method
+
+
 def _trained(checkpoint: Path, place: "torch.device") -> "Method":
-    from ncfl.methods.ncfl import NCFLMethod
+    from ncfl.methods.networks import method_of
     from ncfl.train.checkpoint import load_model
 
-    model = load_model(checkpoint)
-    if "channels" not in model.arguments:
-        raise InputError(
-            f"{checkpoint}: found a model of kind {model.kind!r}, which restores nothing; allowed: ncfl, codec"
-        )
-    return NCFLMethod(model, name=str(checkpoint), device=place, channels_last=True)
+    return method_of(load_model(checkpoint), name=str(checkpoint), device=place, channels_last=True)
 
 
 def _compared(name: str, place: "torch.device") -> "Method":
+    """A method without training; else with its imported official weights; else with those of its own training here."""
     from ncfl.methods import BASELINES, baseline
+    from ncfl.methods.networks import NETWORKS
     from ncfl.methods.official import OFFICIAL, with_weights
     from ncfl.methods.weights import load
     from ncfl.steps.importing import imported
 
     if name in BASELINES:
         return baseline(name)
-    if name not in OFFICIAL:
-        raise InputError(f"method {name}: unknown; allowed: {', '.join([*BASELINES, *OFFICIAL])}")
-    return with_weights(name, load(imported(name))[0], device=place, channels_last=True)
+    if name not in {**OFFICIAL, **NETWORKS}:
+        raise InputError(
+            f"method {name}: unknown; allowed: {', '.join(dict.fromkeys([*BASELINES, *OFFICIAL, *NETWORKS]))}"
+        )
+    trained = layout.trainings(name)
+    if name in OFFICIAL and (layout.weights(name).exists() or not trained):
+        return with_weights(name, load(imported(name))[0], device=place, channels_last=True)
+    if not trained:
+        raise InputError(
+            f"method {name}: no trained network is here; train an experiment `{name}-<dataset>` (docs/methods.md), "
+            "or name one with --checkpoint"
+        )
+    if len(trained) > 1:
+        found = ", ".join(map(str, trained))
+        raise InputError(f"method {name}: found several trained networks, name one of them with --checkpoint: {found}")
+    say(f"method {name}: as {trained[0]} has it")
+    return _trained(trained[0], place)

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = ("fetch", "prepare", "pretrain-flow", "train", "evaluate", "complexity", "tables", "figures", "report",
-         "restore", "check", "methods", "datasets")  # fmt: skip
+         "restore", "weights", "check", "methods", "datasets")  # fmt: skip
 
 
 def ncfl(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:

@@ -151,9 +151,8 @@ def test_import_then_restore(file, fast, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "name either --checkpoint or --method"),
         (("--method", "median"), "method median: unknown; allowed: noisy, median-3x3"),
-        (("--method", "fastderain", "--checkpoint", "x"), "name either --checkpoint or --method"),
+        (("--method", "fastderain", "--checkpoint", "x"), "found --checkpoint and --method, allowed: one of"),
     ],
 )
 def test_refusals_of_restore(arguments, said, tmp_path):

@@ -98,6 +98,7 @@ def test_folder_to_folder_is_exact_and_in_order(folder: Path, tmp_path: Path):
         "width": 34,
         "seconds": done["seconds"],
         "frames_per_second": pytest.approx(6 / done["seconds"]),
+        "notes": [],
     }
     assert done["seconds"] > 0
     np.testing.assert_array_equal(read(folder), list(pictures()))

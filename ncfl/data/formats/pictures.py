@@ -35,13 +35,23 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: not readable ({error.strerror})") from None
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path, *, deep: bool = False) -> np.ndarray:
     """One picture as uint8 [H,W,3] RGB: 16 bits are reduced to 8, gray is repeated, transparency is dropped.
+
+    With ``deep`` it is uint16, 0..65535, whatever the file holds.
 
     Raises:
         InputError: no picture, or a truncated one.
     """
-    return decode_picture(read_bytes(path), path)
+    if not deep:
+        return decode_picture(read_bytes(path), path)
+    image = _decoded(read_bytes(path), path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
+    return image if image.dtype == np.uint16 else read_picture(path).astype(np.uint16) * 257
+
+
+def is_deep(path: Path) -> bool:
+    """Whether a picture has 16 bits a sample. InputError: as :func:`read_picture`."""
+    return _decoded(read_bytes(path), path, cv2.IMREAD_UNCHANGED).dtype == np.uint16
 
 
 def decode_picture(data: bytes, path: Path) -> np.ndarray:
@@ -96,15 +106,15 @@ class _Quiet:
 _QUIET = _Quiet()
 
 
-def read_pictures(pictures: list[Path]) -> Iterator[np.ndarray]:
-    """Frames from files, one in memory at a time.
+def read_pictures(pictures: list[Path], *, deep: bool = False) -> Iterator[np.ndarray]:
+    """Frames from files, one in memory at a time; ``deep`` as for :func:`read_picture`.
 
     Raises:
         InputError: an unreadable picture, or one of another size than the first; named.
     """
     size = None
     for path in pictures:
-        frame = read_picture(path)
+        frame = read_picture(path, deep=deep)
         size = size or frame.shape
         if frame.shape != size:
             raise InputError(
@@ -118,7 +128,7 @@ def encode_picture(image: np.ndarray, name: str) -> bytes:
     """The content of a picture file, in the format that the suffix of ``name`` says.
 
     Args:
-        image: uint8 [H,W,3] RGB; or uint16 [H,W], a raw mosaic.
+        image: uint8 [H,W,3] RGB; uint16 [H,W,3], for PNG and TIFF; or uint16 [H,W], a raw mosaic.
         name: ends in ``.png``, ``.tif``, ``.tiff`` (lossless), ``.jpg`` or ``.jpeg`` (quality 95, colors at full
             resolution).
     """
@@ -153,7 +163,7 @@ class PictureWriter:
             raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from None
 
     def write(self, frame: np.ndarray) -> None:
-        """Write the next frame, uint8 [H,W,3] RGB."""
+        """Write the next frame, uint8 or uint16 [H,W,3] RGB."""
         path = self._building / f"{self.count:05d}.png"
         # Encoded in memory, so that a full disk is an OSError with its reason and not just a False.
         path.write_bytes(encode_picture(frame, path.name))
