@@ -27,9 +27,11 @@ claims: $(VENV)/ready  ## what the results in results/ must show
 lint: $(VENV)/ready  ## style
 	@ruff check . && ruff format --check .
 
-mlflow: $(VENV)/ready  ## browse the runs at http://127.0.0.1:5000
+mlflow: $(VENV)/ready  ## browse the runs at http://127.0.0.1:5000, also while steps run
+	@ncfl mlflow-sync
 	@test -f results/mlflow/mlflow.db || { echo 'no runs yet: make results'; exit 2; }
-	@mlflow server --backend-store-uri sqlite:///results/mlflow/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
+	@ncfl mlflow-sync --follow & trap "kill $$!" EXIT; \
+	mlflow server --backend-store-uri sqlite:///results/mlflow/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
 
 lock: $(VENV)/ready  ## resolve requirements.in into requirements.lock again
 	@tools/lock $(BIN)/uv

@@ -227,6 +227,16 @@ def methods() -> None:
     print(list_methods(_params()))
 
 
+@app.command("mlflow-sync")
+def mlflow_sync(
+    follow: Annotated[bool, typer.Option("--follow", help="Again every few seconds, until interrupted.")] = False,
+) -> None:
+    """Bring runs to MLflow that wait in results/mlflow/spool: steps under NCFL_DEFER_MLFLOW=1 leave them there."""
+    from ncfl.ingest import sync
+
+    sync(follow=follow)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON schema of params.yaml, as YAML."""

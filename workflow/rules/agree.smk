@@ -1,7 +1,8 @@
-"""After a complete run DVC is told what was made, so that `dvc status` is clean and `dvc repro` has nothing to do.
+"""After a run MLflow gets the runs of its steps, and DVC is told what was made.
 
-After a part of the graph it would bless stale files; so only when the default target was asked for, in full. Not when
-DVC itself called Snakemake (the last stage of dvc.yaml): it holds its lock then, and knows already.
+The former also after a failure. The latter only after a complete run, so that `dvc status` is clean and `dvc repro` has
+nothing to do; after a part of the graph it would bless stale files. So only when the default target was asked for, in
+full. Not when DVC itself called Snakemake (the last stage of dvc.yaml): it holds its lock then, and knows already.
 """
 
 import os
@@ -14,7 +15,18 @@ def is_complete_run():
     return not (set(dag.targets) - {"all"}) and not dag.until and not dag.omit_from and "DVC_STAGE" not in os.environ and not workflow.touch
 
 
+def bring_runs_to_mlflow():
+    """What the steps left waiting (NCFL_DEFER_MLFLOW in the Snakefile)."""
+    if any((layout.MLFLOW / "spool").glob("*.jsonl")):
+        shell("ncfl mlflow-sync")
+
+
+onerror:
+    bring_runs_to_mlflow()
+
+
 onsuccess:
+    bring_runs_to_mlflow()
     if is_complete_run() and shutil.which("dvc") and Path(".dvc").is_dir():
         # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
         shell("dvc commit --force --quiet --no-relink")
