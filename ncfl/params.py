@@ -187,7 +187,9 @@ LearnedMethod = Literal[
     "spaccnn", "j4rnet-p", "fcrvd", "rmfd", "msbdn", "cg-idn",
 ]  # fmt: skip
 WITH_MOTION = ("basicvsr", "basicvsrpp", "fcrvd")  # they start from the pretrained motion estimation
-OfficialMethod = Literal["fastdvdnet", "dvdnet", "vnlnet-gray", "vnlnet-color", "edvr", "basicvsrpp", "msbdn", "j4rnet"]
+OfficialMethod = Literal[
+    "fastdvdnet", "dvdnet", "vnlnet-gray", "vnlnet-color", "edvr", "basicvsrpp", "rmfd", "msbdn", "j4rnet",
+]  # fmt: skip
 Size = bool | int | float | list[int]
 
 

@@ -5,6 +5,7 @@ after :func:`official_names`. They belong to the published x4 form, :func:`basic
 resolution no form was published: :class:`BasicVSR` has the head that its successor's denoising form has.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
+from ncfl.methods.learned import LearnedChunk, check_size_kept
 from ncfl.methods.spynet6 import SPyNet6, clip_flows, flow_warp, plain_convolutions
 from ncfl.models.layers import SLOPE, conv3
 from ncfl.models.ncfl import _plain
@@ -71,6 +73,7 @@ class ResidualBlock(nn.Module):
 
 
 def residual_blocks(width: int, blocks: int) -> nn.Sequential:
+    """So many blocks, one after the other."""
     return nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
 
 
@@ -99,7 +102,7 @@ def reducing_head(channels: int, width: int) -> nn.Sequential:
     )
 
 
-class Propagating(nn.Module):
+class Propagating(nn.Module, ABC):
     """What both networks share: quarter-resolution features that travel, and the way back to a frame.
 
     A subclass sets ``channels``, ``upscale``, ``spynet`` and, by :meth:`add_tail`, the last layers, and defines
@@ -139,9 +142,9 @@ class Propagating(nn.Module):
         small = F.interpolate(clip.flatten(0, 1), scale_factor=0.25, mode="bicubic").unflatten(0, clip.shape[:2])
         return self.propagate(clip, *clip_flows(self.spynet, small))[..., :height, :width]
 
+    @abstractmethod
     def propagate(self, clip: Tensor, backward: list[Tensor], forward: list[Tensor]) -> Tensor:
         """A clip and its flows, see :func:`~ncfl.methods.spynet6.clip_flows` -> the restored clip."""
-        raise NotImplementedError
 
     def to_frame(self, features: Tensor, frame: Tensor) -> Tensor:
         """The restored frame: what the features say is added to the frame itself."""
@@ -226,47 +229,20 @@ def reflected(clip: Tensor, multiple: int) -> Tensor:
     return F.pad(clip, (0, right, 0, bottom, 0, 0), mode="reflect")
 
 
-class BasicVSRMethod:
+class BasicVSRMethod(LearnedChunk):
     """Drives a :class:`BasicVSR` or BasicVSR++ over a clip, in chunks of frames; blind.
 
-    Args:
-        model: the network, not its x4 form; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-        chunk: frames restored together. Clips of up to so many are restored whole, as the authors do; a frame of
-            960x540 pixels takes about 60 MB.
-        overlap: frames of context on either side of a chunk.
-
-    Raises:
-        InputError: a network whose output is larger than its input; a chunk or an overlap out of range.
+    Clips of up to ``chunk`` frames are restored whole, as the authors do; a frame of 960x540 pixels takes about 60 MB.
+    InputError: a network for super-resolution.
     """
 
-    blind = True
+    chunk = 100
+    overlap = 10
 
-    def __init__(
-        self,
-        model: Propagating,
-        *,
-        name: str | None = None,
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-        chunk: int = 100,
-        overlap: int = 10,
-    ) -> None:
-        if model.upscale:
-            raise InputError(
-                f"{model.kind}: upscale is true; allowed: false, since output frames must be the input's size"
-            )
-        if chunk < 1 or overlap < 0:
-            raise InputError(f"{model.kind}: chunk {chunk}, overlap {overlap}; allowed: at least 1, at least 0")
-        self.name = name or model.kind
-        self.chunk, self.overlap = chunk, overlap
-        self.device = torch.device(device)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=layout).eval()
-        self.channels: int | None = model.channels
+    def __init__(self, model: Propagating, **settings: Any) -> None:
+        check_size_kept(model)
+        super().__init__(model, **settings)
 
-    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore ``frames`` [B,T,C,H,W]; see :meth:`ncfl.methods.interface.Chunk.restore`."""
-        return self.model(frames.to(self.device)).to(frames.device)
+    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """See :meth:`ncfl.methods.learned.LearnedChunk.run`."""
+        return self.model(frames)

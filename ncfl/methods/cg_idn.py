@@ -15,28 +15,22 @@ guides what is taken from each of them, and deformable alignment is improved for
 Sizes and names of tensors are this project's own, and no figure of the paper belongs to them.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
+from ncfl.methods.common import check_clip, check_window
 from ncfl.methods.deform import GuidedDeformConv
-from ncfl.methods.fastdvdnet import check_clip
-from ncfl.methods.interface import Border
+from ncfl.methods.edvr.layers import active, doubled
+from ncfl.methods.learned import LearnedWindow
 from ncfl.models.layers import SLOPE, ResBlock, conv3, zero_
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import Padder
 
 MULTIPLE = 16  # pixels: features at a quarter of the size, and two coarser levels
-
-
-def active(conv: nn.Module, *x: Tensor) -> Tensor:
-    """A convolution of all ``x`` side by side, and a LeakyReLU."""
-    return F.leaky_relu(conv(torch.cat(x, dim=1)), SLOPE)
-
-
-def doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def cost_volume(middle: Tensor, neighbor: Tensor, radius: int) -> Tensor:
@@ -216,9 +210,7 @@ class CGIDN(nn.Module):
 
         InputError: another number of frames or channels, a smaller frame.
         """
-        check_clip(window, self.kind, self.channels, self.frames)
-        if window.shape[1] != self.frames:
-            raise InputError(f"{self.kind}: a window of {window.shape[1]} frames; allowed: {self.frames}")
+        check_window(window, self.kind, self.channels, self.frames)
         padder = Padder(*window.shape[-2:], MULTIPLE)
         return padder.crop(self(padder.pad(window.flatten(0, 1)).unflatten(0, window.shape[:2])))
 
@@ -239,34 +231,13 @@ def _blocks(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResBlock(width) for _ in range(count)))
 
 
-class CGIDNMethod:
-    """Drives a :class:`CGIDN` over a clip whose ends are reflected in time.
+class CGIDNMethod(LearnedWindow):
+    """Drives a :class:`CGIDN` over a clip whose ends are reflected in time; blind."""
 
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-    """
-
-    blind = True
-    border: Border = "reflect"
-
-    def __init__(
-        self,
-        model: CGIDN,
-        *,
-        name: str = "cg-idn",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=layout).eval()
-        self.channels: int | None = model.channels
+    def __init__(self, model: CGIDN, **settings: Any) -> None:
+        super().__init__(model, **settings)
         self.radius = model.frames // 2
 
-    def apply(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore the middle of ``frames`` [B,frames,C,H,W]; see :meth:`ncfl.methods.interface.Window.apply`."""
-        return self.model.restore(frames.to(self.device)).to(frames.device)
+    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """See :meth:`ncfl.methods.learned.LearnedWindow.run`."""
+        return self.model.restore(frames)

@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.methods.fastdvdnet import Reflecting, check_clip, he_normal, noise_level, without_prefix
+from ncfl.methods.common import Reflecting, check_clip, he_normal, noise_level, without_prefix
 from ncfl.methods.interface import border_index
+from ncfl.methods.learned import LearnedChunk
 from ncfl.models.ncfl import _plain
 
 RADIUS = 2  # frames on either side
@@ -149,11 +150,14 @@ class DVDNet(nn.Module):
     def restore(self, noisy: Tensor, sigma: Tensor | None) -> Tensor:
         """A whole clip [B,T,C,H,W], any T, H and W >= 16, sigma [B] in 0..255 -> [B,T,C,H,W], not clipped.
 
-        InputError: another number of channels, a smaller frame, no noise level.
+        InputError: another number of channels, a smaller frame, no noise level. FloatingPointError: values that are
+        not finite after the first network, which 8 bits would hide.
         """
         check_clip(noisy, self.kind, self.channels, 1)
         length = noisy.shape[1]
         denoised = self.denoise(noisy, sigma).clamp(0, 1)
+        if not denoised.isfinite().all():
+            raise FloatingPointError(f"method {self.kind}: denoised frames have values that are not finite")
         # One window at a time: five frames in memory, not five times the clip.
         restored = [self._restore_at(t, denoised, sigma) for t in range(length)]
         return torch.cat(restored, dim=1)
@@ -182,34 +186,16 @@ class DVDNet(nn.Module):
         return torch.cat((alone, merged), dim=1)
 
 
-class DVDNetMethod:
+class DVDNetMethod(LearnedChunk):
     """Drives a :class:`DVDNet` over a clip, a piece at a time, so that every frame is denoised about once.
 
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where the networks run (the alignment runs on the processor).
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
+    The alignment runs on the processor, whatever the device.
     """
 
     blind = False
-    chunk = 32  # frames restored at a time
-    overlap = RADIUS  # frames of context on either side of them
+    chunk = 32
+    overlap = RADIUS
 
-    def __init__(
-        self,
-        model: DVDNet,
-        *,
-        name: str = "dvdnet",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=layout).eval()
-        self.channels: int | None = model.channels
-
-    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore ``frames`` [B,T,C,H,W] -> [B,T,C,H,W]; the first and last are taken for a clip's ends."""
-        return self.model.restore(frames.to(self.device), sigma).to(frames.device)
+    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """See :meth:`ncfl.methods.learned.LearnedChunk.run`; the first and last frame are taken for a clip's ends."""
+        return self.model.restore(frames, sigma)

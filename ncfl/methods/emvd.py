@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.methods.fastdvdnet import Reflecting, check_clip, noise_level
+from ncfl.methods.common import Reflecting, check_clip, noise_level
+from ncfl.methods.learned import LearnedRecurrent
 from ncfl.models.layers import conv3, full_precision
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
@@ -226,33 +227,11 @@ def emvd_l(**sizes: int | Sequence[int]) -> EMVD:
     return EMVD(**{"fusion": (4, 64), "denoising": (6, 256), "refinement": (4, 64), **sizes})
 
 
-class EMVDMethod:
-    """Drives an :class:`EMVD` frame by frame.
-
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-    """
+class EMVDMethod(LearnedRecurrent):
+    """Drives an :class:`EMVD` frame by frame."""
 
     blind = False
 
-    def __init__(
-        self,
-        model: EMVD,
-        *,
-        name: str = "emvd",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=self.memory_format).eval()
-        self.channels: int | None = model.channels
-
-    def step(self, frame: Tensor, state: State | None, sigma: Tensor | None) -> tuple[Tensor, State]:
-        """Restore ``frame`` [B,C,H,W]; see :meth:`ncfl.methods.interface.Recurrent.step`."""
-        restored, state = self.model(frame.to(self.device, memory_format=self.memory_format), sigma, state)
-        return restored.to(frame.device), state
+    def run(self, frame: Tensor, state: State | None, sigma: Tensor | None) -> tuple[Tensor, State]:
+        """See :meth:`ncfl.methods.learned.LearnedRecurrent.run`."""
+        return self.model(frame, sigma, state)

@@ -22,56 +22,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ncfl.errors import InputError
-
-# Studio-range luma of BT.601 as MATLAB's rgb2ycbcr has it, in [16/255,235/255].
-_LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
-_BLACK = 16 / 255
-_RANGE = 219 / 255
+from ncfl.methods.differences import add_adjoint, difference
+from ncfl.methods.luma import OnLuma
 
 _T, _Y, _X = 0, 1, 2  # the dimensions of a luma clip [T,H,W]
-
-
-def luma(frames: Tensor) -> Tensor:
-    """Luma of RGB frames [...,3,H,W] -> [...,H,W] in [16/255,235/255]; a gray frame [...,1,H,W] is its own."""
-    if frames.shape[-3] == 1:
-        return frames.squeeze(-3)
-    return torch.einsum("c,...chw->...hw", frames.new_tensor(_LUMA), frames) + _BLACK
-
-
-class OnLuma:
-    """A chunk method that restores luma and leaves chroma alone: rain is gray.
-
-    RGB gets the change of its luma in each channel, which is exactly what YCbCr and back would give. A subclass
-    says what the rain-free luma is.
-
-    Args:
-        chunk, overlap: see :class:`ncfl.methods.interface.Chunk`.
-    """
-
-    name: str
-    blind = True
-    channels = None  # 1 or 3
-
-    def __init__(self, *, chunk: int, overlap: int) -> None:
-        self.chunk, self.overlap = chunk, overlap
-
-    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore ``frames`` [B,T,C,H,W], C = 1 or 3; see :meth:`ncfl.methods.interface.Chunk.restore`.
-
-        Raises:
-            InputError: frames that are neither gray nor RGB.
-        """
-        if frames.ndim != 5 or frames.shape[2] not in (1, 3) or not frames.numel():
-            found = list(frames.shape)
-            raise InputError(f"method {self.name}: frames have shape {found}; allowed: [B,T,1,H,W] and [B,T,3,H,W]")
-        clean = luma(frames)
-        change = torch.stack([self.rain_free(clip) - clip for clip in clean]).unsqueeze(2)
-        return frames + (change / _RANGE if frames.shape[2] == 3 else change)
-
-    def rain_free(self, rainy: Tensor) -> Tensor:
-        """The luma [T,H,W] without its rain."""
-        raise NotImplementedError
 
 
 class Layers(NamedTuple):
@@ -108,7 +62,7 @@ class FastDerain(OnLuma):
         self.mu, self.iterations, self.tolerance = mu, iterations, tolerance
 
     def rain_free(self, rainy: Tensor) -> Tensor:
-        """See :meth:`OnLuma.rain_free`."""
+        """See :meth:`ncfl.methods.luma.OnLuma.rain_free`."""
         return self.decompose(rainy).background
 
     def decompose(self, rainy: Tensor) -> Layers:
@@ -167,24 +121,6 @@ class FastDerain(OnLuma):
         value += l1 * rain.diff(dim=_Y).abs().sum() + l2 * rain.abs().sum()
         value += l3 * background.diff(dim=_X).abs().sum() + l4 * background.diff(dim=_T).abs().sum()
         return value.item()
-
-
-def difference(x: Tensor, dim: int, out: Tensor | None = None) -> Tensor:
-    """D x: the next element minus this one; after the last comes the first. ``out`` takes the result if given."""
-    out = torch.empty_like(x) if out is None else out
-    last = x.shape[dim] - 1
-    torch.sub(x.narrow(dim, 1, last), x.narrow(dim, 0, last), out=out.narrow(dim, 0, last))
-    torch.sub(x.select(dim, 0), x.select(dim, last), out=out.select(dim, last))
-    return out
-
-
-def add_adjoint(total: Tensor, x: Tensor, dim: int, scale: float = 1.0) -> Tensor:
-    """Add ``scale`` D' x to ``total``, in place; D' is the transpose of :func:`difference`."""
-    last = x.shape[dim] - 1
-    total.sub_(x, alpha=scale)
-    total.narrow(dim, 1, last).add_(x.narrow(dim, 0, last), alpha=scale)
-    total.select(dim, 0).add_(x.select(dim, last), alpha=scale)
-    return total
 
 
 def _squared(like: Tensor, dim: int, half: bool) -> Tensor:

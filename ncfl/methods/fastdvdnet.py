@@ -7,59 +7,18 @@ Layer order, tensor names, padding and the clip's ends are those of the authors'
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
-from ncfl.methods.interface import Border
+from ncfl.methods.common import Reflecting, check_clip, check_window, he_normal, noise_level, without_prefix
+from ncfl.methods.learned import Sliding
 from ncfl.models.ncfl import _plain
-from ncfl.models.padding import Padder, check_frame
 
 WINDOW = 5  # frames
-
-
-class Reflecting(Padder):
-    """A :class:`Padder` that mirrors the frame at its bottom and right edge, the edge itself not repeated."""
-
-    def pad(self, x: Tensor) -> Tensor:
-        """[B,C,height,width] -> [B,C,height+bottom,width+right]."""
-        if not (self.bottom or self.right):
-            return x
-        return F.pad(x, (0, self.right, 0, self.bottom), mode="reflect")
-
-
-def noise_level(sigma: Tensor | None, frames: Tensor, method: str) -> Tensor:
-    """sigma [B] in 0..255 -> [B,1,1,1] in 0..1, as frames [B,...] have it; InputError where it is missing."""
-    if sigma is None or sigma.shape != frames.shape[:1]:
-        found = "none" if sigma is None else f"shape {list(sigma.shape)}"
-        raise InputError(f"{method}: sigma has {found}; allowed: one noise level per clip, [{len(frames)}]")
-    return (sigma.to(frames) / 255).view(-1, 1, 1, 1)
-
-
-def check_clip(noisy: Tensor, method: str, channels: int, shortest: int) -> None:
-    """Refuses what is no batch of clips [B,T>=shortest,channels,H>=16,W>=16]: InputError."""
-    if noisy.ndim != 5:
-        raise InputError(f"{method}: clips have shape {list(noisy.shape)}; allowed: [B,T,{channels},H,W]")
-    if noisy.shape[1] < shortest:
-        raise InputError(f"{method}: a clip of {noisy.shape[1]} frames; allowed: {shortest} or more")
-    check_frame(noisy[:, 0], channels)
-
-
-def without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a network that was saved inside ``nn.DataParallel``, by their own names."""
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The authors' ``model.pth`` -> the state of :class:`FastDVDNet`: only the DataParallel prefix goes."""
     return without_prefix(state)
-
-
-def he_normal(network: nn.Module) -> None:
-    """Starts every convolution the way the authors' networks do: He's normal distribution over its inputs."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
 
 class Block(nn.Module):
@@ -70,6 +29,7 @@ class Block(nn.Module):
         self.convblock = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,C,H,W] -> what the layers make of it."""
         return self.convblock(x)
 
 
@@ -147,25 +107,30 @@ class FastDVDNet(nn.Module):
 
         H and W are multiples of 4.
         """
+        return self.temp2(*self.firsts(frames, noise_map, []), noise_map)
+
+    def firsts(self, frames: Tensor, noise_map: Tensor, known: list[Tensor]) -> list[Tensor]:
+        """The three results of the first block, [B,C,H,W] each, of which the earliest are ``known``."""
         x = frames.unbind(1)
-        firsts = [self.temp1(*x[t : t + 3], noise_map) for t in range(3)]
-        return self.temp2(*firsts, noise_map)
+        return known + [self.temp1(*x[t : t + 3], noise_map) for t in range(len(known), 3)]
 
     def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """[B,5,C,H,W] of any size from 16x16 on, sigma [B] in 0..255 -> the middle frame, not clipped.
+        """As :meth:`restore_sliding`, the middle frame alone."""
+        return self.restore_sliding(frames, sigma, [])[0]
+
+    def restore_sliding(self, frames: Tensor, sigma: Tensor | None, known: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """[B,5,C,H,W] of any size from 16x16 on, sigma [B] in 0..255 -> the middle frame, not clipped, and `firsts`.
 
         Sizes are brought to multiples of 4 by reflection, as the authors do. InputError: another number of
-        channels, a smaller frame, another number of frames,
-        no noise level.
+        channels, a smaller frame, another number of frames, no noise level.
         """
-        check_clip(frames, self.kind, self.channels, WINDOW)
-        if frames.shape[1] != WINDOW:
-            raise InputError(f"{self.kind}: a window of {frames.shape[1]} frames; allowed: {WINDOW}")
+        check_window(frames, self.kind, self.channels, WINDOW)
         height, width = frames.shape[-2:]
         padder = Reflecting(height, width, 4)
         padded = padder.pad(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
         noise_map = noise_level(sigma, frames, self.kind).expand(-1, 1, *padded.shape[-2:])
-        return padder.crop(self(padded, noise_map))
+        firsts = self.firsts(padded, noise_map, known)
+        return padder.crop(self.temp2(*firsts, noise_map)), firsts
 
     @staticmethod
     def supervised(length: int) -> range:
@@ -181,34 +146,15 @@ class FastDVDNet(nn.Module):
         return torch.stack(self.restore(windows, level).chunk(len(middles)), dim=1)
 
 
-class FastDVDNetMethod:
+class FastDVDNetMethod(Sliding):
     """Drives a :class:`FastDVDNet` over a clip whose ends are reflected in time, as its public evaluation does.
 
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
+    Of the first block's three results two are those of the window before: half the work is left.
     """
 
     blind = False
     radius = WINDOW // 2
-    border: Border = "reflect"
 
-    def __init__(
-        self,
-        model: FastDVDNet,
-        *,
-        name: str = "fastdvdnet",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=layout).eval()
-        self.channels: int | None = model.channels
-
-    def apply(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore the middle of ``frames`` [B,5,C,H,W]; see :meth:`ncfl.methods.interface.Window.apply`."""
-        return self.model.restore(frames.to(self.device), sigma).to(frames.device)
+    def slide(self, frames: Tensor, sigma: Tensor | None, known: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """See :meth:`ncfl.methods.learned.Sliding.slide`."""
+        return self.model.restore_sliding(frames, sigma, known)

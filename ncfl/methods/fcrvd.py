@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.methods.fastdvdnet import check_clip
+from ncfl.methods.common import check_clip
+from ncfl.methods.learned import LearnedRecurrent
 from ncfl.methods.rmfd.network import ConvLSTM, Memory, Residual, Up, leaky
 from ncfl.models.layers import conv3, zero_
 from ncfl.models.motion import SPyNet, warp
@@ -171,33 +172,10 @@ class FCRVD(nn.Module):
         return torch.stack(frames, dim=1)
 
 
-class FCRVDMethod:
-    """Drives an :class:`FCRVD` frame by frame.
+class FCRVDMethod(LearnedRecurrent):
+    """Drives an :class:`FCRVD` frame by frame; blind."""
 
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-    """
-
-    blind = True
-
-    def __init__(
-        self,
-        model: FCRVD,
-        *,
-        name: str = "fcrvd",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=self.memory_format).eval()
-        self.channels: int | None = model.channels
-
-    def step(self, frame: Tensor, state: State | None, sigma: Tensor | None) -> tuple[Tensor, State]:
-        """Restore ``frame`` [B,C,H,W]; see :meth:`ncfl.methods.interface.Recurrent.step`."""
-        restored, state = self.model(frame.to(self.device, memory_format=self.memory_format), state)
-        return restored.second.to(frame.device), state
+    def run(self, frame: Tensor, state: State | None, sigma: Tensor | None) -> tuple[Tensor, State]:
+        """See :meth:`ncfl.methods.learned.LearnedRecurrent.run`."""
+        restored, state = self.model(frame, state)
+        return restored.second, state

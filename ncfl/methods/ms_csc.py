@@ -13,7 +13,7 @@ The result is L where nothing moves and F where something does. Sizes, weights a
 the authors' code (MinghanLi/MS-CSC-Rain-Streak-Removal, MATLAB, research use only). These differ from it:
 
 - L starts as the median of each pixel; the code starts from robust principal components.
-- The labels are found by :func:`ncfl.methods.se.label`; the code calls a graph-cut library for the same minimum.
+- The labels are found by :func:`ncfl.methods.moving.label`; the code calls a graph-cut library for the same minimum.
 - F weighs |X - Q - F|_1 by 1; the code's 10 leaves every frame as it is, since no divergence exceeds 4.
 - Filters: steps of a projected gradient that suits their curvature; the code's have one fixed length, 1/100.
 - Maps: 60 iterations, the penalty growing by 5 % in each; the code has 200 and 1 %.
@@ -26,8 +26,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ncfl.methods.fastderain import OnLuma, add_adjoint, difference
-from ncfl.methods.se import MovingObjects, low_rank
+from ncfl.methods.differences import add_adjoint, difference
+from ncfl.methods.luma import OnLuma
+from ncfl.methods.moving import MovingObjects, low_rank
 
 _PATCHES = 50_000  # from which the first filters are taken
 
@@ -45,7 +46,7 @@ class Fit(NamedTuple):
 class MSCSC(OnLuma):
     """The method; with the background's ``rank`` and filters of ``sizes`` (odd, pixels, the largest first).
 
-    ``smoothness`` is the labels' lambda and ``spread`` as in :class:`ncfl.methods.se.MovingObjects`;
+    ``smoothness`` is the labels' lambda and ``spread`` as in :class:`ncfl.methods.moving.MovingObjects`;
     ``objects=False`` is for a clip in which nothing moves. ``rounds`` are all turns together.
     """
 
@@ -70,7 +71,7 @@ class MSCSC(OnLuma):
         self.foreground_weight = foreground_weight
 
     def rain_free(self, rainy: Tensor) -> Tensor:
-        """See :meth:`ncfl.methods.fastderain.OnLuma.rain_free`."""
+        """See :meth:`ncfl.methods.luma.OnLuma.rain_free`."""
         fit = self.decompose(rainy)
         return torch.where(fit.moving, fit.foreground, fit.background)
 

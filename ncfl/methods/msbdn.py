@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.methods.fastdvdnet import check_clip
+from ncfl.methods.common import check_clip
 from ncfl.methods.interface import border_index
+from ncfl.methods.learned import LearnedRecurrent
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
@@ -28,6 +29,7 @@ class Mirrored(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode="reflect")
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,inputs,H,W], larger than half the kernel -> [B,outputs,H,W], or halves of it, rounded up."""
         return self.conv2d(x)
 
 
@@ -39,6 +41,7 @@ class Upsampling(nn.Module):
         self.conv2d = nn.ConvTranspose2d(inputs, outputs, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,inputs,H,W] -> [B,outputs,2H+1,2W+1]."""
         return self.conv2d(x)
 
 
@@ -65,6 +68,7 @@ class Projection(nn.Module):
         self.act = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,inputs,H,W] -> [B,outputs,H/2,W/2], or 2H and 2W: up."""
         layer = self.deconv if hasattr(self, "deconv") else self.conv
         return self.act(layer(x))
 
@@ -190,33 +194,9 @@ def mirrored(frame: Tensor) -> Tensor:
     return frame
 
 
-class MSBDNMethod:
-    """Drives an :class:`MSBDN` frame by frame, without a state.
+class MSBDNMethod(LearnedRecurrent):
+    """Drives an :class:`MSBDN` frame by frame, without a state; blind."""
 
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-    """
-
-    blind = True
-
-    def __init__(
-        self,
-        model: MSBDN,
-        *,
-        name: str = "msbdn",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=self.memory_format).eval()
-        self.channels: int | None = model.channels
-
-    def step(self, frame: Tensor, state: None, sigma: Tensor | None) -> tuple[Tensor, None]:
-        """Restore ``frame`` [B,C,H,W]; see :meth:`ncfl.methods.interface.Recurrent.step`."""
-        restored = self.model.restore(frame.to(self.device, memory_format=self.memory_format))
-        return restored.to(frame.device), None
+    def run(self, frame: Tensor, state: None, sigma: Tensor | None) -> tuple[Tensor, None]:
+        """See :meth:`ncfl.methods.learned.LearnedRecurrent.run`."""
+        return self.model.restore(frame), None

@@ -12,9 +12,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.methods import basicvsr, basicvsrpp, dvdnet, edvr, fastdvdnet, j4rnet, msbdn, spynet6, vnlnet
+from ncfl.methods import basicvsr, basicvsrpp, dvdnet, edvr, fastdvdnet, j4rnet, msbdn, rmfd, spynet6, vnlnet
 from ncfl.methods.interface import Method
-from ncfl.methods.weights import NameMap, match, read_weights, spynet_names
+from ncfl.methods.weights import NameMap, match, read_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,8 @@ class Official:
         build: the network at its published size.
         source: where the authors publish the weights, in words.
         licence: of the weights, as the authors state it.
-        names: the files' names of tensors -> the network's; None where they are the same.
         files: what each file is called; all of them are needed.
+        names: the files' names of tensors -> the network's; None where they are the same.
         method: wraps the network for evaluation and restoring; None for one that restores no frame by itself.
         stand_ins: Python classes that the files mention beside tensors (:func:`ncfl.methods.weights.read_weights`).
         read: reads one file; the common reader where None.
@@ -35,15 +35,11 @@ class Official:
     build: Callable[[], nn.Module]
     source: str
     licence: str
-    names: NameMap | None
     files: tuple[str, ...]
+    names: NameMap | None = None
     method: Callable[..., Method] | None = None
     stand_ins: tuple[str, ...] = ()
     read: Callable[[Path], Mapping[str, Tensor]] | None = None
-
-
-def _spynet(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return spynet6.official_names(spynet_names(state))
 
 
 OFFICIAL: dict[str, Official] = {
@@ -122,7 +118,6 @@ OFFICIAL: dict[str, Official] = {
         build=msbdn.MSBDN,
         source="BookerDeWitt/MSBDN-DFF, trained on RESIDE",
         licence="not stated",
-        names=None,
         files=("model.pkl",),
         method=msbdn.MSBDNMethod,
         stand_ins=msbdn.OFFICIAL_CLASSES,
@@ -136,11 +131,19 @@ OFFICIAL: dict[str, Official] = {
         method=j4rnet.J4RNetMethod,
         read=j4rnet.read_caffemodel,
     ),
+    "rmfd": Official(
+        build=rmfd.RMFD,
+        source="flyywh/Recurrent-Multi-Frame-Deraining",
+        licence="not stated",
+        files=("model_epoch_<n>.pth",),
+        method=rmfd.RMFDMethod,
+        read=rmfd.read_checkpoint,
+    ),
     "spynet": Official(
         build=spynet6.SPyNet6,
         source="sniklaus/pytorch-spynet or XPixelGroup/BasicSR",
         licence="of the original: no commercial use, no redistribution",
-        names=_spynet,
+        names=spynet6.official_names,
         files=("network-sintel-final.pytorch, spynet_*.pth, or a folder of .npy files",),
     ),
 }

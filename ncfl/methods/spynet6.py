@@ -7,11 +7,13 @@ open-mmlab/mmagic, whose weights fit after :func:`official_names`.
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ncfl.errors import InputError
 from ncfl.models.layers import full_precision
 from ncfl.models.motion import MEAN, STD, SPyNet, SPyNetLevel, as_rgb
 
@@ -33,19 +35,43 @@ def flow_warp(features: Tensor, flow: Tensor, outside: str = "zeros") -> Tensor:
 
 
 def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published SPyNet alone, BasicSR's or MMagic's -> the state of :class:`SPyNet6`.
+    """A published SPyNet alone -> the state of :class:`SPyNet6`.
 
-    MMagic counts a level's convolutions without the activations between them. The files lack the mean and the
-    standard deviation of the input, which are constants of the network.
+    BasicSR's names stay; MMagic counts a level's convolutions without the activations between them;
+    sniklaus/pytorch-spynet has ``moduleBasic`` or ``netBasic``, DVC and DCVC arrays called ``modelL1_F-1``. Files lack
+    the mean and the standard deviation of the input, which are constants of the network.
     """
     constants = {"mean": _constant(MEAN), "std": _constant(STD)}
-    return constants | {plain_convolutions(name): tensor for name, tensor in state.items()}
+    return constants | {_plain_name(name): tensor for name, tensor in state.items()}
+
+
+def _plain_name(name: str) -> str:
+    if found := re.fullmatch(r"modelL(\d+)_\w-(\d+)\.(weight|bias)", name):
+        return f"basic_module.{int(found[1]) - 1}.basic_module.{2 * int(found[2]) - 2}.{found[3]}"
+    return plain_convolutions(re.sub(r"^(module|net)Basic\.(\d+)\.\1Basic\.", r"basic_module.\2.basic_module.", name))
 
 
 def plain_convolutions(name: str) -> str:
     """MMagic's name of a tensor in a SPyNet level -> BasicSR's, which any other name is already."""
     pattern = r"(basic_module\.\d+\.basic_module)\.(\d+)\.conv\."
     return re.sub(pattern, lambda found: f"{found[1]}.{2 * int(found[2])}.", name)
+
+
+def project_state(state: Mapping[str, Tensor], *, levels: int, source: Path | str) -> dict[str, Tensor]:
+    """A published SPyNet, under any of its names -> the state of :class:`ncfl.models.motion.SPyNet` of ``levels``.
+
+    The levels are the same in both, the coarsest first; the constants are no part of the project's state. A state that
+    has the project's names already stays as it is. Shapes are left to the loading.
+
+    Raises:
+        InputError: another number of levels; ``source`` names the file.
+    """
+    named = {name: tensor for name, tensor in official_names(state).items() if name not in ("mean", "std")}
+    own = {re.sub(r"^basic_module\.(\d+)\.basic_module\.", r"levels.\1.", name): x for name, x in named.items()}
+    found = {int(number[1]) for name in own if (number := re.match(r"levels\.(\d+)\.", name))}
+    if found and found != set(range(levels)):
+        raise InputError(f"{source}: found a SPyNet of {len(found)} levels, allowed: {levels}, as motion.levels says")
+    return own
 
 
 class _Level(nn.Module):
@@ -67,6 +93,7 @@ class SPyNet6(nn.Module):
 
     def __init__(self, *, levels: int = 6, width: float = 1.0) -> None:
         super().__init__()
+        self.width = width
         self.basic_module = nn.ModuleList(_Level(width) for _ in range(levels))
         self.register_buffer("mean", _constant(MEAN))
         self.register_buffer("std", _constant(STD))
@@ -74,8 +101,11 @@ class SPyNet6(nn.Module):
     def adopt(self, spynet: SPyNet) -> None:
         """Take over the levels of the project's own SPyNet of the same width, finest on finest.
 
-        Coarser levels that it does not have stay as they are: at the start they add no flow.
+        Coarser levels that it does not have stay as they are: at the start they add no flow. InputError: another width.
         """
+        pretrained = spynet.arguments["width"]
+        if pretrained != self.width:
+            raise InputError(f"flow_width: found {self.width}, allowed: {pretrained}, as the pretrained SPyNet has")
         for own, other in zip(reversed(self.basic_module), reversed(spynet.levels), strict=False):
             own.basic_module.load_state_dict(other.state_dict())
 

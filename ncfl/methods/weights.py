@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from ncfl.errors import InputError
 from ncfl.files import atomic_path
 from ncfl.methods import pickled
+from ncfl.tensorfile import read_tensors
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net")
 COUNTER = "num_batches_tracked"  # of a batch normalization, which no result depends on
@@ -59,10 +60,37 @@ def read_weights(file: Path, *, stand_ins: Sequence[str] = ()) -> dict[str, Tens
     elif not file.is_file():
         raise InputError(f"{file}: no such file")
     elif file.suffix == ".safetensors":
-        content = _safetensors(file)[0]
+        content = read_tensors(file)[0]
     else:
         content = _torch_file(file, stand_ins)
     return {name: _number(file, name, tensor) for name, tensor in _unwrapped(file, content).items()}
+
+
+def read_parts(file: Path, parts: Sequence[str]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint that keeps several networks apart, as "part.name"; what else it holds is left out.
+
+    Args:
+        file: what ``torch.save`` wrote: a dictionary with the state of each network.
+        parts: the keys of these states.
+
+    Raises:
+        InputError: as :func:`read_weights`, or a part is missing.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise InputError(f"{file}: no such file")
+    content = _torch_file(file, ())
+    held = content if isinstance(content, Mapping) else {}
+    missing = [part for part in parts if not isinstance(held.get(part), Mapping)]
+    if missing:
+        found = f"the keys {_some(held)}" if isinstance(content, Mapping) else f"a {type(content).__name__}"
+        raise InputError(f"{file}: found {found}; missing: {', '.join(missing)}; allowed: a state under each of these")
+    states = {part: _unwrapped(file, held[part]) for part in parts}
+    return {
+        f"{part}.{name}": _number(file, f"{part}.{name}", value)
+        for part, state in states.items()
+        for name, value in state.items()
+    }
 
 
 def _torch_file(file: Path, stand_ins: Sequence[str]) -> Any:
@@ -148,18 +176,6 @@ def _number(file: Path, name: Any, value: Any) -> Tensor:
     if not value.isfinite().all():
         raise InputError(f"{file}: {name} has values that are not finite")
     return value.float().contiguous()
-
-
-def spynet_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """SPyNet of sniklaus/pytorch-spynet (``moduleBasic``, ``netBasic``) or in layers (``modelL1_F-1``) -> BasicSR's
-    names, ``basic_module.0.basic_module.0.weight`` the coarsest level's first convolution; others stay."""
-    return {_spynet_name(name): tensor for name, tensor in state.items()}
-
-
-def _spynet_name(name: str) -> str:
-    if found := re.fullmatch(r"modelL(\d+)_\w-(\d+)\.(weight|bias)", name):
-        return f"basic_module.{int(found[1]) - 1}.basic_module.{2 * int(found[2]) - 2}.{found[3]}"
-    return re.sub(r"^(module|net)Basic\.(\d+)\.\1Basic\.", r"basic_module.\2.basic_module.", name)
 
 
 def match(
@@ -256,7 +272,10 @@ def save(state: Mapping[str, Tensor], path: Path, *, origin: str, sha256: str, l
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
     }
     about = {"origin": origin, "sha256": sha256, "licence": licence, "method": method}
-    save_file = _library("safetensors.torch").save_file
+    try:
+        from safetensors.torch import save_file  # wanted here alone: the core does without
+    except ImportError:
+        raise InputError("weights need the package safetensors; allowed: pip install safetensors") from None
     with atomic_path(path) as temporary:
         # One entry, since the library writes several in an order that changes from run to run.
         save_file(tensors, temporary, metadata={FORMAT: json.dumps(about, sort_keys=True)})
@@ -271,7 +290,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    state, about = _safetensors(path)
+    state, about = read_tensors(path)
     found = _json(about.get(FORMAT, ""))
     if any(not isinstance(found.get(key), str) for key in METADATA):
         raise InputError(f"{path}: found safetensors of another program, allowed: what ncfl import-weights wrote")
@@ -284,22 +303,3 @@ def _json(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    library = _library("safetensors")
-    try:
-        with library.safe_open(file, framework="pt", device="cpu") as opened:
-            return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
-    except (library.SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{file}: not readable as safetensors ({error})") from None
-
-
-def _library(name: str) -> Any:
-    """safetensors is wanted for weights alone: the core does without."""
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError:
-        raise InputError("weights need the package safetensors; allowed: pip install safetensors") from None

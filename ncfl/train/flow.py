@@ -207,7 +207,13 @@ def pretrain_flow(
 def adopt_weights(
     *, weights: Path, training: FlowTraining, held_out: Mapping[str, np.ndarray], output: Path
 ) -> dict[str, float]:
-    """Take a user's own weights instead of training: a ``spynet.pt`` of ours, or a plain state dict of its tensors.
+    """Take a user's own weights instead of training.
+
+    Args:
+        weights: a ``spynet.pt`` of ours; a plain state dict of its tensors; or published weights, under any of
+            their names: as ``ncfl import-weights spynet`` leaves them (``.safetensors``), or a folder of arrays.
+        training: for its levels and width.
+        held_out, output: as for :func:`pretrain_flow`.
 
     Returns:
         As :func:`pretrain_flow`.
@@ -215,15 +221,28 @@ def adopt_weights(
     Raises:
         InputError: unreadable, or not of ``training.levels`` levels at ``training.width``.
     """
-    content = checkpoint.read(weights)
-    state = content.get("state", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict):
-        raise InputError(f"{weights}: found {type(content).__name__}, allowed: a state dict of a SPyNet")
+    weights = Path(weights)
     spynet = SPyNet(levels=training.levels, width=training.width)
-    checkpoint.load_weights(spynet, state, weights)
+    checkpoint.load_weights(spynet, _state(weights, training.levels), weights)
     metrics = _save(spynet, training, held_out, Path(output), {"weights": Path(weights).name})
     write_csv(Path(output) / "history.csv", ["iteration"], [])
     return metrics
+
+
+def _state(weights: Path, levels: int) -> dict[str, Tensor]:
+    """The tensors of a file, or folder, by the names that they have here."""
+    # Here and not above: what published weights are called decides nothing about a training without them.
+    from ncfl.methods.spynet6 import project_state
+    from ncfl.methods.weights import read_weights
+
+    if weights.is_dir() or weights.suffix == ".safetensors":
+        state = read_weights(weights)
+    else:
+        content = checkpoint.read(weights)
+        state = content.get("state", content) if isinstance(content, dict) else None
+        if not isinstance(state, dict):
+            raise InputError(f"{weights}: found {type(content).__name__}, allowed: a state dict of a SPyNet")
+    return project_state(state, levels=levels, source=weights)
 
 
 def write_curve(path: Path, state: TrainingState) -> None:

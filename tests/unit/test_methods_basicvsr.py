@@ -1,5 +1,8 @@
 """BasicVSR, its SPyNet, and how a network that looks both ways is driven."""
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from ncfl.methods import spynet6
 from ncfl.methods.basicvsr import BasicVSR, BasicVSRMethod, basicvsr, basicvsr_x4, official_names
 from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.spynet6 import SPyNet6, flow_warp
+from ncfl.methods.weights import read_weights, save
 from ncfl.models.motion import SPyNet
 
 SMALL = {"width": 8, "blocks": 1, "tail_width": 8, "flow_levels": 3, "flow_width": 0.125}
@@ -120,6 +124,56 @@ def test_warping_keeps_the_dtype_and_gives_gradients_to_both():
     assert features.grad.abs().sum() > 0
     assert flow.grad.abs().sum() > 0
     assert flow_warp(features.bfloat16(), flow).dtype == torch.bfloat16
+
+
+def test_a_spynet_of_another_width_is_refused():
+    with pytest.raises(InputError, match=r"flow_width: found 0\.5, allowed: 0\.25, as the pretrained SPyNet has"):
+        SPyNet6(levels=4, width=0.5).adopt(SPyNet(levels=4, width=0.25))
+
+
+def spynet_names(net: SPyNet6, theirs: str) -> dict[str, torch.Tensor]:
+    """The tensors of a SPyNet alone, as each publication names them."""
+    name_of = {
+        "basicsr": lambda level, conv, kind: f"basic_module.{level}.basic_module.{2 * conv}.{kind}",
+        "mmagic": lambda level, conv, kind: f"basic_module.{level}.basic_module.{conv}.conv.{kind}",
+        "sniklaus": lambda level, conv, kind: f"netBasic.{level}.netBasic.{2 * conv}.{kind}",
+        "arrays": lambda level, conv, kind: f"modelL{level + 1}_F-{conv + 1}.{kind}",
+    }[theirs]
+    return {
+        name_of(level, conv, kind): getattr(net.basic_module[level].basic_module[2 * conv], kind).detach()
+        for level, conv, kind in itertools.product(range(len(net.basic_module)), range(5), ("weight", "bias"))
+    }
+
+
+@pytest.mark.parametrize("theirs", ["basicsr", "mmagic", "sniklaus", "arrays"])
+def test_a_published_spynet_becomes_the_projects_own(theirs: str):
+    published = away_from_start(SPyNet6(levels=3, width=0.25)).eval()
+    own = SPyNet(levels=3, width=0.25)
+    state = spynet6.project_state(spynet_names(published, theirs), levels=3, source="spynet.pth")
+    own.load_state_dict(state, strict=True)
+    x, y = noisy(2, 32, 40)[0].split(1)  # a size that neither of them pads or resizes
+    with torch.no_grad():
+        torch.testing.assert_close(own(x, y), published(x, y), rtol=1e-4, atol=1e-5)
+        assert own(x, y).abs().max() > 0.01
+    again = spynet6.project_state(own.state_dict(), levels=3, source="spynet.pt")
+    assert again.keys() == own.state_dict().keys()
+
+
+@pytest.mark.parametrize("levels", [2, 4])
+def test_a_published_spynet_of_other_levels_is_refused(levels: int):
+    state = spynet_names(SPyNet6(levels=3, width=0.25), "basicsr")
+    with pytest.raises(InputError) as error:
+        spynet6.project_state(state, levels=levels, source="spynet.pth")
+    assert str(error.value) == f"spynet.pth: found a SPyNet of 3 levels, allowed: {levels}, as motion.levels says"
+
+
+def test_imported_weights_are_the_projects_own_after_a_file(tmp_path: Path):
+    published = away_from_start(SPyNet6(levels=6, width=1.0))
+    save(published.state_dict(), tmp_path / "spynet.safetensors", origin="a", sha256="b", licence="c", method="spynet")
+    own = SPyNet(levels=6, width=1.0)
+    state = spynet6.project_state(read_weights(tmp_path / "spynet.safetensors"), levels=6, source="spynet.safetensors")
+    own.load_state_dict(state, strict=True)
+    assert torch.equal(own.levels[5][4].weight, published.basic_module[5].basic_module[4].weight)
 
 
 def test_single_spynet_files_load_under_either_name():

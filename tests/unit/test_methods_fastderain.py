@@ -9,8 +9,10 @@ from rain_samples import psnr, scene, streaks
 from torch import Tensor
 
 from ncfl.errors import InputError
-from ncfl.methods.fastderain import FastDerain, add_adjoint, difference, luma
+from ncfl.methods.differences import add_adjoint, difference
+from ncfl.methods.fastderain import FastDerain
 from ncfl.methods.interface import Chunk, stream
+from ncfl.methods.luma import luma
 
 SIZES = [(3, 4, 5), (1, 5, 3), (2, 1, 4), (1, 1, 1)]
 

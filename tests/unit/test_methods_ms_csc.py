@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ncfl.errors import InputError
 from ncfl.methods.interface import Chunk, stream
+from ncfl.methods.moving import low_rank
 from ncfl.methods.ms_csc import (
     MSCSC,
     first_filters,
@@ -23,7 +24,6 @@ from ncfl.methods.ms_csc import (
     update_filters,
     weighted_low_rank,
 )
-from ncfl.methods.se import low_rank
 
 SIZES = (5, 3)
 

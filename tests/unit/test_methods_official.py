@@ -16,6 +16,7 @@ from ncfl.methods.dvdnet import DVDNet
 from ncfl.methods.fastdvdnet import FastDVDNet
 from ncfl.methods.interface import stream
 from ncfl.methods.official import OFFICIAL, official, read_official, with_weights
+from ncfl.methods.rmfd.model import NETWORKS as PARTS
 from ncfl.methods.vnlnet import vnlnet_gray
 from ncfl.methods.weights import load
 
@@ -88,6 +89,114 @@ def test_weights_of_another_method(file):
         read_official("dvdnet", [file, file])
     with pytest.raises(InputError, match=r"model\.pth: found weights that do not fit spynet .*; they fit fastdvdnet"):
         read_official("spynet", [file])
+
+
+each_method = pytest.mark.parametrize("name", OFFICIAL)
+SUFFIX = {"j4rnet": ".caffemodel"}
+
+
+def files_of(name: str, folder: Path, content: object) -> list[Path]:
+    """As many files as the method has, each with the same content."""
+    files = [folder / f"{i}{SUFFIX.get(name, '.pth')}" for i in range(len(OFFICIAL[name].files))]
+    for file in files:
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            torch.save(content, file)
+    return files
+
+
+def refusal(name: str, files: list[Path]) -> str:
+    with pytest.raises(InputError) as error:
+        read_official(name, files)
+    assert "\n" not in str(error.value)
+    assert str(files[0]) in str(error.value) or name in str(error.value)
+    return str(error.value)
+
+
+@each_method
+def test_tensors_of_another_network_are_refused(name: str, tmp_path):
+    said = refusal(name, files_of(name, tmp_path, {"layer1.weight": torch.ones(3), "layer1.bias": torch.ones(3)}))
+    assert "allowed" in said or "do not fit" in said
+    assert "layer1.weight" in said or name in ("dvdnet", "j4rnet")  # which say what they look for in its place
+
+
+@each_method
+def test_a_file_with_a_python_class_is_refused(name: str, tmp_path, capsys):
+    files_of_evil = files_of(name, tmp_path, {"state_dict": Evil(), **dict.fromkeys(PARTS, Evil())})
+    said = refusal(name, files_of_evil)
+    assert "print, which is never loaded" in said or name == "j4rnet"  # whose format knows no classes
+    assert "run" not in capsys.readouterr().out
+
+
+@each_method
+@pytest.mark.parametrize("length", [0, 40, 700])
+def test_a_truncated_file_is_refused(name: str, length: int, tmp_path):
+    torch.save({"layer1.weight": torch.ones(30, 30)}, tmp_path / "whole")
+    said = refusal(name, files_of(name, tmp_path, (tmp_path / "whole").read_bytes()[:length]))
+    assert "allowed" in said
+
+
+@each_method
+def test_a_missing_file_is_refused(name: str, tmp_path):
+    files = [tmp_path / "none"] * len(OFFICIAL[name].files)
+    assert "o such file" in refusal(name, files)
+
+
+NARROW = {
+    "fastdvdnet": {"widths": (4, 6, 8)},
+    "dvdnet": {"width": 4},
+    "vnlnet-gray": {"width": 4},
+    "vnlnet-color": {"width": 4},
+    "edvr": {"width": 8},
+    "edvr-x4": {"width": 8},
+    "basicvsr-x4": {"width": 8},
+    "basicvsrpp": {"width": 16},
+    "basicvsrpp-x4": {"width": 16},
+    "msbdn": {"width": 2},
+    "j4rnet": {"width": 4},
+    "rmfd": {"width": 2},
+    "spynet": {"width": 0.125},
+}
+
+
+def as_published(name: str, state: dict[str, torch.Tensor], folder: Path) -> list[Path]:
+    """Files of a state with this project's names, in the form that the method's authors save."""
+    if name == "dvdnet":
+        parts = ("spatial", "temporal")
+    elif name == "rmfd":
+        torch.save({part: under(state, part) for part in PARTS} | {"optimizer": {}}, folder / "model_epoch_9.pth")
+        return [folder / "model_epoch_9.pth"]
+    else:
+        return files_of(name, folder, state)
+    for part in parts:
+        torch.save(under(state, part), folder / f"{part}.pth")
+    return [folder / f"{part}.pth" for part in parts]
+
+
+def under(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(f"{part}."): value for key, value in state.items() if key.startswith(f"{part}.")}
+
+
+@pytest.mark.parametrize("name", [name for name in OFFICIAL if name != "j4rnet"])
+def test_weights_of_another_width_are_refused(name: str, tmp_path):
+    network = OFFICIAL[name].build(**NARROW[name])
+    said = refusal(name, as_published(name, network.state_dict(), tmp_path))
+    assert f"found weights that do not fit {name} (" in said
+    assert "of another shape: " in said
+    assert " missing" not in said
+    assert " unknown" not in said
+
+
+def test_rmfd_from_its_checkpoint(tmp_path):
+    torch.manual_seed(0)
+    state = OFFICIAL["rmfd"].build().state_dict()
+    found = read_official("rmfd", as_published("rmfd", state, tmp_path))
+    assert list(found) == list(state)
+    assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+    method = with_weights("rmfd", found)
+    frames = [torch.from_numpy(f).permute(2, 0, 1)[None].float() / 255 for f in film(2, 16, 20)]
+    assert [frame.shape for frame in stream(method, frames)] == [(1, 3, 16, 20)] * 2
 
 
 class Evil:

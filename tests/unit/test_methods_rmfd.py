@@ -1,5 +1,7 @@
 """RMFD: the official sizes and names, its windows, its recurrence and its refusals."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,7 @@ from torch import Tensor
 
 from ncfl.errors import InputError
 from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.rmfd import RMFD, RMFDMethod, official_names
+from ncfl.methods.rmfd import RMFD, RMFDMethod, read_checkpoint
 from ncfl.methods.rmfd.network import ConvLSTM, MultiFrameNet, Residual, Up
 
 SMALL = {"width": 2, "blocks": 1}
@@ -46,19 +48,25 @@ def test_the_tensors_have_the_official_names_and_shapes():
     assert {name: tuple(state[name].shape) for name in expected} == expected
 
 
-def test_an_official_checkpoint_loads(model: RMFD):
+def test_an_official_checkpoint_loads(model: RMFD, tmp_path: Path):
     checkpoint = {name: {f"module.{k}": v for k, v in net.state_dict().items()} for name, net in model.named_children()}
+    optimizer = torch.optim.Adam(model.parameters())
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()  # so that it has a state to save
+    model.zero_grad(set_to_none=True)
+    torch.save(checkpoint | {"optimizer": optimizer.state_dict()}, tmp_path / "model_epoch_95.pth")
     again = RMFD(**model.arguments)
-    again.load_state_dict(official_names(checkpoint | {"optimizer": {}}), strict=True)
+    again.load_state_dict(read_checkpoint(tmp_path / "model_epoch_95.pth"), strict=True)
     with torch.no_grad():
         torch.testing.assert_close(again(clip(5, 16, 20), None)[0], model(clip(5, 16, 20), None)[0], rtol=0, atol=0)
 
 
-def test_a_checkpoint_without_one_of_the_networks_is_refused(model: RMFD):
-    checkpoint = {"multi_model_res": model.multi_model_res.state_dict(), "optimizer": {}}
-    words = r"^rmfd: weights hold multi_model_res, optimizer; missing: multi_model_haze, multi_model_s2$"
-    with pytest.raises(InputError, match=words):
-        official_names(checkpoint)
+def test_a_checkpoint_without_one_of_the_networks_is_refused(model: RMFD, tmp_path: Path):
+    file = tmp_path / "model_epoch_95.pth"
+    torch.save({"multi_model_res": model.multi_model_res.state_dict(), "optimizer": {}}, file)
+    with pytest.raises(InputError, match="found the keys multi_model_res, optimizer; missing: multi_model_haze, "):
+        read_checkpoint(file)
 
 
 def test_the_layers_against_closed_forms():

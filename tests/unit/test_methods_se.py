@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ncfl.errors import InputError
 from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.se import SE, Factors, Mixture, MovingObjects, Rounds, conjugate_gradients, label, low_rank
+from ncfl.methods.moving import Factors, MovingObjects, label, low_rank
+from ncfl.methods.se import SE, Mixture, Rounds, conjugate_gradients
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

@@ -10,13 +10,12 @@ from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.vnlnet import (
     VNLNet,
     VNLNetMethod,
-    box_sum,
-    most_similar,
     official_names,
     places,
     vnlnet_color,
     vnlnet_gray,
 )
+from ncfl.methods.vnlnet.search import box_sum, most_similar
 
 SMALL = {"past": 2, "future": 2, "search": 5, "patch": 5, "match_width": 4, "width": 6, "convs": 3}
 

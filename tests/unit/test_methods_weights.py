@@ -19,7 +19,7 @@ from ncfl.methods.fastdvdnet import FastDVDNet, official_names
 from ncfl.methods.msbdn import MSBDN, OFFICIAL_CLASSES
 from ncfl.methods.spynet6 import SPyNet6
 from ncfl.methods.spynet6 import official_names as spynet6_names
-from ncfl.methods.weights import load, match, read_weights, save, spynet_names
+from ncfl.methods.weights import load, match, read_parts, read_weights, save
 
 FAST = {"widths": (4, 6, 8), "input_width": 2}
 TINY = {"width": 2, "blocks": 1, "bottleneck": 1}
@@ -83,7 +83,7 @@ def test_layers_of_spynet_in_a_folder_of_npy_files(tmp_path: Path):
             np.save(tmp_path / f"modelL{level + 1}_F-{conv + 1}-bias.npy", layer.bias.detach().numpy())
     state = read_weights(tmp_path)
     assert "modelL2_F-5.bias" in state
-    same(match(state, network, lambda names: spynet6_names(spynet_names(names)), "spynet"), network.state_dict())
+    same(match(state, network, spynet6_names, "spynet"), network.state_dict())
 
 
 @pytest.mark.parametrize("theirs", ["module", "net"])
@@ -94,7 +94,43 @@ def test_spynet_as_its_first_pytorch_port_names_it(theirs: str):
         for name, tensor in network.state_dict().items()
         if name not in ("mean", "std")
     }
-    same(match(state, network, lambda names: spynet6_names(spynet_names(names)), "spynet"), network.state_dict())
+    same(match(state, network, spynet6_names, "spynet"), network.state_dict())
+
+
+def test_the_networks_of_one_checkpoint_are_kept_apart(tmp_path: Path):
+    file = write(
+        tmp_path / "model_epoch_95.pth",
+        {
+            "one": tensors(),
+            "two": beside(tensors(), "module."),
+            "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]},
+        },
+    )
+    same(read_parts(file, ("one", "two")), beside(tensors(), "one.") | beside(tensors(), "two."))
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ({"one": {"a": torch.ones(1)}}, "found the keys one; missing: two; allowed: a state under each of these"),
+        ({"one": {"a": torch.ones(1)}, "two": 3}, "found the keys one, two; missing: two"),
+        (["one", "two"], "found a list; missing: one, two"),
+        ({"one": {"a": torch.ones(1)}, "two": {"a": "text"}}, "found the keys a, allowed: tensors by name"),
+        (
+            {"one": {"a": torch.ones(1)}, "two": {"a": torch.tensor([torch.nan])}},
+            "two.a has values that are not finite",
+        ),
+    ],
+)
+def test_a_checkpoint_without_one_of_the_networks_is_refused(tmp_path: Path, content: object, found: str):
+    file = write(tmp_path / "model_epoch_95.pth", content)
+    with pytest.raises(InputError) as error:
+        read_parts(file, ("one", "two"))
+    assert str(error.value).startswith(str(file))
+    assert found in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="no such file"):
+        read_parts(tmp_path / "other.pth", ("one", "two"))
 
 
 def test_npy_files_are_never_unpickled(tmp_path: Path):

@@ -130,8 +130,8 @@ MISTAKES = [
     ("iterations: 150,", "iterations: 0,", ["compared.vnlnet-davis.train.iterations", "0", "greater than 0"]),
     (
         "official: {}",
-        "official: {x: {method: rmfd, dataset: davis, test: davis, evaluate: {davis: {sigma: [5]}}}}",
-        ["official.x.method", "'rmfd'", "'fastdvdnet'"],
+        "official: {x: {method: fcrvd, dataset: davis, test: davis, evaluate: {davis: {sigma: [5]}}}}",
+        ["official.x.method", "'fcrvd'", "'fastdvdnet'"],
     ),
     ("seed: 2022", "seed: 2022.5", ["seed", "2022.5", "integer"]),
     ("compile: false", "compile: no", ["machine.compile", "'no'", "boolean"]),

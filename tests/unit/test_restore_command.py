@@ -166,27 +166,27 @@ def trained(experiment: str) -> Path:
     from ncfl.methods.networks import build
 
     path = layout.checkpoint(experiment, 1)
-    save(path, model=build("rmfd", {"width": 2, "blocks": 1}), extra={})
+    save(path, model=build("fcrvd", {"width": 4, "blocks": 1, "flow_width": 0.125}), extra={})
     return path
 
 
 def test_a_method_without_official_weights_uses_its_own_training(here: Path, noisy: Path, tmp_path: Path):
-    path = trained("rmfd-ntu-rain")
-    done = ncfl("restore", noisy, tmp_path / "out", "--method", "rmfd")
+    path = trained("fcrvd-ntu-rain")
+    done = ncfl("restore", noisy, tmp_path / "out", "--method", "fcrvd")
     assert done.exit_code == 0, done.output
-    assert f"method rmfd: as {path} has it" in done.stderr
+    assert f"method fcrvd: as {path} has it" in done.stderr
     assert ncfl("restore", noisy, tmp_path / "same", "--checkpoint", path).exit_code == 0
     for one, other in zip(written(tmp_path / "out"), written(tmp_path / "same"), strict=True):
         assert np.array_equal(one, other)
 
 
 def test_a_method_that_was_trained_nowhere_or_twice_is_not_guessed(here: Path, noisy: Path, tmp_path: Path):
-    with pytest.raises(InputError, match="no trained network is here; train an experiment `rmfd-<dataset>`"):
-        restore(noisy, tmp_path / "out", method="rmfd")
-    for experiment in ("rmfd-ntu-rain", "rmfd-rainsynlight25"):
+    with pytest.raises(InputError, match="no trained network is here; train an experiment `fcrvd-<dataset>`"):
+        restore(noisy, tmp_path / "out", method="fcrvd")
+    for experiment in ("fcrvd-ntu-rain", "fcrvd-rainsynlight25"):
         trained(experiment)
-    with pytest.raises(InputError, match=r"several trained networks.*--checkpoint.*rmfd-ntu-rain.*rmfd-rainsynlight25"):
-        restore(noisy, tmp_path / "out", method="rmfd")
+    with pytest.raises(InputError, match=r"several trained networks.*--checkpoint.*fcrvd-ntu-rain.*fcrvd-rain"):
+        restore(noisy, tmp_path / "out", method="fcrvd")
 
 
 def test_a_method_with_official_weights_that_were_not_imported_says_so(here: Path, noisy: Path, tmp_path: Path):

@@ -18,13 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.methods.fastdvdnet import check_clip, he_normal
+from ncfl.methods.common import check_clip, he_normal
+from ncfl.methods.learned import LearnedChunk
+from ncfl.methods.luma import luma, with_luma
 from ncfl.models.layers import conv3, zero_
 from ncfl.models.ncfl import _plain
-
-# ITU-R BT.601 at studio range, as MATLAB's rgb2ycbcr has it: luma of R, G, B in 0..1 is in 16/255 .. 235/255.
-LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
-BLACK, RANGE = 16 / 255, 219 / 255
 
 # The published network's layers and where they stand here.
 LAYERS = {f"Convolution{i + 1}": f"convs.{i}" for i in range(12)} | {
@@ -44,12 +42,6 @@ def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     parts = {name: name.rpartition(".") for name in state}
     return {f"{LAYERS.get(layer, layer)}.{kind}": state[name] for name, (layer, _, kind) in parts.items()}
-
-
-def luma(frames: Tensor) -> Tensor:
-    """RGB [...,3,H,W] in [0,1] -> Y of BT.601 at studio range, [...,1,H,W]."""
-    weights = frames.new_tensor(LUMA)[:, None, None]
-    return (frames * weights).sum(-3, keepdim=True) + BLACK
 
 
 class J4RNet(nn.Module):
@@ -129,41 +121,18 @@ class J4RNet(nn.Module):
         if self.channels == 1:
             return self(noisy)
         y = luma(noisy)
-        # With the chroma kept, a change of the luma is the same change of R, G and B.
-        return noisy + (self(y) - y) / RANGE
+        return with_luma(noisy, self(y.unsqueeze(2)).squeeze(2) - y)
 
 
-class J4RNetMethod:
-    """Drives a :class:`J4RNet` over pieces of a clip, which gives what the whole clip at once would.
+class J4RNetMethod(LearnedChunk):
+    """Drives a :class:`J4RNet` over pieces of a clip, which gives what the whole clip at once would; blind.
 
-    At a clip's ends the end frame stands for the neighbor that is missing.
-
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-        chunk: frames restored at once, a matter of memory.
+    At a clip's ends the end frame stands for the neighbor that is missing. The length of a piece is a matter of memory.
     """
 
-    blind = True
+    chunk = 8
     overlap = 1
 
-    def __init__(
-        self,
-        model: J4RNet,
-        *,
-        name: str = "j4rnet-p",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-        chunk: int = 8,
-    ) -> None:
-        self.name, self.chunk = name, chunk
-        self.device = torch.device(device)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=layout).eval()
-        self.channels: int | None = model.channels
-
-    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore ``frames`` [B,T,C,H,W]; see :meth:`ncfl.methods.interface.Chunk.restore`."""
-        return self.model.restore_clip(frames.to(self.device)).to(frames.device)
+    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """See :meth:`ncfl.methods.learned.LearnedChunk.run`."""
+        return self.model.restore_clip(frames)

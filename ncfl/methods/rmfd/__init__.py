@@ -1,5 +1,5 @@
 """RMFD: recurrent multi-frame deraining."""
 
-from ncfl.methods.rmfd.model import RMFD, RMFDMethod, official_names
+from ncfl.methods.rmfd.model import RMFD, RMFDMethod, read_checkpoint
 
-__all__ = ["RMFD", "RMFDMethod", "official_names"]
+__all__ = ["RMFD", "RMFDMethod", "read_checkpoint"]

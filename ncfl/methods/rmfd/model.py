@@ -10,16 +10,17 @@ phoenix104104/fast_blind_video_consistency, on which it builds. Left open or don
 - The authors leave out the first and last two frames of a clip. Here a clip is reflected in time.
 """
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
-from ncfl.methods.fastdvdnet import check_clip, without_prefix
+from ncfl.methods.common import check_clip
 from ncfl.methods.interface import border_index
+from ncfl.methods.learned import LearnedChunk
 from ncfl.methods.rmfd.network import Memory, MultiFrameNet
+from ncfl.methods.weights import read_parts
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import Padder
 
@@ -28,16 +29,12 @@ FLOOR = 0.05  # of the transmission that the rain model divides by
 NETWORKS = ("multi_model_res", "multi_model_haze", "multi_model_s2")
 
 
-def official_names(checkpoint: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The authors' ``model_epoch_*.pth``, a state per network, -> the state of :class:`RMFD`.
+def read_checkpoint(file: Path) -> dict[str, Tensor]:
+    """The authors' ``model_epoch_*.pth``, a state for each network beside their optimizer's, -> the state of `RMFD`.
 
-    Its optimizer is left out. InputError: one of the three networks is missing.
+    InputError: as :func:`ncfl.methods.weights.read_parts`.
     """
-    missing = [name for name in NETWORKS if name not in checkpoint]
-    if missing:
-        raise InputError(f"rmfd: weights hold {', '.join(checkpoint) or 'nothing'}; missing: {', '.join(missing)}")
-    states = {name: without_prefix(checkpoint[name]) for name in NETWORKS}
-    return {f"{name}.{key}": tensor for name, state in states.items() for key, tensor in state.items()}
+    return read_parts(file, NETWORKS)
 
 
 class State(NamedTuple):
@@ -122,38 +119,20 @@ def _detached(state: State) -> State:
     return State(*(tuple(tensor.detach() for tensor in part) for part in state))
 
 
-class RMFDMethod:
-    """Drives an :class:`RMFD` over pieces of a clip; each starts its memories anew, ``overlap`` frames early.
+class RMFDMethod(LearnedChunk):
+    """Drives an :class:`RMFD` over pieces of a clip; each starts its memories anew, ``overlap`` frames early; blind."""
 
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-        chunk, overlap: frames restored at once, and frames of context before and after them.
-    """
+    chunk = 32
+    overlap = 6
 
-    blind = True
+    def placed(self, model: RMFD) -> RMFD:
+        """See :meth:`ncfl.methods.learned.Learned.placed`; 3D convolutions do not know the other memory order."""
+        model = model.to(self.device)
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=self.memory_format)
+        return model
 
-    def __init__(
-        self,
-        model: RMFD,
-        *,
-        name: str = "rmfd",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-        chunk: int = 32,
-        overlap: int = 6,
-    ) -> None:
-        self.name, self.chunk, self.overlap = name, chunk, overlap
-        self.device = torch.device(device)
-        self.model = model.to(self.device).eval()
-        if channels_last:  # which 3D convolutions do not know
-            for module in self.model.modules():
-                if isinstance(module, nn.Conv2d):
-                    module.to(memory_format=torch.channels_last)
-        self.channels: int | None = model.channels
-
-    def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore ``frames`` [B,T,C,H,W]; see :meth:`ncfl.methods.interface.Chunk.restore`."""
-        return self.model.restore_clip(frames.to(self.device)).to(frames.device)
+    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """See :meth:`ncfl.methods.learned.LearnedChunk.run`."""
+        return self.model.restore_clip(frames)

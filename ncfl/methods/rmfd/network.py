@@ -26,6 +26,7 @@ class Conv(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,inputs,H,W] -> [B,outputs,H,W]."""
         return self.conv2d(x)
 
 
@@ -49,6 +50,7 @@ class Residual(nn.Module):
         self.conv1, self.conv2 = (Conv(width, width, groups=groups) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,width,H,W] -> the same shape."""
         return x + self.conv2(leaky(self.conv1(x)))
 
 

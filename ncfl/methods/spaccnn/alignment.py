@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ncfl.methods.luma import WEIGHTS
 from ncfl.methods.spaccnn.superpixels import superpixels
 
 # The released program's script recommends 288 superpixels for a frame of 640x480, and as many per area elsewhere.
@@ -71,9 +72,9 @@ def _labels(frame: np.ndarray) -> np.ndarray:
 
 
 def luma(frames: np.ndarray) -> np.ndarray:
-    """[...,C,H,W] -> [...,H,W] float32: BT.601 of RGB, the mean of any other channels."""
+    """[...,C,H,W] -> [...,H,W] float32: BT.601 at full range of RGB, the mean of any other channels."""
     channels = frames.shape[-3]
-    weights = np.array([0.299, 0.587, 0.114] if channels == 3 else [1 / channels] * channels, np.float32)
+    weights = np.array(WEIGHTS if channels == 3 else [1 / channels] * channels, np.float32)
     return np.einsum("c,...chw->...hw", weights, frames.astype(np.float32))
 
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.methods.fastdvdnet import check_clip, he_normal
-from ncfl.methods.interface import Border
+from ncfl.methods.common import check_clip, check_window, he_normal
+from ncfl.methods.learned import LearnedWindow
 from ncfl.methods.spaccnn.alignment import Search, align
 from ncfl.models.layers import zero_
 from ncfl.models.ncfl import _plain
@@ -78,9 +78,7 @@ class SpacCNN(nn.Module):
 
         InputError: no clip, another number of channels or frames, a smaller frame.
         """
-        check_clip(frames, self.kind, self.channels, WINDOW)
-        if frames.shape[1] != WINDOW:
-            raise InputError(f"{self.kind}: a window of {frames.shape[1]} frames; allowed: {WINDOW}")
+        check_window(frames, self.kind, self.channels, WINDOW)
         found = [align(window, self.search) for window in frames.detach().cpu().numpy()]
         temporal, average, rain = (
             torch.from_numpy(np.stack(part)).to(frames)
@@ -100,34 +98,11 @@ class SpacCNN(nn.Module):
         return torch.stack([self.restore(noisy[:, t - RADIUS : t + RADIUS + 1]) for t in middles], dim=1)
 
 
-class SpacCNNMethod:
-    """Drives a :class:`SpacCNN`; the alignment runs on the processor, whatever the device.
+class SpacCNNMethod(LearnedWindow):
+    """Drives a :class:`SpacCNN`, blind; the alignment runs on the processor, whatever the device."""
 
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where the network runs; frames are brought there and their results taken back.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
-    """
-
-    blind = True
     radius = RADIUS
-    border: Border = "reflect"
 
-    def __init__(
-        self,
-        model: SpacCNN,
-        *,
-        name: str = "spaccnn",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=layout).eval()
-        self.channels: int | None = model.channels
-
-    def apply(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """Restore the middle of ``frames`` [B,5,C,H,W]; see :meth:`ncfl.methods.interface.Window.apply`."""
-        return self.model.restore(frames.to(self.device)).to(frames.device)
+    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
+        """See :meth:`ncfl.methods.learned.LearnedWindow.run`."""
+        return self.model.restore(frames)

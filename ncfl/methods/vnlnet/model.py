@@ -14,12 +14,13 @@ from math import sqrt
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.methods.fastdvdnet import he_normal, without_prefix
+from ncfl.methods.common import he_normal, without_prefix
 from ncfl.methods.interface import border_index
+from ncfl.methods.learned import Learned
+from ncfl.methods.vnlnet.search import most_similar
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
@@ -31,60 +32,6 @@ def official_names(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     an ``argparse.Namespace``: a loader must allow that class, and no other.
     """
     return without_prefix(checkpoint.get("model_state_dict", checkpoint))
-
-
-def box_sum(x: Tensor, size: int, dim: int) -> Tensor:
-    """Sums of ``size`` neighbors along ``dim``, which loses size - 1; by doubling, without cancellation."""
-    length = x.shape[dim] - size + 1
-    total, start, width = None, 0, 1
-    while width <= size:  # x holds sums of `width` neighbors; those of the binary digits of `size` add up
-        if size & width:
-            part = x.narrow(dim, start, length)
-            total = part if total is None else total + part
-            start += width
-        shorter = x.shape[dim] - width
-        if 2 * width <= size:
-            x = x.narrow(dim, 0, shorter) + x.narrow(dim, width, shorter)
-        width *= 2
-    return total
-
-
-@torch.no_grad()
-def most_similar(here: Tensor, there: Tensor, *, patch: int, search: int) -> Tensor:
-    """Where in ``there`` the patch is that is most like the one around each pixel of ``here``.
-
-    The distance is the sum of squares over patch x patch pixels; what lies outside of a frame is black. The
-    ``search`` x ``search`` patches around the same place whose centers are inside of the frame are compared;
-    the first in order of rows wins a draw. Memory: a few planes of the size of ``here``.
-
-    Args:
-        here, there: one plane of each pair of frames, float32 [N,H,W].
-        patch: pixels, odd.
-        search: pixels.
-
-    Returns:
-        Centers as y * W + x, int64 [N,H,W].
-    """
-    height, width = here.shape[-2:]
-    margin = patch // 2
-    here, there = (F.pad(x, (margin,) * 4) for x in (here, there))
-    best = torch.full((len(here), height, width), torch.inf, device=here.device)
-    found = torch.zeros_like(best, dtype=torch.int32)  # the displacement's number
-    first = (search + 1) // 2 - search
-    for number in range(search * search):
-        dy, dx = number // search + first, number % search + first
-        top, bottom, left, right = max(0, -dy), min(height, height - dy), max(0, -dx), min(width, width - dx)
-        if top >= bottom or left >= right:
-            continue
-        rows, columns = slice(top, bottom + 2 * margin), slice(left, right + 2 * margin)
-        moved = there[:, top + dy : bottom + dy + 2 * margin, left + dx : right + dx + 2 * margin]
-        distance = box_sum(box_sum((here[:, rows, columns] - moved).square_(), patch, -2), patch, -1)
-        place = (slice(None), slice(top, bottom), slice(left, right))
-        found[place].masked_fill_(distance < best[place], number)
-        torch.minimum(best[place], distance, out=best[place])
-    y = torch.arange(height, device=here.device)[:, None] + found // search + first
-    x = torch.arange(width, device=here.device) + found % search + first
-    return y * width + x
 
 
 def places(length: int, past: int, future: int) -> list[int | None]:
@@ -113,8 +60,8 @@ class VNLNet(nn.Module):
     frames -> search -> 15 planes per channel -> 1x1 convs -> 3x3 convs -> noise;  y = frame - noise
 
     The defaults are the published grey network. channels: 1 or 3; past, future: frames searched; search and
-    patch: pixels, see :func:`most_similar`; match_width and match_convs: features and number of the 1x1
-    convolutions; width and convs: of the 3x3 ones.
+    patch: pixels, see :func:`~ncfl.methods.vnlnet.search.most_similar`; match_width and match_convs: features and
+    number of the 1x1 convolutions; width and convs: of the 3x3 ones.
     """
 
     kind = "vnlnet"
@@ -225,9 +172,9 @@ class VNLNet(nn.Module):
         return self._restore_each(noisy, frames, self.supervised(length), noisy.device)
 
 
-def vnlnet_gray() -> VNLNet:
-    """The published network of the files ``vnlnet_gray_*.pth``."""
-    return VNLNet()
+def vnlnet_gray(**sizes: int) -> VNLNet:
+    """The published network of the files ``vnlnet_gray_*.pth``, or other ``sizes``."""
+    return VNLNet(**sizes)
 
 
 def vnlnet_color(**sizes: int) -> VNLNet:
@@ -235,36 +182,20 @@ def vnlnet_color(**sizes: int) -> VNLNet:
     return VNLNet(**{"channels": 3, "width": 96, "convs": 12, **sizes})
 
 
-class VNLNetMethod:
+class VNLNetMethod(Learned):
     """Drives a :class:`VNLNet` over a clip; blind, but its weights are for one noise level.
 
     A clip of up to ``chunk`` frames is restored as published. In a longer one the first frame's farthest
     neighbor is another frame than the published slip (see :func:`places`) would take; no other frame differs.
-
-    Args:
-        model: the network; it is moved to ``device`` and set to evaluation.
-        name: how tables call it.
-        device: where it runs; a window of frames is brought there at a time.
-        channels_last: memory order of the convolutions; changes results by no more than rounding.
+    Only a window of frames at a time is brought to the device.
     """
 
-    blind = True
     chunk = 96  # frames; the longest clip of the paper's tables has 85, and each piece's context is searched anew
 
-    def __init__(
-        self,
-        model: VNLNet,
-        *,
-        name: str = "vnlnet",
-        device: str | torch.device = "cpu",
-        channels_last: bool = False,
-    ) -> None:
-        self.name = name
-        self.device = torch.device(device)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=layout).eval()
-        self.per_channel = model.channels == 1
-        self.channels: int | None = None if self.per_channel else model.channels
+    def __init__(self, model: VNLNet, **settings: Any) -> None:
+        super().__init__(model, **settings)
+        if model.channels == 1:  # which restores the channels of any frame one by one
+            self.channels = None
         self.overlap = model.past + model.future  # the frames that a clip's last ones take for missing neighbors
 
     def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
