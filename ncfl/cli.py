@@ -89,16 +89,20 @@ def evaluate(experiment: ExperimentName) -> None:
 def complexity(
     as_json: Annotated[bool, typer.Option("--json", help="Print the list on standard output.")] = False,
 ) -> None:
-    """Parameters and GFLOPs of the published sizes, counted the paper's way."""
-    from ncfl.steps import evaluation as steps
+    """Parameters and GFLOPs of all networks at their published sizes, counted the paper's way."""
+    from ncfl.steps.complexity import complexity as count
 
-    rows = steps.complexity(_params())
+    rows = count(_params())
     if as_json:
         print(json.dumps(rows, indent=1))
         return
     from tabulate import tabulate
 
-    print(tabulate(rows, headers="keys", floatfmt=".1f"))
+    for row in rows:
+        paper = row["paper_gflops"]
+        row["deviation"] = None if paper is None else f"{100 * (row['gflops'] / paper - 1):+.2f} %"
+    print(tabulate(rows, headers="keys", floatfmt=".1f", intfmt=",", missingval="-", colalign=("left", *["right"] * 4)))
+    print("\nWhat the paper counts for BasicVSR and BasicVSR++ is not known: docs/methods.md")
 
 
 @app.command()

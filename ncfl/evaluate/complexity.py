@@ -7,6 +7,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+SMALL = (64, 96)  # height and width where pixels must be computed
+LONGEST = 100  # frames; no window is as long
+STEADY = (7, 6)  # frames: what a clip grows by is the same from there on in every method
+
 
 @dataclass(frozen=True)
 class Complexity:
@@ -29,5 +33,42 @@ def complexity(model: nn.Module, *, height: int = 544, width: int = 960, channel
         state = model(frame).state
         with FlopCounterMode(display=False) as counter:
             model(frame, state)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Complexity(parameters, counter.get_total_flops() / 1e9)
+    return Complexity(_parameters(model), counter.get_total_flops() / 1e9)
+
+
+def clip_complexity(
+    model: nn.Module, *, height: int = 544, width: int = 960, channels: int = 3, computed: bool = False
+) -> Complexity:
+    """Counts one restored frame of a compared method, as :func:`complexity` counts.
+
+    A method with a window is counted on one window, which gives one frame, though a clip's windows may share work; that
+    is what the paper's figures count. Any other on the frame by which a clip grows from 6 to 7. Deformable
+    convolutions, searches for similar patches and optical flow by OpenCV do not count.
+
+    Args:
+        model: with ``restore_clip`` and ``supervised``; a copy of it is run.
+        height, width, channels: of a frame.
+        computed: for networks that look at pixel values on the way. They are run on frames of 64x96, and what is
+            counted there is scaled by the number of pixels: exact for convolutions, as all sizes are multiples of 32.
+    """
+    device, size = ("cpu", SMALL) if computed else ("meta", (height, width))
+    model = copy.deepcopy(model).to(device).eval()
+    scale = height * width / (size[0] * size[1]) / 1e9
+    window = next(length for length in range(1, LONGEST) if model.supervised(length))
+    if window > 1:
+        counted = _clip_flops(model, (1, window, channels, *size), device) / len(model.supervised(window))
+    else:
+        longer, shorter = (_clip_flops(model, (1, length, channels, *size), device) for length in STEADY)
+        counted = longer - shorter
+    return Complexity(_parameters(model), counted * scale)
+
+
+def _clip_flops(model: nn.Module, shape: tuple[int, ...], device: str) -> int:
+    clip = torch.full(shape, 0.5, device=device)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model.restore_clip(clip, torch.full((1,), 20.0, device=device))
+    return counter.get_total_flops()
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

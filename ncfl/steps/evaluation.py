@@ -1,4 +1,4 @@
-"""``ncfl evaluate`` and ``ncfl complexity``."""
+"""``ncfl evaluate``."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncfl import layout
 from ncfl.errors import InputError
-from ncfl.files import sha256, write_json
+from ncfl.files import sha256
 from ncfl.params import Baseline, Compared, Official, Params
 from ncfl.steps.common import one_of, open_store, step
 from ncfl.steps.importing import imported
@@ -124,32 +124,3 @@ def _check_training(params: Params, name: str, extra: Mapping[str, Any]) -> None
         raise InputError(
             f"{_checkpoint(params, name)}: found {words(found)}; params.yaml says {words(wanted)}; train it again"
         )
-
-
-def complexity(params: Params) -> list[dict[str, Any]]:
-    """Parameters and GFLOPs of Table 1's six models at their published sizes, counted the paper's way.
-
-    Returns:
-        A list of {method, parameters, gflops, paper_gflops}; also in ``results/complexity/complexity.json``.
-    """
-    with step(params, "complexity", parameters={"height": 544, "width": 960}) as run:
-        from ncfl.evaluate.complexity import complexity as count
-        from ncfl.models import variants
-        from ncfl.report.published import rows as published_rows
-
-        published = {row["variant"]: float(row["gflops"]) for row in published_rows("table1_modules")}
-        rows = []
-        for method, paper in published.items():
-            found = count(variants.VARIANTS[method.lower()]())
-            rows.append(
-                {
-                    "method": method,
-                    "parameters": found.parameters,
-                    "gflops": round(found.gflops, 2),
-                    "paper_gflops": paper,
-                }
-            )
-            run.figure(**{f"gflops.{method}": found.gflops, f"parameters.{method}": found.parameters})
-        write_json(layout.COMPLEXITY / "complexity.json", rows)
-        run.artifact(layout.COMPLEXITY / "complexity.json")
-    return rows

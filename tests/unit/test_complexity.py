@@ -1,11 +1,14 @@
 """The paper's count: Table 1 within 1 %, SPyNet by its closed form."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ncfl.evaluate.complexity import complexity
+from ncfl.evaluate.complexity import clip_complexity, complexity
+from ncfl.methods.networks import build
 from ncfl.models.motion import SPyNet
 from ncfl.models.step import Step
 from ncfl.models.variants import VARIANTS
@@ -65,3 +68,43 @@ def test_the_model_is_left_as_it_is():
     complexity(model, height=10, width=12)
     assert model.training
     assert torch.equal(model.conv.weight, before)
+
+
+@pytest.mark.parametrize(
+    ("method", "gflops", "tolerance"),
+    [("fastdvdnet", 665, 0.01), ("emvd-s", 5, 0.01), ("emvd-l", 1106, 0.01), ("edvr", 3089, 0.01)],
+)
+def test_table_3s_gflops_within_one_percent(method, gflops, tolerance):
+    """As printed in Table 3."""
+    with torch.device("meta"):
+        model = build(method, {})
+    assert clip_complexity(model).gflops == pytest.approx(gflops, rel=tolerance)
+
+
+class _Clip(nn.Module):
+    """A convolution per frame, another per pair of neighbors; or one on a window of three frames."""
+
+    def __init__(self, window: bool) -> None:
+        super().__init__()
+        self.window = window
+        self.own, self.pair, self.triple = nn.Conv2d(3, 4, 1), nn.Conv2d(6, 2, 1), nn.Conv2d(9, 5, 1)
+
+    def supervised(self, length):
+        return list(range(1, length - 1)) if self.window else list(range(length))
+
+    def restore_clip(self, noisy, sigma):
+        frames = noisy.unbind(1)
+        if self.window:
+            return torch.stack([self.triple(torch.cat(frames[t - 1 : t + 2], 1)) for t in range(1, len(frames) - 1)], 1)
+        for one, other in itertools.pairwise(frames):
+            self.pair(torch.cat((one, other), 1))
+        return torch.stack([self.own(frame) for frame in frames], 1)
+
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_closed_form_of_clips_and_windows(computed):
+    pixels = 64 * 128
+    size = {"height": 64, "width": 128, "computed": computed}
+    assert clip_complexity(_Clip(False), **size).gflops == pytest.approx(2 * pixels * (3 * 4 + 6 * 2) / 1e9)
+    assert clip_complexity(_Clip(True), **size).gflops == pytest.approx(2 * pixels * 9 * 5 / 1e9)
+    assert clip_complexity(_Clip(True), **size).parameters == (3 * 4 + 4) + (6 * 2 + 2) + (9 * 5 + 5)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_WATCHED = ("ncfl/data/transport/", "ncfl/data/sources.csv")
 STEPS = {
     "fetch": "data", "prepare": "data", "pretrain-flow": "training", "train": "training", "evaluate": "evaluation",
-    "complexity": "evaluation", "tables": "reporting", "figures": "reporting", "report": "reporting",
+    "complexity": "complexity", "tables": "reporting", "figures": "reporting", "report": "reporting",
 }  # fmt: skip
 
 

@@ -41,7 +41,6 @@ rule complexity:
     output:
         layout.COMPLEXITY / "complexity.json",
     input:
-        sources("models", "evaluate/complexity.py", "report/published.py", "report/published/table1_modules.csv",
-                "steps/evaluation.py"),
+        sources("models", "methods", "evaluate/complexity.py", "report", "steps/complexity.py"),
     shell:
         "ncfl complexity"

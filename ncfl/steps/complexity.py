@@ -1,0 +1,55 @@
+"""``ncfl complexity``."""
+
+from typing import Any
+
+from ncfl import layout
+from ncfl.files import write_json
+from ncfl.params import Params
+from ncfl.steps.common import step
+
+COMPUTED = ("dvdnet", "spaccnn")  # they look at pixel values on the way: optical flow, superpixels
+UNCOUNTED = {"vnlnet": {"search": 1, "patch": 1}}  # its search takes long and has nothing that counts
+
+
+def complexity(params: Params) -> list[dict[str, Any]]:
+    """Parameters and GFLOPs at the published sizes, counted the paper's way: Table 1's six models, all learned methods.
+
+    Returns:
+        A list of {method, parameters, gflops, paper_gflops: a number or None}; also in
+        ``results/complexity/complexity.json``.
+    """
+    with step(params, "complexity", parameters={"height": 544, "width": 960}) as run:
+        import torch
+
+        from ncfl.evaluate.complexity import clip_complexity
+        from ncfl.evaluate.complexity import complexity as frame_complexity
+        from ncfl.methods.networks import NETWORKS, build
+        from ncfl.models import variants
+        from ncfl.report import published
+        from ncfl.report.cells import SLUGS
+
+        paper = {row["variant"]: float(row["gflops"]) for row in published.rows("table1_modules")}
+        with torch.device("meta"):
+            found = {name: frame_complexity(variants.VARIANTS[name.lower()]()) for name in paper}
+        titles = {slug: title for title, slug in SLUGS.items()}
+        for name in NETWORKS:
+            computed = name in COMPUTED
+            with torch.device("cpu" if computed else "meta"):  # weights that nobody reads need not be drawn
+                model = build(name, UNCOUNTED.get(name, {}))
+            found[titles[name]] = clip_complexity(model, computed=computed)
+        paper |= {row["method"]: float(row["gflops"]) for row in published.rows("table3_gflops")}
+        rows = []
+        for method, counted in found.items():
+            rows.append(
+                {
+                    "method": method,
+                    "parameters": counted.parameters,
+                    "gflops": round(counted.gflops, 2),
+                    "paper_gflops": paper.get(method),
+                }
+            )
+            name = method.replace("+", "p")  # which MLflow does not take in a name
+            run.figure(**{f"gflops.{name}": counted.gflops, f"parameters.{name}": counted.parameters})
+        write_json(layout.COMPLEXITY / "complexity.json", rows)
+        run.artifact(layout.COMPLEXITY / "complexity.json")
+    return rows
