@@ -273,7 +273,7 @@ GROUPS = ("experiments", "experiments_without_motion", "compared", "compared_wit
 class Params(Block):
     """The whole of ``params.yaml``."""
 
-    preset: Literal["demo", "clips", "paper"] = Field(description="named in every caption and MLflow run")
+    preset: Literal["demo", "clips", "paper", "pretrain"] = Field(description="named in every caption and MLflow run")
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     machine: Machine
     datasets: dict[Name, Dataset]

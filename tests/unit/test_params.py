@@ -33,7 +33,7 @@ def changed(old: str, new: str) -> str:
     return DEMO.replace(old, new, 1)
 
 
-@pytest.mark.parametrize("preset", ["demo", "clips", "paper"])
+@pytest.mark.parametrize("preset", ["demo", "clips", "paper", "pretrain"])
 def test_every_preset_is_valid_and_names_itself(preset):
     assert load(ROOT / "presets" / f"{preset}.yaml").preset == preset
 

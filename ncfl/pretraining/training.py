@@ -1,0 +1,219 @@
+"""Pretraining from a pack: motion estimation, stage 1, stage 2; or a warm restart. Killed and called again it goes on.
+
+OUTPUT/plan.json                              iterations, decided once
+OUTPUT/data.json                              what was trained on
+OUTPUT/flow/                                  spynet.pt, metrics.json, history.csv, real.json
+OUTPUT/experiments/<recipe>/stage1, stage2/   checkpoint.pt, metrics.json, history.csv
+OUTPUT/runs/                                  seconds, machine and versions of each part
+OUTPUT/resume/                                resume states, while there is something to resume
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ncfl import provenance
+from ncfl.device import pick_device
+from ncfl.errors import InputError
+from ncfl.files import read_json, write_json
+from ncfl.models.variants import m_f, rebuild
+from ncfl.pretraining.exam import examine_flow
+from ncfl.pretraining.footage import Footage, PhasedSampler
+from ncfl.pretraining.pack import Pack
+from ncfl.pretraining.planning import plan_iterations
+from ncfl.pretraining.recipes import SEED, SIGMA, Recipe
+from ncfl.train import checkpoint, flow, loop
+from ncfl.train.stages import Stage, Training, two_stages
+
+Say = Callable[[str], None]
+
+
+class Pretraining:
+    """One pretraining in one folder.
+
+    Args:
+        recipe: its numbers.
+        pack: its data.
+        output: its folder.
+        iterations: flow, stage 1, stage 2 (a warm restart takes the last alone); those of ``minutes`` where None.
+        minutes: of wall time that the whole may take on this machine, planned by a short measurement.
+        threads: of PyTorch on the CPU; any change of it between two calls is allowed.
+        device: auto, cpu or cuda.
+        start: weights to go on from: a checkpoint, or a shipped file.
+        motion: a ``spynet.pt`` in place of the pretraining of motion estimation; with ``start``, in place of its own.
+        say: told what is going on.
+
+    Raises:
+        InputError: a folder of another pretraining, weights that do not fit, a device that is not there.
+    """
+
+    def __init__(
+        self,
+        *,
+        recipe: Recipe,
+        pack: Pack,
+        output: Path,
+        iterations: tuple[int, int, int] | None = None,
+        minutes: float | None = None,
+        threads: int = 1,
+        device: str = "auto",
+        start: Path | None = None,
+        motion: Path | None = None,
+        say: Say = print,
+    ) -> None:
+        self.recipe, self.pack, self.output, self.say = recipe, pack, Path(output), say
+        self.motion, self.source = motion, None if start is None else weights_of(start)
+        self.machine = {"threads": threads, "device": device, "channels_last": True, "log_every": 10}
+        self.flow_iterations, *self.stage_iterations = self._planned(iterations, minutes)
+
+    def run(self) -> Path:
+        """Do what is not done yet; the path of the last checkpoint."""
+        write_json(self.output / "data.json", self.pack.manifest | {"sha256": self.pack.sha256})
+        torch.manual_seed(SEED)
+        if self.source is not None:
+            return self._restart()
+        spynet = self._pretrain_motion()
+        model = m_f(**self.recipe.sizes)
+        checkpoint.load_weights(model.motion, spynet.state, spynet.path)
+        numbers = self._numbers(self.recipe.training, self.recipe.phases, two_stages(*self.stage_iterations))
+        sampler = self._sampler(self.recipe.phases, numbers)
+        first = self._train(model, sampler, numbers, numbers.stages[0], None)
+        return self._train(model, sampler, numbers, numbers.stages[1], checkpoint.load(first))
+
+    def _restart(self) -> Path:
+        assert self.source is not None
+        model = rebuild(self.source.kind, self.source.arguments)
+        checkpoint.load_weights(model, self.source.state, self.source.path)
+        if self.motion is not None:
+            spynet = checkpoint.load(self.motion)
+            checkpoint.load_weights(model.motion, spynet.state, spynet.path)
+        stage = Stage("stage2", self.stage_iterations[-1], rate_term=False)
+        numbers = self._numbers({**self.recipe.training, **self.recipe.again}, self.recipe.going_on, (stage,))
+        return self._train(model, self._sampler(self.recipe.going_on, numbers), numbers, stage, None)
+
+    def _pretrain_motion(self) -> checkpoint.Checkpoint:
+        if self.motion is not None:
+            return checkpoint.load(self.motion)
+        folder = self.output / "flow"
+        if not (folder / "spynet.pt").is_file():
+            with self._record("pretrain-flow"):
+                training = flow.FlowTraining(
+                    iterations=self.flow_iterations, seed=SEED, sigma=SIGMA, **self.recipe.flow, **self.machine
+                )
+                flow.pretrain_flow(
+                    training=training, photographs=self.pack.photographs, held_out=self.pack.held_out, output=folder,
+                    resume=self.output / "resume" / "flow",
+                )  # fmt: skip
+        spynet = checkpoint.load(folder / "spynet.pt")
+        if not (folder / "real.json").is_file():
+            found = examine_flow(spynet, self.pack.clips, seed=SEED)
+            write_json(folder / "real.json", found)
+            self.say(f"motion estimation: {read_json(folder / 'metrics.json')}, on real clips {found['mean']}")
+        return spynet
+
+    def _train(
+        self,
+        model: nn.Module,
+        sampler: PhasedSampler,
+        numbers: Training,
+        stage: Stage,
+        initial: checkpoint.Checkpoint | None,
+    ) -> Path:
+        folder = self.output / "experiments" / self.recipe.name / stage.name
+        if (folder / "checkpoint.pt").is_file():
+            return folder / "checkpoint.pt"
+        extra: dict[str, Any] = {"variant": "m_f", "dataset": "packed clips", "pack": self.pack.sha256}
+        extra["phases"] = [list(phase) for phase in self._phases]
+        if self.source is not None:
+            extra["started_from"] = {"file": self.source.path.name, **history_of(self.source)}
+        with self._record(f"{self.recipe.name}-train-{stage.name}"):
+            result = loop.train(
+                model=model, sampler=sampler, training=numbers, stage=stage, initial=initial, output=folder,
+                resume=self.output / "resume" / stage.name, label=f"{self.recipe.name} {stage.name}", extra=extra,
+            )  # fmt: skip
+        return result.checkpoint
+
+    def _sampler(self, phases: Any, numbers: Training) -> PhasedSampler:
+        self._phases = phases
+        footage = Footage(self.pack, SEED)
+        return PhasedSampler(footage, phases=phases, iterations=numbers.iterations, seed=SEED, sigma=SIGMA)
+
+    def _numbers(self, given: Any, phases: Any, stages: tuple[Stage, ...]) -> Training:
+        cuda = pick_device(self.machine["device"]).type == "cuda"
+        phase, total = phases[0], sum(stage.iterations for stage in stages)
+        small = {"warmup": min(given.get("warmup", 0), total // 10)}
+        small["freeze_motion"] = min(given.get("freeze_motion", 0), total // 20)
+        return Training(**{
+            **given, **small, **self.machine, "stages": stages, "batch": phase.batch, "frames": phase.frames,
+            "patch": phase.patch, "sigma": SIGMA, "seed": SEED, "precision": "bfloat16" if cuda else "float32",
+            "workers": 8 if cuda else 0,
+        })  # fmt: skip
+
+    def _planned(self, iterations: tuple[int, int, int] | None, minutes: float | None) -> list[int]:
+        path = self.output / "plan.json"
+        about = {"recipe": self.recipe.name, "pack": self.pack.sha256}
+        about["start"] = None if self.source is None else self.source.path.name
+        if path.is_file():
+            plan = read_json(path)
+            same = all(plan.get(key) == value for key, value in about.items())
+            if not same or (iterations is not None and plan["iterations"] != list(iterations)):
+                raise InputError(f"{path}: found another pretraining ({plan}), allowed: the same, or another --output")
+            return plan["iterations"]
+        if iterations is None:
+            iterations = self.recipe.iterations
+            if minutes is not None:
+                iterations = plan_iterations(self.recipe, minutes, self.machine, warm=self.source is not None)
+        plan = {**about, "iterations": list(iterations), "minutes": minutes}
+        write_json(path, plan)
+        self.say(f"plan: {plan}")
+        return plan["iterations"]
+
+    @contextlib.contextmanager
+    def _record(self, step: str) -> Iterator[None]:
+        """Adds the time of this call to that of earlier, interrupted ones."""
+        path = self.output / "runs" / f"{step}.json"
+        record = read_json(path) if path.is_file() else {"step": step, "figures": {"seconds": 0.0}}
+        record.setdefault("started", datetime.now(UTC).isoformat(timespec="seconds"))
+        began, before, status = time.monotonic(), record["figures"]["seconds"], "INTERRUPTED"
+        device = pick_device(self.machine["device"])
+        machine = provenance.machine()
+        if device.type == "cuda":
+            machine["device"] = torch.cuda.get_device_name(device)
+        try:
+            yield
+            status = "FINISHED"
+        finally:
+            record["figures"]["seconds"] = round(before + time.monotonic() - began, 1)
+            write_json(path, {**record, "status": status, "machine": machine, "versions": provenance.versions()})
+
+
+def weights_of(path: Path) -> checkpoint.Checkpoint:
+    """A checkpoint, or a shipped ``.safetensors`` file that the index beside it describes, as a checkpoint.
+
+    Raises:
+        InputError: unreadable, or not a network that a warm restart can go on with.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        from ncfl import pretrained
+
+        shipped = pretrained.find(str(path))
+        state = shipped.load().state_dict()
+        found = checkpoint.Checkpoint(path, shipped.kind, shipped.arguments, state, {}, None)
+    else:
+        found = checkpoint.load(path)
+    if found.kind != "ncfl":
+        raise InputError(f"{path}: found a network of kind {found.kind!r}, allowed: 'ncfl'")
+    return found
+
+
+def history_of(source: checkpoint.Checkpoint) -> dict[str, Any]:
+    """What a checkpoint says of the trainings before: iterations, and where these started from."""
+    kept = ("iterations", "training", "dataset", "started_from")
+    return {key: source.extra[key] for key in kept if key in source.extra}
