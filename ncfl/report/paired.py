@@ -140,7 +140,7 @@ def _methods_on(dataset: str) -> tuple[str, ...]:
 
 
 def _of_input(figure: Measured | None) -> Measured | None:
-    return figure._replace(psnr=figure.input_psnr, ssim=figure.input_ssim) if figure else None
+    return figure._replace(psnr=figure.input_psnr, ssim=figure.input_ssim, obtained="") if figure else None
 
 
 def _left_out(results: Results, names: Sequence[str], dataset: str, space: str) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CROP = 1 / 3  # of the frame's height and width: three times as large in the strip
+MANY = 5  # panels; above, their heads need smaller letters
 _RESTORED_NAME = re.compile(r"(?P<frame>.+_(?P<number>\d+))_sigma(?P<sigma>\d+(\.\d+)?)\.png")
 
 
@@ -116,6 +117,7 @@ def draw(strip: Strip, note: str) -> "Figure":
     tall = panel * height / width
     whole = head + 2 * tall + gap + foot
     figure = canvas(total, whole)
+    size = 14 if columns <= MANY else 11  # a name and its figure share a panel's width
     for i, (name, image, quality) in enumerate(strip.panels):
         left = (gap + i * (panel + gap)) / total
         rows = [(foot + tall + gap) / whole, foot / whole]
@@ -126,9 +128,9 @@ def draw(strip: Strip, note: str) -> "Figure":
         _show(crop, image[top : top + crop_size[0], start : start + crop_size[1]], BLUE)
         y = (whole - head + 0.1) / whole
         weight = "bold" if name == "NCFL" else "normal"
-        figure.text(left, y, name, fontsize=14, fontweight=weight, va="bottom")
+        figure.text(left, y, name, fontsize=size, fontweight=weight, va="bottom")
         if quality is not None:
-            figure.text(left + panel / total, y, f"{quality:.2f} dB", fontsize=14, va="bottom", ha="right")
+            figure.text(left + panel / total, y, f"{quality:.2f} dB", fontsize=size, va="bottom", ha="right")
     footer(figure, note)
     return figure
 

@@ -85,6 +85,7 @@ def test_a_figure_says_how_its_weights_were_obtained(output: Path):
     derained = read(output / "table4.csv")
     assert find(derained, method="FastDerain", dataset="NTU-Rain")["obtained"] == "no training"
     assert find(derained, method="FastDerain", dataset="RainSynLight25")["obtained"] == ""
+    assert find(derained, method="Rainy input", dataset="NTU-Rain")["obtained"] == ""
     shown = [line for line in (output / "table4.md").read_text().splitlines() if line.startswith("| FastDerain")]
     assert [line.split("|")[-2].strip() for line in shown] == ["no training"]
     assert "own training" in (output / "table3.md").read_text()
