@@ -106,6 +106,39 @@ def complexity(
 
 
 @app.command()
+def bench(
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="NAME", help="ncfl or a compared method, again for more; else all."),
+    ] = None,
+    height: Annotated[int, typer.Option(help="Pixels.")] = 540,
+    width: Annotated[int, typer.Option(help="Pixels.")] = 960,
+    threads: Annotated[int | None, typer.Option(help="Of the processor; PyTorch's choice if not given.")] = None,
+    repeats: Annotated[int, typer.Option(help="The fastest counts; 0: memory and GFLOPs alone.")] = 3,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    channels_last: Annotated[bool, typer.Option(help="Order of the feature maps in memory.")] = True,
+    file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")] = None,
+) -> None:
+    """Time and memory of learned methods at their published sizes, and of their bare layers on this machine."""
+    from tabulate import tabulate
+
+    from ncfl import provenance
+    from ncfl.files import write_json
+    from ncfl.steps.benching import COLUMNS, cells
+    from ncfl.steps.benching import bench as measure
+
+    settings = {"height": height, "width": width, "threads": threads, "repeats": repeats, "device": device,
+                "channels_last": channels_last}  # fmt: skip
+    rows = []
+    for row in measure(methods=method or (), **settings):
+        rows.append(row)
+        if file:
+            about = {"machine": provenance.machine(), "versions": provenance.versions(), **settings}
+            write_json(file, {**about, "methods": rows})
+    print(tabulate([cells(row) for row in rows], headers=COLUMNS, missingval="-"))
+
+
+@app.command()
 def tables() -> None:
     """Write the paper's tables, published figures beside measured ones."""
     from ncfl.steps import reporting as steps

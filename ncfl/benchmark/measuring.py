@@ -1,0 +1,262 @@
+"""How fast a method runs, beside its bare layers: the same convolutions with nothing around them."""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import cv2
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from ncfl.errors import InputError
+from ncfl.methods import deform
+from ncfl.methods.interface import Method, Recurrent, Window
+
+SMALLEST = 32  # pixels along an edge
+CHUNK = 3  # frames that a chunk method is given at once: what its frames share is then in the figure
+SIGMA = 30.0
+CONVOLUTION = torch.ops.aten.convolution.default
+DEFORMABLE = deform.deform_conv
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An operand that a layer was called with, without its values."""
+
+    size: tuple[int, ...]
+    dtype: torch.dtype
+
+    def view(self, pool: Tensor, *, channels_last: bool) -> Tensor:
+        """The beginning of a flat tensor in this shape; channels_last: 2D feature maps in that order of memory."""
+        values = pool[: math.prod(self.size)].to(self.dtype)
+        if not channels_last or len(self.size) != 4:
+            return values.view(self.size)
+        batch, channels, height, width = self.size
+        return values.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A convolution or matrix product: what it was called with, weights as they are, and its operations (FLOPs)."""
+
+    operation: Callable[..., Tensor]
+    operands: tuple[Any, ...]
+    flops: int
+
+    def prepared(self, pool: Tensor, *, channels_last: bool) -> Callable[[], Tensor]:
+        """It, ready to be called on values from the pool, in the order of memory that the network's weights have."""
+        operands = [x.view(pool, channels_last=channels_last) if isinstance(x, Shape) else x for x in self.operands]
+        return lambda: self.operation(*operands)
+
+
+class Layers(TorchDispatchMode):
+    """Records all that :mod:`ncfl.evaluate.complexity` counts.
+
+    A deformable convolution is recorded as the plain one with its weights, which has the same matrix product: what
+    looking up between pixels costs shows in the ratio.
+
+    Args:
+        model: whose weights are kept with their values.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self._kept = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+        self._paused = False
+
+    @property
+    def flops(self) -> int:
+        """Operations of all calls, 2 per multiply-accumulate."""
+        return sum(call.flops for call in self.calls)
+
+    def record(self, run: Callable[[], Any]) -> None:
+        """Run it, without gradients, and keep its calls."""
+        with torch.no_grad(), patch.object(deform, "deform_conv", self._deformable), self:
+            run()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        """Called by PyTorch with every operation."""
+        result = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry and not self._paused:
+            self._keep(func, args, result)
+        return result
+
+    def _deformable(
+        self, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor, **steps: int
+    ) -> Tensor:
+        self._paused = True
+        try:
+            result = DEFORMABLE(x, offset, mask, weight, bias, **steps)
+        finally:
+            self._paused = False
+        stride, padding = ([steps.get(key, 1)] * 2 for key in ("stride", "padding"))
+        self._keep(CONVOLUTION, (x, weight, bias, stride, padding, [1, 1], False, [0, 0], 1), result)
+        return result
+
+    def _keep(self, func: Any, args: tuple, result: Tensor) -> None:
+        flops = flop_registry[func._overloadpacket](*args, out_val=result)
+        self.calls.append(Call(func, tuple(map(self._operand, args)), flops))
+
+    def _operand(self, x: Any) -> Any:
+        if not isinstance(x, Tensor) or x.untyped_storage().data_ptr() in self._kept:
+            return x
+        return Shape(tuple(x.shape), x.dtype)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One method on one machine, a frame of the steady state.
+
+    Attributes:
+        gflops: 1e9 operations a frame, 2 per multiply-accumulate, of the layers that ran.
+        layers: how many calls of them a frame takes.
+        seconds: a frame; None where nothing was timed.
+        bare_seconds: its layers alone.
+        peak_gb: 1e9 bytes that the network, the frames and the run take at most.
+    """
+
+    gflops: float
+    layers: float
+    seconds: float | None
+    bare_seconds: float | None
+    peak_gb: float
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the time of its bare layers it takes."""
+        return self.seconds / self.bare_seconds if self.seconds and self.bare_seconds else None
+
+
+def measure(
+    build: Callable[[], Method],
+    *,
+    height: int = 540,
+    width: int = 960,
+    channels: int = 3,
+    threads: int | None = None,
+    repeats: int = 3,
+    device: str | torch.device = "cpu",
+) -> Measured:
+    """Run a method on frames of noise in a steady state, and its bare layers in turns with it.
+
+    Peak memory is that of this process since the call (on a GPU: of PyTorch), so a process measures one method only.
+    Times are the least of the repeats. With one thread on the processor they are the time that this process had it
+    for, which others on the machine change little; else the clock's.
+
+    Args:
+        build: makes the method.
+        height, width: of a frame, at least 32.
+        channels: of a frame.
+        threads: of PyTorch and OpenCV; None for PyTorch's own choice.
+        repeats: 0 for memory and operations alone.
+        device: where the method runs.
+
+    Raises:
+        InputError: a number out of its range.
+    """
+    _check(height, width, threads, repeats)
+    device = torch.device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    cv2.setNumThreads(torch.get_num_threads())
+    torch.manual_seed(0)
+    before = _peak(device)
+    method = build()
+    frames, run = _steady(method, (channels, height, width), device)
+    layers = Layers(method.model)
+    layers.record(run)
+    peak = _peak(device) - before
+    seconds = bare = None
+    if repeats:
+        channels_last = method.memory_format == torch.channels_last
+        runs = [run, _bare(layers.calls, device, channels_last=channels_last)]
+        seconds, bare = (time / frames for time in _times(runs, repeats, device))
+    return Measured(layers.flops / frames / 1e9, len(layers.calls) / frames, seconds, bare, peak / 1e9)
+
+
+def _check(height: int, width: int, threads: int | None, repeats: int) -> None:
+    found = {"height": (height, SMALLEST), "width": (width, SMALLEST), "threads": (threads, 1), "repeats": (repeats, 0)}
+    for name, (value, least) in found.items():
+        if value is not None and value < least:
+            raise InputError(f"{name}: found {value}, allowed: {least} or more")
+
+
+def _steady(method: Method, size: tuple[int, ...], device: torch.device) -> tuple[int, Callable[[], Any]]:
+    """How many frames a call gives, and a call that can be repeated; what only a clip's start costs was paid here."""
+    sigma = torch.full((1,), SIGMA, device=device)
+    if isinstance(method, Recurrent):
+        frame = torch.rand(1, *size, device=device)
+        with torch.no_grad():
+            state = method.step(frame, None, sigma)[1]
+        return 1, lambda: method.step(frame, state, sigma)
+    if isinstance(method, Window):
+        clip = torch.rand(1, 2 * method.radius + 2, *size, device=device)
+        with torch.no_grad():
+            method.apply(clip[:, :-1], sigma)
+        return 1, _Sliding(method, clip, sigma)
+    clip = torch.rand(1, CHUNK, *size, device=device)
+    return CHUNK, lambda: method.restore(clip, sigma)
+
+
+class _Sliding:
+    """Windows that move on by a frame each time, so that what the last one knew is taken over; the clip is a ring."""
+
+    def __init__(self, method: Window, clip: Tensor, sigma: Tensor) -> None:
+        self.method, self.clip, self.sigma = method, clip, sigma
+
+    def __call__(self) -> Tensor:
+        self.clip = self.clip.roll(-1, dims=1)
+        return self.method.apply(self.clip[:, :-1], self.sigma)
+
+
+def _bare(calls: list[Call], device: torch.device, *, channels_last: bool) -> Callable[[], None]:
+    """All calls in their order, on values from one pool: memory of the largest operand, not of all of them."""
+    sizes = [math.prod(x.size) for call in calls for x in call.operands if isinstance(x, Shape)]
+    pool = torch.rand(max(sizes), device=device)
+    layers = [call.prepared(pool, channels_last=channels_last) for call in calls]
+
+    def run() -> None:
+        for layer in layers:
+            layer()
+
+    return run
+
+
+def _times(runs: list[Callable[[], Any]], repeats: int, device: torch.device) -> list[float]:
+    """Seconds of each run, the least of the repeats; the runs take turns, of which the first warms up."""
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
+    turns = []
+    with torch.inference_mode():
+        for _ in range(repeats + 1):
+            turns.append([_timed(run, clock, device) for run in runs])
+    return [min(times) for times in zip(*turns[1:], strict=True)]
+
+
+def _timed(run: Callable[[], Any], clock: Callable[[], float], device: torch.device) -> float:
+    _wait(device)
+    began = clock()
+    run()
+    _wait(device)
+    return clock() - began
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _peak(device: torch.device) -> int:
+    """Bytes, the most until now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most  # bytes there, KiB on Linux

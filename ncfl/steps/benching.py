@@ -1,0 +1,106 @@
+"""``ncfl bench``."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from ncfl.console import say
+from ncfl.errors import InputError
+
+if TYPE_CHECKING:
+    from ncfl.benchmark.measuring import Measured
+
+OWN = "ncfl"  # the paper's method, M_f
+# What a method does besides the layers that are counted, where that may show.
+BESIDES = {
+    "vnlnet": "search for similar patches",
+    "dvdnet": "optical flow and warping by OpenCV",
+    "edvr": "deformable: looking up between pixels",
+    "basicvsrpp": "deformable: looking up between pixels",
+    "cg-idn": "deformable: looking up between pixels; cost volumes",
+    "spaccnn": "superpixels and their matching in NumPy",
+    "emvd-s": "layers so small that the rest shows",
+}
+COLUMNS = ("method", "GFLOPs", "s/frame", "ms/GFLOP", "bare layers", "ratio", "peak GB", "besides the layers")
+DIED = "ended without a result, as a process does that is out of memory"
+
+
+def bench(
+    *,
+    methods: Sequence[str] = (),
+    height: int = 540,
+    width: int = 960,
+    threads: int | None = None,
+    repeats: int = 3,
+    device: str = "auto",
+    channels_last: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """Speed and memory of learned methods at their published sizes, each in a process of its own.
+
+    Args:
+        methods: names; none for all.
+        height, width, threads, repeats: see :func:`ncfl.benchmark.measuring.measure`.
+        device: auto, cpu or cuda.
+        channels_last: order of the feature maps in memory.
+
+    Yields:
+        {method, gflops, layers, seconds, bare_seconds, ratio, seconds_per_gflop, bare_seconds_per_gflop, peak_gb,
+        besides}, per frame; None for what was not measured.
+
+    Raises:
+        InputError: an unknown method, a number out of its range, a GPU that is not there.
+    """
+    from ncfl.device import pick_device
+    from ncfl.methods.networks import NETWORKS
+
+    allowed = (OWN, *NETWORKS)
+    if unknown := [name for name in methods if name not in allowed]:
+        raise InputError(f"--method: found {unknown[0]!r}, allowed: {', '.join(allowed)}")
+    settings = {"height": height, "width": width, "threads": threads, "repeats": repeats,
+                "device": str(pick_device(device)), "channels_last": channels_last}  # fmt: skip
+    return (_row(name, settings) for name in (methods or allowed))
+
+
+def cells(row: dict[str, Any]) -> list[str | None]:
+    """A row as a person reads it, under :data:`COLUMNS`; None for what was not measured."""
+    per_gflop = [row[key] and 1000 * row[key] for key in ("seconds_per_gflop", "bare_seconds_per_gflop")]
+    figures = (row["gflops"], row["seconds"], *per_gflop, row["ratio"], row["peak_gb"])
+    digits = (1, 3, 2, 2, 2, 2)
+    texts = [None if x is None else f"{x:,.{n}f}" for x, n in zip(figures, digits, strict=True)]
+    return [row["method"], *texts, row["besides"]]
+
+
+def _row(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    say(f"bench: {name}")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        try:
+            found = process.submit(_measure, name, **settings).result()
+        except BrokenProcessPool:
+            found = None
+    return {
+        "method": name,
+        "gflops": found and found.gflops,
+        "layers": found and found.layers,
+        "seconds": found and found.seconds,
+        "bare_seconds": found and found.bare_seconds,
+        "ratio": found and found.ratio,
+        "seconds_per_gflop": found and found.seconds and found.seconds / found.gflops,
+        "bare_seconds_per_gflop": found and found.bare_seconds and found.bare_seconds / found.gflops,
+        "peak_gb": found and found.peak_gb,
+        "besides": BESIDES.get(name, "") if found else DIED,
+    }
+
+
+def _measure(name: str, *, device: str, channels_last: bool, **settings: Any) -> "Measured":
+    """One method, in the process that this is."""
+    from ncfl.benchmark.measuring import measure
+    from ncfl.methods.networks import build, method_of
+    from ncfl.models import variants
+
+    def method() -> Any:
+        model = variants.m_f() if name == OWN else build(name, {})
+        return method_of(model, name=name, device=device, channels_last=channels_last)
+
+    return measure(method, device=device, **settings)
