@@ -1,114 +1,23 @@
-"""How fast a method runs, beside its bare layers: the same convolutions with nothing around them."""
+"""How fast a method runs, beside its bare layers: the same ones in a row, with nothing between them."""
 
-import math
 import resource
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import cv2
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch import Tensor
 
+from ncfl.benchmark.layers import Layers, bare
 from ncfl.errors import InputError
-from ncfl.methods import deform
 from ncfl.methods.interface import Method, Recurrent, Window
 
 SMALLEST = 32  # pixels along an edge
 CHUNK = 3  # frames that a chunk method is given at once: what its frames share is then in the figure
 SIGMA = 30.0
-CONVOLUTION = torch.ops.aten.convolution.default
-DEFORMABLE = deform.deform_conv
-
-
-@dataclass(frozen=True)
-class Shape:
-    """An operand that a layer was called with, without its values."""
-
-    size: tuple[int, ...]
-    dtype: torch.dtype
-
-    def view(self, pool: Tensor, *, channels_last: bool) -> Tensor:
-        """The beginning of a flat tensor in this shape; channels_last: 2D feature maps in that order of memory."""
-        values = pool[: math.prod(self.size)].to(self.dtype)
-        if not channels_last or len(self.size) != 4:
-            return values.view(self.size)
-        batch, channels, height, width = self.size
-        return values.view(batch, height, width, channels).permute(0, 3, 1, 2)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A convolution or matrix product: what it was called with, weights as they are, and its operations (FLOPs)."""
-
-    operation: Callable[..., Tensor]
-    operands: tuple[Any, ...]
-    flops: int
-
-    def prepared(self, pool: Tensor, *, channels_last: bool) -> Callable[[], Tensor]:
-        """It, ready to be called on values from the pool, in the order of memory that the network's weights have."""
-        operands = [x.view(pool, channels_last=channels_last) if isinstance(x, Shape) else x for x in self.operands]
-        return lambda: self.operation(*operands)
-
-
-class Layers(TorchDispatchMode):
-    """Records all that :mod:`ncfl.evaluate.complexity` counts.
-
-    A deformable convolution is recorded as the plain one with its weights, which has the same matrix product: what
-    looking up between pixels costs shows in the ratio.
-
-    Args:
-        model: whose weights are kept with their values.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.calls: list[Call] = []
-        self._kept = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
-        self._paused = False
-
-    @property
-    def flops(self) -> int:
-        """Operations of all calls, 2 per multiply-accumulate."""
-        return sum(call.flops for call in self.calls)
-
-    def record(self, run: Callable[[], Any]) -> None:
-        """Run it, without gradients, and keep its calls."""
-        with torch.no_grad(), patch.object(deform, "deform_conv", self._deformable), self:
-            run()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
-        """Called by PyTorch with every operation."""
-        result = func(*args, **(kwargs or {}))
-        if func._overloadpacket in flop_registry and not self._paused:
-            self._keep(func, args, result)
-        return result
-
-    def _deformable(
-        self, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor, **steps: int
-    ) -> Tensor:
-        self._paused = True
-        try:
-            result = DEFORMABLE(x, offset, mask, weight, bias, **steps)
-        finally:
-            self._paused = False
-        stride, padding = ([steps.get(key, 1)] * 2 for key in ("stride", "padding"))
-        self._keep(CONVOLUTION, (x, weight, bias, stride, padding, [1, 1], False, [0, 0], 1), result)
-        return result
-
-    def _keep(self, func: Any, args: tuple, result: Tensor) -> None:
-        flops = flop_registry[func._overloadpacket](*args, out_val=result)
-        self.calls.append(Call(func, tuple(map(self._operand, args)), flops))
-
-    def _operand(self, x: Any) -> Any:
-        if not isinstance(x, Tensor) or x.untyped_storage().data_ptr() in self._kept:
-            return x
-        return Shape(tuple(x.shape), x.dtype)
 
 
 @dataclass(frozen=True)
@@ -119,7 +28,8 @@ class Measured:
         gflops: 1e9 operations a frame, 2 per multiply-accumulate, of the layers that ran.
         layers: how many calls of them a frame takes.
         seconds: a frame; None where nothing was timed.
-        bare_seconds: its layers alone.
+        bare_seconds: its layers alone, see :class:`ncfl.benchmark.layers.Layers`.
+        convolution_seconds: its convolutions and matrix products alone.
         peak_gb: 1e9 bytes that the network, the frames and the run take at most.
     """
 
@@ -127,6 +37,7 @@ class Measured:
     layers: float
     seconds: float | None
     bare_seconds: float | None
+    convolution_seconds: float | None
     peak_gb: float
 
     @property
@@ -134,10 +45,16 @@ class Measured:
         """How many times the time of its bare layers it takes."""
         return self.seconds / self.bare_seconds if self.seconds and self.bare_seconds else None
 
+    @property
+    def convolution_ratio(self) -> float | None:
+        """How many times the time of its convolutions and matrix products it takes."""
+        return self.seconds / self.convolution_seconds if self.seconds and self.convolution_seconds else None
+
 
 def measure(
     build: Callable[[], Method],
     *,
+    published: Callable[[], Method] | None = None,
     height: int = 540,
     width: int = 960,
     channels: int = 3,
@@ -153,6 +70,8 @@ def measure(
 
     Args:
         build: makes the method.
+        published: makes it with the layers as they were published, where ``build`` changes them for speed, say by
+            folding a normalization into a convolution: its bare layers are those that count.
         height, width: of a frame, at least 32.
         channels: of a frame.
         threads: of PyTorch and OpenCV; None for PyTorch's own choice.
@@ -174,12 +93,16 @@ def measure(
     layers = Layers(method.model)
     layers.record(run)
     peak = _peak(device) - before
-    seconds = bare = None
+    if published:
+        unchanged = published()
+        layers = Layers(unchanged.model)
+        layers.record(_steady(unchanged, (channels, height, width), device)[1])
+    seconds: list[float | None] = [None] * 3
     if repeats:
         channels_last = method.memory_format == torch.channels_last
-        runs = [run, _bare(layers.calls, device, channels_last=channels_last)]
-        seconds, bare = (time / frames for time in _times(runs, repeats, device))
-    return Measured(layers.flops / frames / 1e9, len(layers.calls) / frames, seconds, bare, peak / 1e9)
+        alone = [bare(x, device, channels_last=channels_last) for x in (layers.calls, layers.convolutions)]
+        seconds = [time / frames for time in _times([run, *alone], repeats, device)]
+    return Measured(layers.flops / frames / 1e9, len(layers.calls) / frames, *seconds, peak / 1e9)
 
 
 def _check(height: int, width: int, threads: int | None, repeats: int) -> None:
@@ -215,19 +138,6 @@ class _Sliding:
     def __call__(self) -> Tensor:
         self.clip = self.clip.roll(-1, dims=1)
         return self.method.apply(self.clip[:, :-1], self.sigma)
-
-
-def _bare(calls: list[Call], device: torch.device, *, channels_last: bool) -> Callable[[], None]:
-    """All calls in their order, on values from one pool: memory of the largest operand, not of all of them."""
-    sizes = [math.prod(x.size) for call in calls for x in call.operands if isinstance(x, Shape)]
-    pool = torch.rand(max(sizes), device=device)
-    layers = [call.prepared(pool, channels_last=channels_last) for call in calls]
-
-    def run() -> None:
-        for layer in layers:
-            layer()
-
-    return run
 
 
 def _times(runs: list[Callable[[], Any]], repeats: int, device: torch.device) -> list[float]:

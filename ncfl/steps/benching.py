@@ -23,7 +23,10 @@ BESIDES = {
     "spaccnn": "superpixels and their matching in NumPy",
     "emvd-s": "layers so small that the rest shows",
 }
-COLUMNS = ("method", "GFLOPs", "s/frame", "ms/GFLOP", "bare layers", "ratio", "peak GB", "besides the layers")
+COLUMNS = (
+    *("method", "GFLOPs", "s/frame", "ms/GFLOP", "bare layers", "ratio", "to convolutions", "peak GB"),
+    "besides the layers",
+)
 DIED = "ended without a result, as a process does that is out of memory"
 
 
@@ -46,8 +49,8 @@ def bench(
         channels_last: order of the feature maps in memory.
 
     Yields:
-        {method, gflops, layers, seconds, bare_seconds, ratio, seconds_per_gflop, bare_seconds_per_gflop, peak_gb,
-        besides}, per frame; None for what was not measured.
+        {method, gflops, layers, seconds, bare_seconds, convolution_seconds, ratio, convolution_ratio,
+        seconds_per_gflop, bare_seconds_per_gflop, peak_gb, besides}, per frame; None for what was not measured.
 
     Raises:
         InputError: an unknown method, a number out of its range, a GPU that is not there.
@@ -66,8 +69,8 @@ def bench(
 def cells(row: dict[str, Any]) -> list[str | None]:
     """A row as a person reads it, under :data:`COLUMNS`; None for what was not measured."""
     per_gflop = [row[key] and 1000 * row[key] for key in ("seconds_per_gflop", "bare_seconds_per_gflop")]
-    figures = (row["gflops"], row["seconds"], *per_gflop, row["ratio"], row["peak_gb"])
-    digits = (1, 3, 2, 2, 2, 2)
+    figures = (row["gflops"], row["seconds"], *per_gflop, row["ratio"], row["convolution_ratio"], row["peak_gb"])
+    digits = (1, 3, 2, 2, 2, 2, 2)
     texts = [None if x is None else f"{x:,.{n}f}" for x, n in zip(figures, digits, strict=True)]
     return [row["method"], *texts, row["besides"]]
 
@@ -85,7 +88,9 @@ def _row(name: str, settings: dict[str, Any]) -> dict[str, Any]:
         "layers": found and found.layers,
         "seconds": found and found.seconds,
         "bare_seconds": found and found.bare_seconds,
+        "convolution_seconds": found and found.convolution_seconds,
         "ratio": found and found.ratio,
+        "convolution_ratio": found and found.convolution_ratio,
         "seconds_per_gflop": found and found.seconds and found.seconds / found.gflops,
         "bare_seconds_per_gflop": found and found.bare_seconds and found.bare_seconds / found.gflops,
         "peak_gb": found and found.peak_gb,

@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 from test_cli import ncfl
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ncfl.benchmark.measuring import CHUNK, Layers, Measured, Shape, measure
+from ncfl.benchmark.layers import Layers, Shape, bare
+from ncfl.benchmark.measuring import CHUNK, Measured, measure
 from ncfl.errors import InputError
 from ncfl.evaluate.complexity import clip_complexity, complexity
 from ncfl.methods import deform
@@ -62,8 +64,91 @@ def test_closed_form_of_layers_and_products():
     model = nn.ModuleList([nn.Conv2d(3, 4, 3, padding=1), nn.ConvTranspose2d(4, 2, 2, stride=2), nn.Linear(5, 7)])
     layers = Layers(model)
     layers.record(lambda: (model[1](model[0](torch.rand(1, 3, 6, 8)).relu()), model[2](torch.rand(9, 5))))
-    assert [call.flops for call in layers.calls] == [2 * 48 * 27 * 4, 2 * 48 * 4 * 4 * 2, 2 * 9 * 5 * 7]
+    assert [call.flops for call in layers.convolutions] == [2 * 48 * 27 * 4, 2 * 48 * 4 * 4 * 2, 2 * 9 * 5 * 7]
+    assert [call.flops for call in layers.calls] == [2 * 48 * 27 * 4, 0, 2 * 48 * 4 * 4 * 2, 2 * 9 * 5 * 7]
     assert layers.flops == sum(call.flops for call in layers.calls)
+
+
+class Known(nn.Module):
+    """Layers as modules and as functions, and between them what is no layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
+        self.mirrored = nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect")
+        self.act = nn.PReLU(8)
+        self.up = nn.ConvTranspose2d(16, 8, 2, stride=2)
+        self.shuffle = nn.PixelShuffle(2)
+        self.drop = nn.Dropout(0.5)
+        self.weight = nn.Parameter(torch.rand(4, 2, 1, 1))
+
+    def forward(self, x):
+        x = self.head(x)
+        x = torch.cat((x, x + self.act(self.mirrored(x))), dim=1)
+        x = F.interpolate(self.drop(self.up(x)), scale_factor=0.5)
+        x = F.max_pool2d(F.pad(self.shuffle(F.leaky_relu(x, 0.1, inplace=True)), (1, 1, 1, 1)), 2)
+        return F.conv2d(x, self.weight.sigmoid()).sigmoid() * x.mean()
+
+
+def test_layers_are_modules_and_functions_without_what_is_between_them():
+    model = Known().eval()
+    layers = Layers(model)
+    layers.record(lambda: model(torch.rand(1, 3, 8, 12)))
+    assert [getattr(call.operation, "__name__", call.operation) for call in layers.calls] == [
+        *(*model.head, model.mirrored, model.act, model.up),
+        *("leaky_relu_.default", model.shuffle, "max_pool2d_with_indices.default"),
+        *("convolution.default", "sigmoid.default"),
+    ]
+    full, wide = (1, 8, 8, 12), (1, 16, 8, 12)
+    assert [call.operands[0].size for call in layers.calls] == [
+        *((1, 3, 8, 12), full, full, full, full, wide),
+        *(full, full, (1, 2, 18, 26), (1, 2, 9, 13), (1, 4, 9, 13)),
+    ]
+    assert [call.in_place for call in layers.calls] == [i in (2, 6) for i in range(11)]
+    flops = {0: 2 * 96 * 27 * 8, 3: 2 * 96 * 72 * 8, 5: 2 * 96 * 4 * 16 * 8, 9: 2 * 117 * 2 * 4}
+    assert [call.flops for call in layers.calls] == [flops.get(i, 0) for i in range(11)]
+    assert [call.flops for call in layers.convolutions] == list(flops.values())
+
+
+def test_layers_in_a_row_give_what_a_sequential_does_and_leave_their_inputs_alone():
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.LeakyReLU(0.1, inplace=True), nn.PixelShuffle(2), nn.Tanh()
+    ).eval()
+    layers = Layers(model)
+    layers.record(lambda: model(torch.rand(1, 3, 8, 12)))
+    pool, given = torch.linspace(-1, 1, 1000), None
+    for call in layers.calls:
+        given = call.prepared(pool, channels_last=False)(given)
+    assert torch.equal(given, model(pool[:288].view(1, 3, 8, 12)))
+    alone = layers.calls[2].prepared(pool, channels_last=False)(None)  # after a layer of another size
+    assert torch.equal(alone, F.leaky_relu(pool[:480].view(1, 8, 6, 10), 0.1))
+    assert torch.equal(pool, torch.linspace(-1, 1, 1000))
+    bare(layers.calls, torch.device("cpu"), channels_last=True)()
+
+
+def test_hooks_are_gone_after_the_recording():
+    model = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU())
+    Layers(model).record(lambda: model(torch.rand(1, 1, 4, 4)))
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model)
+
+
+def test_layers_that_count_are_the_published_ones():
+    def method(*, folded):
+        model = build("fastdvdnet", TINY["fastdvdnet"]).eval()
+        return method_of(_folded(model) if folded else model, name="fastdvdnet")
+
+    found = measure(lambda: method(folded=True), published=lambda: method(folded=False), **SIZE, repeats=0)
+    without, plain = (measure(lambda f=f: method(folded=f), **SIZE, repeats=0) for f in (True, False))
+    assert found.layers == plain.layers > without.layers
+    assert found.gflops == plain.gflops == without.gflops
+
+
+def _folded(model):
+    for parent in list(model.modules()):
+        for i, layer in enumerate(parent if isinstance(parent, nn.Sequential) else ()):
+            if isinstance(layer, nn.BatchNorm2d):
+                parent[i - 1], parent[i] = fuse_conv_bn_eval(parent[i - 1], layer), nn.Identity()
+    return model
 
 
 def test_a_deformable_convolution_is_its_plain_one_and_its_offsets():
@@ -73,10 +158,11 @@ def test_a_deformable_convolution_is_its_plain_one_and_its_offsets():
     layers, real = Layers(model), deform.deform_conv
     layers.record(lambda: model(x, guide))
     pixels = 2 * 10 * 12
-    assert [call.flops for call in layers.calls] == [2 * pixels * 72 * 54, 2 * pixels * 72 * 6]
+    assert [call.flops for call in layers.convolutions] == [2 * pixels * 72 * 54, 2 * pixels * 72 * 6]
+    assert [call.flops for call in layers.calls] == [2 * pixels * 72 * 54, 0, 2 * pixels * 72 * 6]  # masks: sigmoid
     assert deform.deform_conv is real
     pool = torch.rand(x.numel())
-    plain = layers.calls[1].prepared(pool, channels_last=False)()
+    plain = layers.convolutions[1].prepared(pool, channels_last=False)(None)
     assert torch.equal(plain, F.conv2d(pool.view(x.shape), model.weight, model.bias, padding=1))
 
 
@@ -100,8 +186,8 @@ def test_bare_layers_have_their_weights_and_the_order_of_memory(channels_last):
     given = shape.view(pool, channels_last=channels_last)
     assert given.is_contiguous(memory_format=order)
     assert set(given.flatten().tolist()) == set(pool[: 2 * 4 * 9 * 7].tolist())
-    bare = layers.calls[0].prepared(pool, channels_last=channels_last)()
-    assert torch.equal(bare, model(given))
+    found = layers.calls[0].prepared(pool, channels_last=channels_last)(None)
+    assert torch.equal(found, model(given))
 
 
 @pytest.mark.parametrize("name", ["edvr", "basicvsrpp", "fastdvdnet", "emvd-s"])
@@ -115,16 +201,20 @@ def test_times_of_all_three_shapes(name):
         torch.set_num_threads(before)
     assert found.seconds > 0
     assert found.bare_seconds > 0
+    assert found.convolution_seconds > 0
     assert found.ratio == found.seconds / found.bare_seconds
 
 
 def test_without_repeats_nothing_is_timed():
     _, found = run_once("emvd-s")
-    assert (found.seconds, found.bare_seconds, found.ratio) == (None, None, None)
+    assert (found.seconds, found.bare_seconds, found.convolution_seconds) == (None, None, None)
+    assert (found.ratio, found.convolution_ratio) == (None, None)
 
 
-def test_the_ratio_worked_by_hand():
-    assert Measured(gflops=2.0, layers=3, seconds=1.5, bare_seconds=1.2, peak_gb=0.1).ratio == pytest.approx(1.25)
+def test_the_ratios_worked_by_hand():
+    found = Measured(gflops=2.0, layers=3, seconds=1.5, bare_seconds=1.2, convolution_seconds=1.0, peak_gb=0.1)
+    assert found.ratio == pytest.approx(1.25)
+    assert found.convolution_ratio == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +243,7 @@ def test_the_command_writes_what_it_prints(tmp_path):
     assert row["gflops"] == pytest.approx(clip_complexity(build("emvd-s", {}), height=32, width=48).gflops)
     assert row["seconds_per_gflop"] == pytest.approx(row["seconds"] / row["gflops"])
     assert row["ratio"] == pytest.approx(row["seconds"] / row["bare_seconds"])
+    assert row["convolution_ratio"] == pytest.approx(row["seconds"] / row["convolution_seconds"])
     last = done.stdout.splitlines()[-1]
     assert last.startswith("emvd-s")
     assert f"{row['ratio']:.2f}" in last
