@@ -135,7 +135,9 @@ def bench(
         if file:
             about = {"machine": provenance.machine(), "versions": provenance.versions(), **settings}
             write_json(file, {**about, "methods": rows})
-    print(tabulate([cells(row) for row in rows], headers=COLUMNS, missingval="-"))
+    aligned = ("left", *["right"] * (len(COLUMNS) - 2), "left")
+    texts = [cells(row) for row in rows]  # with all their digits: 1.90 is not to become 1.9
+    print(tabulate(texts, headers=COLUMNS, missingval="-", disable_numparse=True, colalign=aligned))
 
 
 @app.command()

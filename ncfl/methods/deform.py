@@ -6,7 +6,6 @@ works, its kernel does the same. The layout of offsets and masks, and zeros outs
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from ncfl.models.layers import conv3, full_precision, zero_
 
 TAPS = 9  # of a 3x3 kernel
+STRIP = 1024  # pixels: 8 to 16 groups of 9 taps then take about a megabyte for each of their values
 
 
 def deform_conv(
@@ -55,44 +55,75 @@ def deform_conv(
 def plain_deform_conv(
     x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int
 ) -> Tensor:
-    """:func:`deform_conv` in plain torch: each tap is a weighted sum of table rows, and then a matrix product."""
-    batch, channels, height, width = x.shape
-    taps = list(itertools.product(*map(range, weight.shape[2:])))
-    groups = mask.shape[1] // len(taps)
-    size = offset.shape[-2:]
-    # One row per pixel and group, in the order of [B,H,W,G]: a group's channels lie beside each other.
-    table = x.permute(0, 2, 3, 1).reshape(-1, channels // groups)
-    offset = offset.view(batch, groups, len(taps), 2, *size).permute(2, 3, 0, 4, 5, 1)
-    mask = mask.view(batch, groups, len(taps), *size).permute(2, 0, 3, 4, 1)
-    y0, x0 = (torch.arange(n, device=x.device) * stride - padding for n in size)
-    index = torch.int32 if len(table) < 2**31 else torch.int64
-    image = torch.arange(batch, device=x.device, dtype=index).view(-1, 1, 1, 1) * (height * width * groups)
-    first = image + torch.arange(groups, device=x.device, dtype=index)
-    out = bias
-    for tap, (i, j) in enumerate(taps):
-        (above, over), (below, under) = _neighbors(offset[tap, 0] + (y0 + i)[:, None, None], height, index)
-        (before, left), (after, right) = _neighbors(offset[tap, 1] + (x0 + j)[:, None], width, index)
-        above, below = (first + row * (width * groups) for row in (above, below))
-        before, after = before * groups, after * groups
-        over, under = over * mask[tap], under * mask[tap]
-        rows = torch.stack((above + before, above + after, below + before, below + after), dim=-1)
-        shares = torch.stack((over * left, over * right, under * left, under * right), dim=-1)
-        found = F.embedding_bag(rows.view(-1, 4), table, mode="sum", per_sample_weights=shares.view(-1, 4))
-        out = torch.addmm(out, found.view(-1, channels), weight[:, :, i, j].t())
-    return out.view(batch, *size, -1).permute(0, 3, 1, 2).contiguous()
+    """:func:`deform_conv` in plain torch: each tap is a weighted sum of table rows, and then a matrix product.
 
-
-def _neighbors(place: Tensor, length: int, index: torch.dtype) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The pixels before and after each place on one axis, and their linear shares: zero where there is none."""
-    place = place.clamp(-1, length)  # nothing is found beyond, and whole numbers stay in range
-    before = place.detach().floor()
-    share = place - before
-    # The indices are clamped as whole numbers, so that a place that is NaN gives NaN and no wild read.
-    at = before.to(index)
-    return (
-        (at.clamp(0, length - 1), (1 - share) * ((before >= 0) & (before < length))),
-        ((at + 1).clamp(0, length - 1), share * (before + 1 < length)),
+    On the CPU output pixels are taken a strip at a time, whose intermediate values stay in its cache.
+    """
+    batch, (taps, size) = len(x), (math.prod(weight.shape[2:]), offset.shape[-2:])
+    groups, pixels = mask.shape[1] // taps, math.prod(size)
+    table = _Table(x, groups)
+    per_pixel = (
+        offset.permute(0, 2, 3, 1).reshape(-1, groups, taps, 2),
+        mask.permute(0, 2, 3, 1).reshape(-1, groups, taps),
+        _places(size, weight.shape[2:], stride, padding).to(x).repeat(batch, 1, 1, 1),
+        table.first.repeat_interleave(pixels, dim=0),
     )
+    strip = STRIP if x.device.type == "cpu" else max(batch * pixels, 1)
+    by_group = weight.reshape(len(weight), groups, -1, taps).transpose(2, 3).flatten(1)
+    strips = zip(*(tensor.split(strip) for tensor in per_pixel), strict=True)
+    out = torch.cat([F.linear(table.look_up(*values), by_group, bias) for values in strips])
+    out = out.view(batch, *size, -1).permute(0, 3, 1, 2)
+    return out if x.is_contiguous(memory_format=torch.channels_last) else out.contiguous()
+
+
+class _Table:
+    """An image [B,C,H,W] as rows of a group's channels, in the order of [B,H+3,W+2,G], with zeros around it.
+
+    With them nothing has to be asked whether it is inside.
+    """
+
+    def __init__(self, x: Tensor, groups: int) -> None:
+        batch, channels, self.height, self.width = x.shape
+        self.rows = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 2)).reshape(-1, channels // groups)
+        self.right, self.below = groups, (self.width + 2) * groups  # steps to the next pixel
+        self.index = torch.int32 if len(self.rows) < 2**31 else torch.int64
+        images, group = (torch.arange(n, device=x.device, dtype=self.index) for n in (batch, groups))
+        # [B,G,1]: each image's first pixel
+        self.first = (images[:, None] * ((self.height + 3) * self.below) + group)[..., None] + self.below + self.right
+
+    def look_up(self, offset: Tensor, mask: Tensor, place: Tensor, first: Tensor) -> Tensor:
+        """For each pixel P what its taps K find, bilinear, times the mask: [P,K*C], group by group.
+
+        offset [P,G,K,2] and place [P,1,K,2] in pixels (y, x); mask [P,G,K]; first [P,G,1]: of the pixel's image.
+        """
+        y, x = (offset + place).unbind(-1)
+        y, x = y.clamp(-1, self.height), x.clamp(-1, self.width)  # nothing is found beyond
+        above, before = y.detach().floor(), x.detach().floor()
+        at = above.to(self.index) * self.below + before.to(self.index) * self.right + first
+        # Clamped as whole numbers, so that a place that is NaN gives NaN and no wild read.
+        at = at.clamp(0, len(self.rows) - 1 - self.below - self.right)
+        rows = _beside(at, at + self.right, at + self.below, at + (self.below + self.right))
+        lower, after = (y - above) * mask, x - before
+        upper = mask - lower
+        lower_right, upper_right = lower * after, upper * after
+        shares = _beside(upper - upper_right, upper_right, lower - lower_right, lower_right)
+        found = F.embedding_bag(rows.view(-1, 4), self.rows, mode="sum", per_sample_weights=shares.view(-1, 4))
+        return found.view(len(first), -1)
+
+
+def _places(size: torch.Size, kernel: torch.Size, stride: int, padding: int) -> Tensor:
+    """Where the taps K of each output pixel P stand before they are moved, (y, x): [P,1,K,2]."""
+    y, x = (torch.arange(n)[:, None] * stride - padding + torch.arange(k) for n, k in zip(size, kernel, strict=True))
+    y, x = torch.broadcast_tensors(y[:, None, :, None], x[None, :, None, :])
+    return torch.stack((y, x), dim=-1).flatten(2, 3).flatten(0, 1).unsqueeze(1)
+
+
+def _beside(*values: Tensor) -> Tensor:
+    """As ``torch.stack(values, dim=-1)``, which takes more than twice the time."""
+    out = values[0].new_empty(*values[0].shape, len(values))
+    for place, value in enumerate(values):
+        out[..., place] = value
+    return out
 
 
 @functools.cache
