@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ncfl.errors import InputError
 from ncfl.methods.learned import LearnedChunk, check_size_kept
 from ncfl.methods.spynet6 import SPyNet6, clip_flows, flow_warp, plain_convolutions
-from ncfl.models.layers import SLOPE, conv3
+from ncfl.models.layers import SLOPE, added, conv3, ordered_as
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
@@ -69,7 +69,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,width,H,W] -> the same shape."""
-        return x + self.conv2(F.relu(self.conv1(x), inplace=True))
+        return added(self.conv2(F.relu(self.conv1(x), inplace=True)), x)
 
 
 def residual_blocks(width: int, blocks: int) -> nn.Sequential:
@@ -150,10 +150,10 @@ class Propagating(nn.Module, ABC):
         """The restored frame: what the features say is added to the frame itself."""
         for conv in (self.upconv1, self.upconv2):
             features = F.leaky_relu(F.pixel_shuffle(conv(features), 2), SLOPE, inplace=True)
-        residue = self.conv_last(F.leaky_relu(self.conv_hr(features), SLOPE))
+        residue = self.conv_last(F.leaky_relu(self.conv_hr(features), SLOPE, inplace=True))
         if self.upscale:
             frame = F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
-        return frame + residue
+        return added(residue, frame)
 
     @staticmethod
     def supervised(length: int) -> range:
@@ -209,16 +209,24 @@ class BasicVSR(Propagating):
         from_past = self._travel(self.forward_trunk, own, forward)
         frames = []
         for frame, *both in zip(clip.unbind(1), from_future, from_past, strict=True):
-            frames.append(self.to_frame(F.leaky_relu(self.fusion(torch.cat(both, dim=1)), SLOPE), frame))
+            frames.append(self.to_frame(self._fused(both), frame))
         return torch.stack(frames, dim=1)
+
+    def _fused(self, both: list[Tensor]) -> Tensor:
+        return F.leaky_relu(self.fusion(torch.cat(both, dim=1)), SLOPE, inplace=True)
 
     def _travel(self, trunk: Trunk, own: list[Tensor], flows: list[Tensor]) -> list[Tensor]:
         """The features of each frame, in the order of travel; flows lead from each frame to the one before."""
-        before = own[0].new_zeros(len(own[0]), self.width, *own[0].shape[-2:])
+        before = featureless(own[0], self.width)
         features = [trunk(torch.cat((own[0], before), dim=1))]
         for x, flow in zip(own[1:], flows, strict=True):
             features.append(trunk(torch.cat((x, flow_warp(features[-1], flow)), dim=1)))
         return features
+
+
+def featureless(like: Tensor, width: int) -> Tensor:
+    """Zeros [B,width,H,W], the features of a frame before the first, in the order of memory of ``like`` [B,C,H,W]."""
+    return ordered_as(like, like.new_zeros(len(like), width, *like.shape[-2:]))
 
 
 def reflected(clip: Tensor, multiple: int) -> Tensor:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ncfl.methods.basicvsr import BasicVSRMethod, Propagating, Trunk, reducing_head
+from ncfl.methods.basicvsr import BasicVSRMethod, Propagating, Trunk, featureless, reducing_head
 from ncfl.methods.basicvsr import official_names as official_names  # the same mapping
 from ncfl.methods.deform import TAPS, DeformConv
 from ncfl.methods.spynet6 import SPyNet6, flow_warp
-from ncfl.models.layers import SLOPE, conv3, zero_
+from ncfl.models.layers import SLOPE, added, conv3, ordered_as, zero_
 from ncfl.models.ncfl import _plain
 
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
@@ -51,11 +51,14 @@ class SecondOrderAlignment(DeformConv):
         """features: one and two steps before, [B,width,H,W] each, not yet warped; condition: [B,3*width,H,W]
         both of them warped, and the frame's own between them; flows to them [B,2,H,W] -> [B,width,H,W].
         """
-        found = self.conv_offset(torch.cat((condition, *flows), dim=1))
+        found = self.conv_offset(torch.cat((condition, *(ordered_as(condition, flow) for flow in flows)), dim=1))
         offset, mask = found.split((2 * TAPS * self.groups, TAPS * self.groups), dim=1)
         # Half of the groups look into either step's features; offsets are (y, x), flows (x, y).
-        guides = [flow.flip(1).repeat(1, offset.shape[1] // 4, 1, 1) for flow in flows]
-        offset = self.reach * offset.tanh() + torch.cat(guides, dim=1)
+        half = offset.shape[1] // 2
+        offset = (self.reach * offset.tanh()).to(flows[0].dtype)
+        for start, flow in zip((0, half), flows, strict=True):
+            offset[:, start : start + half : 2] += flow[:, 1:]
+            offset[:, start + 1 : start + half : 2] += flow[:, :1]
         return super().forward(torch.cat(features, dim=1), offset, mask.sigmoid())
 
 
@@ -118,10 +121,10 @@ class BasicVSRPlusPlus(Propagating):
         features: list[Tensor] = []
         for step, frame in enumerate(known):
             if step == 0:
-                aligned = frame[0].new_zeros(len(frame[0]), self.width, *frame[0].shape[-2:])
+                aligned = featureless(frame[0], self.width)
             else:
                 aligned = self._align(align, features[-2:], frame[0], flows[max(step - 2, 0) : step])
-            features.append(aligned + backbone(torch.cat((*frame, aligned), dim=1)))
+            features.append(added(backbone(torch.cat((*frame, aligned), dim=1)), aligned))
         return features
 
     @staticmethod

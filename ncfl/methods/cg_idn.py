@@ -26,10 +26,11 @@ from ncfl.methods.common import check_clip, check_window
 from ncfl.methods.deform import GuidedDeformConv
 from ncfl.methods.edvr.layers import active, doubled
 from ncfl.methods.learned import LearnedWindow
-from ncfl.models.layers import SLOPE, ResBlock, conv3, zero_
+from ncfl.models.layers import SLOPE, ResBlock, added, conv3, zero_
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import Padder
 
+ROWS = 2  # of a cost volume that are computed at once
 MULTIPLE = 16  # pixels: features at a quarter of the size, and two coarser levels
 
 
@@ -39,11 +40,17 @@ def cost_volume(middle: Tensor, neighbor: Tensor, radius: int) -> Tensor:
     Two of [B,C,H,W] -> [B,(2 radius + 1)^2,H,W], row by row: channel (dy + radius) (2 radius + 1) + dx + radius
     is middle(y, x) * neighbor(y + dy, x + dx). Outside of the neighbor there is zero.
     """
-    height, width = middle.shape[-2:]
-    padded = F.pad(neighbor, [radius] * 4)
-    places = [(dy, dx) for dy in range(2 * radius + 1) for dx in range(2 * radius + 1)]
-    alike = [(middle * padded[..., dy : dy + height, dx : dx + width]).mean(1) for dy, dx in places]
-    return torch.stack(alike, dim=1)
+    side, (channels, height) = 2 * radius + 1, middle.shape[1:3]
+    padded = F.pad(neighbor.permute(0, 2, 3, 1), (0, 0, *[radius] * 4))
+    ours = middle.permute(0, 2, 3, 1).unsqueeze(3)
+    rows = []
+    # A few rows and one row of displacements at a time: their products stay in the processor's cache.
+    for y in range(0, height, ROWS):
+        mine = ours[:, y : y + ROWS]
+        strip = padded[:, y : y + mine.shape[1] + side - 1].unfold(2, side, 1).transpose(3, 4)
+        alike = [(mine * strip[:, dy : dy + mine.shape[1]]).sum(-1) for dy in range(side)]
+        rows.append(torch.cat(alike, dim=-1))
+    return torch.cat(rows, dim=1).div_(channels).permute(0, 3, 1, 2)
 
 
 class PreDehazing(nn.Module):
@@ -71,7 +78,7 @@ class PreDehazing(nn.Module):
             skips.append(x)
             x = blocks(active(down, x))
         for up, blocks in zip(reversed(self.up), reversed(self.decoder), strict=True):
-            x = blocks(skips.pop() + up(doubled(x)))
+            x = blocks(added(up(doubled(x)), skips.pop()))
         change, confidence = self.tail(x).split((self.channels, 1), dim=1)
         return frame + change, confidence.sigmoid()
 
@@ -102,13 +109,15 @@ class CostVolumeAlignment(nn.Module):
             if guide is not None:
                 found = active(self.merge_guide[level], found, 2 * doubled(guide))
             moved = self.deform[level](theirs, found)
-            aligned = F.leaky_relu(moved, SLOPE) if aligned is None else self._merged(level, moved, aligned)
+            aligned = (
+                F.leaky_relu(moved, SLOPE, inplace=True) if aligned is None else self._merged(level, moved, aligned)
+            )
             guide = found
         last = active(self.last_guide, middle[0], aligned, self._cost(middle[0], aligned))
-        return F.leaky_relu(self.last_deform(aligned, last), SLOPE)
+        return F.leaky_relu(self.last_deform(aligned, last), SLOPE, inplace=True)
 
     def _cost(self, ours: Tensor, theirs: Tensor) -> Tensor:
-        return F.leaky_relu(cost_volume(ours, theirs, self.radius), SLOPE)
+        return F.leaky_relu(cost_volume(ours, theirs, self.radius), SLOPE, inplace=True)
 
     def _merged(self, level: int, moved: Tensor, coarser: Tensor) -> Tensor:
         return active(self.merge[level], moved, doubled(coarser))
@@ -184,8 +193,8 @@ class CGIDN(nn.Module):
         trust = F.avg_pool2d(confidence, 4).unflatten(0, batch)
         x = self.reconstruction(self.fusion(self._aligned(levels, middle), trust))
         for conv in self.up:
-            x = F.leaky_relu(F.pixel_shuffle(conv(x), 2), SLOPE)
-        return guided.unflatten(0, batch)[:, middle] + self.tail(x)
+            x = F.leaky_relu(F.pixel_shuffle(conv(x), 2), SLOPE, inplace=True)
+        return added(self.tail(x), guided.unflatten(0, batch)[:, middle])
 
     def _aligned(self, levels: list[Tensor], middle: int) -> Tensor:
         """Features of every frame where the middle one has them, [B,frames,width,h,w]; all neighbors in one go."""

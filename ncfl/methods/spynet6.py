@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
-from ncfl.models.layers import full_precision
+from ncfl.models.layers import added, full_precision, ordered_as
 from ncfl.models.motion import MEAN, STD, SPyNet, SPyNetLevel, as_rgb
 
 
@@ -31,7 +31,7 @@ def flow_warp(features: Tensor, flow: Tensor, outside: str = "zeros") -> Tensor:
         rows = 2 * (flow[:, 1] + y) / max(height - 1, 1) - 1
         grid = torch.stack((columns, rows), dim=-1)
         warped = F.grid_sample(features.to(grid), grid, mode="bilinear", padding_mode=outside, align_corners=True)
-    return warped.to(features.dtype)
+    return ordered_as(features, warped.to(features.dtype))
 
 
 def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -130,7 +130,7 @@ class SPyNet6(nn.Module):
             if flow.shape[-2:] != reference.shape[-2:]:
                 flow = 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
             warped = flow_warp(neighbor, flow, "border")
-            flow = flow + level(torch.cat((reference, warped, flow), dim=1)).float()
+            flow = added(level(torch.cat((reference, warped, flow), dim=1)).float(), flow)
         return flow
 
 

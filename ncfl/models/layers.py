@@ -30,6 +30,20 @@ def zero_(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
+def added(branch: Tensor, x: Tensor) -> Tensor:
+    """x + branch, on the branch's memory where that can hold the sum: new memory costs more than the addition.
+
+    For what a convolution or an interpolation gave: its gradient does not need its result, and nothing else reads it.
+    """
+    return branch.add_(x) if torch.result_type(branch, x) == branch.dtype else x + branch
+
+
+def ordered_as(like: Tensor, x: Tensor) -> Tensor:
+    """x [B,C,H,W] with channels last in memory if ``like`` has them so: parts of one order are put together faster."""
+    last = torch.channels_last
+    return x.contiguous(memory_format=last) if like.is_contiguous(memory_format=last) else x
+
+
 class ResBlock(nn.Module):
     """Residual block of EDSR (Lim et al. 2017): x + conv(relu(conv(x))), no normalization."""
 
@@ -39,7 +53,7 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,width,H,W] -> the same shape."""
-        return x + self.body(x)
+        return added(self.body(x), x)
 
 
 class ChannelAttentionBlock(nn.Module):

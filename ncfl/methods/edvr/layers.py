@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ncfl.methods.basicvsr import ResidualBlock
 from ncfl.methods.deform import GuidedDeformConv
-from ncfl.models.layers import SLOPE, conv3
+from ncfl.models.layers import SLOPE, added, conv3
 
 
 def active(conv: nn.Module, *x: Tensor) -> Tensor:
@@ -17,6 +17,13 @@ def active(conv: nn.Module, *x: Tensor) -> Tensor:
 def doubled(x: Tensor) -> Tensor:
     """[B,C,H,W] -> [B,C,2H,2W], bilinear."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def stacked(frames: list[Tensor]) -> Tensor:
+    """T of [B,C,H,W] -> [B,T,C,H,W], each in the order of memory that it has."""
+    if frames[0].is_contiguous(memory_format=torch.channels_last):
+        return torch.stack([x.permute(0, 2, 3, 1) for x in frames], dim=1).permute(0, 1, 4, 2, 3)
+    return torch.stack(frames, dim=1)
 
 
 class Predeblur(nn.Module):
@@ -43,10 +50,10 @@ class Predeblur(nn.Module):
             l1 = active(self.stride_conv_hr2, active(self.stride_conv_hr1, l1))
         l2 = active(self.stride_conv_l2, l1)
         l3 = active(self.stride_conv_l3, l2)
-        l2 = self.resblock_l2_1(l2) + doubled(self.resblock_l3(l3))
+        l2 = added(doubled(self.resblock_l3(l3)), self.resblock_l2_1(l2))
         for place, block in enumerate(self.resblock_l1):
             if place == 2:
-                l1 = l1 + doubled(self.resblock_l2_2(l2))
+                l1 = added(doubled(self.resblock_l2_2(l2)), l1)
             l1 = block(l1)
         return l1
 
@@ -75,7 +82,7 @@ class PCDAlignment(nn.Module):
         """Features at three scales, finest first, [B,width,H,W] and halves of it -> [B,width,H,W]."""
         offset = active(self.offset_conv1["l3"], neighbor[2], middle[2])
         offset = active(self.offset_conv2["l3"], offset)
-        features = F.leaky_relu(self.dcn_pack["l3"](neighbor[2], offset), SLOPE)
+        features = F.leaky_relu(self.dcn_pack["l3"](neighbor[2], offset), SLOPE, inplace=True)
         for level, theirs, ours in (("l2", neighbor[1], middle[1]), ("l1", neighbor[0], middle[0])):
             coarse = 2 * doubled(offset)  # pixels of the finer scale
             offset = active(self.offset_conv1[level], theirs, ours)
@@ -83,9 +90,9 @@ class PCDAlignment(nn.Module):
             aligned = self.dcn_pack[level](theirs, offset)
             features = self.feat_conv[level](torch.cat((aligned, doubled(features)), dim=1))
             if level == "l2":
-                features = F.leaky_relu(features, SLOPE)
+                features = F.leaky_relu(features, SLOPE, inplace=True)
         offset = active(self.cas_offset_conv2, active(self.cas_offset_conv1, features, middle[0]))
-        return F.leaky_relu(self.cas_dcnpack(features, offset), SLOPE)
+        return F.leaky_relu(self.cas_dcnpack(features, offset), SLOPE, inplace=True)
 
 
 class TSAFusion(nn.Module):
@@ -112,15 +119,16 @@ class TSAFusion(nn.Module):
         middle = self.temporal_attn1(aligned[:, aligned.shape[1] // 2])
         embedded = self.temporal_attn2(aligned.flatten(0, 1)).unflatten(0, aligned.shape[:2])
         alike = (embedded * middle[:, None]).sum(dim=2, keepdim=True).sigmoid()
-        weighted = (aligned * alike).flatten(1, 2)
+        weighted = torch.cat([x * a for x, a in zip(aligned.unbind(1), alike.unbind(1), strict=True)], dim=1)
         features = active(self.feat_fusion, weighted)
         attention = active(self.spatial_attn2, *_pooled(active(self.spatial_attn1, weighted)))
         coarse = active(self.spatial_attn_l2, *_pooled(active(self.spatial_attn_l1, attention)))
         coarse = doubled(active(self.spatial_attn_l3, coarse))
         attention = active(self.spatial_attn4, active(self.spatial_attn3, attention) + coarse)
         attention = self.spatial_attn5(doubled(attention))
-        added = self.spatial_attn_add2(active(self.spatial_attn_add1, attention))
-        return features * attention.sigmoid() * 2 + added  # the 2 makes the factor about 1 at the start
+        offset = self.spatial_attn_add2(active(self.spatial_attn_add1, attention))
+        # The 2 makes the factor about 1 at the start.
+        return torch.addcmul(offset, features, attention.sigmoid(), value=2)
 
 
 def _pooled(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from ncfl.errors import InputError
 from ncfl.methods.basicvsr import reflected, residual_blocks
-from ncfl.methods.edvr.layers import PCDAlignment, Predeblur, TSAFusion, active
+from ncfl.methods.edvr.layers import PCDAlignment, Predeblur, TSAFusion, active, stacked
 from ncfl.methods.interface import Border
 from ncfl.methods.learned import Sliding, check_size_kept
-from ncfl.models.layers import SLOPE, conv3
+from ncfl.models.layers import SLOPE, added, conv3
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
@@ -129,12 +129,12 @@ class EDVR(nn.Module):
         height, width = (length * (4 if self.upscale else 1) for length in window.shape[-2:])
         window = reflected(window, self.multiple)
         unknown = window[:, len(known) :]
-        scales = [x.unflatten(0, unknown.shape[:2]).unbind(1) for x in self._scales(unknown.flatten(0, 1))]
+        scales = [x.split(len(unknown)) for x in self._scales(unknown.transpose(0, 1).flatten(0, 1))]
         features_of = known + [list(levels) for levels in zip(*scales, strict=True)]
         middle = features_of[self.frames // 2]
         aligned = [self.pcd_align(levels, middle) for levels in features_of]
         if isinstance(self.fusion, TSAFusion):
-            features = self.fusion(torch.stack(aligned, dim=1))
+            features = self.fusion(stacked(aligned))
         else:
             features = self.fusion(torch.cat(aligned, dim=1))
         return self._to_frame(features, window[:, self.frames // 2])[..., :height, :width], features_of
@@ -154,7 +154,7 @@ class EDVR(nn.Module):
         residue = self.conv_last(active(self.conv_hr, features))
         if self.upscale:
             frame = F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
-        return frame + residue
+        return added(residue, frame)
 
     def supervised(self, length: int) -> range:
         """Which frames of a clip :meth:`restore_clip` gives: those that are the middle of a whole window."""

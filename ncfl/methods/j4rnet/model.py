@@ -21,7 +21,7 @@ from ncfl.errors import InputError
 from ncfl.methods.common import check_clip, he_normal
 from ncfl.methods.learned import LearnedChunk
 from ncfl.methods.luma import luma, with_luma
-from ncfl.models.layers import conv3, zero_
+from ncfl.models.layers import added, conv3, zero_
 from ncfl.models.ncfl import _plain
 
 # The published network's layers and where they stand here.
@@ -81,31 +81,35 @@ class J4RNet(nn.Module):
         """Luma [B,T,1,H,W] -> restored, same shape; a clip's first and last frame are their own neighbors."""
         batch, length = planes.shape[:2]
         y = planes.flatten(0, 1)
-        first = self.convs[0](y).relu()
+        first = self.convs[0](y).relu_()
         x = first
         for i in (1, 3, 5):
             x = self._block(i, x)
-        x = self._closed(x, self.convs[8](self.convs[7](x + self._exchange(x, batch, length)).relu()))
-        x = self._closed(first, self._block(9, x), rectified=False)
-        return (y + self.convs[11](x)).unflatten(0, (batch, length))
+        told = added(self._exchange(x, batch, length), x)
+        x = self._closed(x, self.convs[8](self.convs[7](told).relu_()))
+        x = self._block(9, x)
+        # The gradient of a rectified block needs its result, which therefore is overwritten only where there is none.
+        x = ((x + first) if torch.is_grad_enabled() else x.add_(first)).mul_(0.5)
+        return added(self.convs[11](x), y).unflatten(0, (batch, length))
 
     def _block(self, i: int, x: Tensor) -> Tensor:
-        return self._closed(x, self.convs[i + 1](self.convs[i](x).relu()))
+        return self._closed(x, self.convs[i + 1](self.convs[i](x).relu_()))
 
     @staticmethod
-    def _closed(x: Tensor, branch: Tensor, *, rectified: bool = True) -> Tensor:
-        mean = (x + branch) / 2
-        return mean.relu() if rectified else mean
+    def _closed(x: Tensor, branch: Tensor) -> Tensor:
+        return added(branch, x).mul_(0.5).relu_()
 
     def _exchange(self, x: Tensor, batch: int, length: int) -> Tensor:
         """What the neighbors add to the features [B*T,width,H,W]."""
         s = self.shrink(x)
-        clip = s.unflatten(0, (batch, length))
-        previous = torch.cat((clip[:, :1], clip[:, :-1]), dim=1).flatten(0, 1)
-        following = torch.cat((clip[:, 1:], clip[:, -1:]), dim=1).flatten(0, 1)
+        clips = s.split(length)
+        previous = torch.cat([part for clip in clips for part in (clip[:1], clip[:-1])])
+        following = torch.cat([part for clip in clips for part in (clip[1:], clip[-1:])])
         maps = self.segment(torch.cat((previous, s, following), dim=1))
-        moved = (self.before(previous) + self.after(following)).unflatten(1, (2, -1))
-        return self.expand(s + (maps.unsqueeze(2) * moved).sum(1))
+        moved = added(self.after(following), self.before(previous))
+        for weight, part in zip(maps.split(1, dim=1), moved.chunk(2, dim=1), strict=True):
+            s = torch.addcmul(s, weight, part)
+        return self.expand(s)
 
     @staticmethod
     def supervised(length: int) -> range:
