@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ncfl.errors import InputError
 from ncfl.methods.common import Reflecting, check_clip, noise_level
 from ncfl.methods.learned import LearnedRecurrent
-from ncfl.models.layers import conv3, full_precision
+from ncfl.models.layers import beside, conv3, full_precision, ordered_as
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
@@ -66,12 +66,16 @@ class Color(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B,C,H,W] -> the same shape, float32; the first channel starts as sqrt(C) times the mean."""
         with full_precision(x):
-            return F.conv2d(x.float(), self.matrix()[:, :, None, None])
+            return self._mixed(self.matrix(), x.float())
 
     def inverse(self, x: Tensor) -> Tensor:
         """Exactly undoes :meth:`forward`."""
         with full_precision(x):
-            return F.conv2d(x.float(), self.matrix().T[:, :, None, None])
+            return self._mixed(self.matrix().T, x.float())
+
+    @staticmethod
+    def _mixed(matrix: Tensor, x: Tensor) -> Tensor:
+        return (matrix @ x.flatten(2)).unflatten(2, x.shape[2:])
 
 
 class Wavelet(nn.Module):
@@ -84,30 +88,31 @@ class Wavelet(nn.Module):
         super().__init__()
         self.angle = nn.Parameter(torch.tensor(pi / 4))
 
-    def kernel(self) -> Tensor:
-        """[4,1,2,2]: low-low, high along columns, high along rows, high along both."""
+    def _turned(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels x beside y -> low-pass, high-pass; and these back again, as the transform is its own inverse."""
         c, s = self.angle.cos(), self.angle.sin()
-        taps = torch.stack((torch.stack((c, s)), torch.stack((s, -c))))
-        return torch.einsum("ax,by->abyx", taps, taps).reshape(4, 1, 2, 2)
+        return torch.addcmul(c * x, s, y), torch.addcmul(s * x, c, y, value=-1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B,C,H,W], H and W even -> [B,4C,H/2,W/2] float32, band by band: channels 0..C-1 are low-low."""
-        batch, channels, height, width = x.shape
-        with full_precision(x):
-            bands = F.conv2d(x.reshape(-1, 1, height, width).float(), self.kernel(), stride=2)
-        return bands.unflatten(0, (batch, channels)).transpose(1, 2).flatten(1, 2)
+        """[B,C,H,W], H and W even -> [B,4C,H/2,W/2] float32, band by band: channels 0..C-1 are low-low.
+
+        Then come: high along columns, high along rows, high along both.
+        """
+        x = x.float()
+        x = torch.cat(self._turned(x[..., ::2, :], x[..., 1::2, :]), dim=1)
+        return torch.cat(self._turned(x[..., ::2], x[..., 1::2]), dim=1)
 
     def inverse(self, bands: Tensor) -> Tensor:
         """[B,4C,h,w] -> [B,C,2h,2w] float32; exactly undoes :meth:`forward`."""
-        planes = bands.unflatten(1, (4, -1)).transpose(1, 2)
-        with full_precision(bands):
-            x = F.conv_transpose2d(planes.flatten(0, 1).float(), self.kernel(), stride=2)
-        return x.unflatten(0, planes.shape[:2]).flatten(1, 2)
+        x = torch.stack(self._turned(*bands.float().chunk(2, dim=1)), dim=-1).flatten(-2)
+        return torch.stack(self._turned(*x.chunk(2, dim=1)), dim=-2).flatten(-3, -2)
 
     def variance(self, variance: Tensor) -> Tensor:
         """Noise variance [B,1,h,w] of a plane -> that of its low-low band, [B,1,h/2,w/2]."""
-        with full_precision(variance):
-            return F.conv2d(variance.float(), self.kernel()[:1].square(), stride=2)
+        c, s = self.angle.cos().square(), self.angle.sin().square()
+        x = variance.float()
+        x = torch.addcmul(c * x[..., ::2, :], s, x[..., 1::2, :])
+        return torch.addcmul(c * x[..., ::2], s, x[..., 1::2])
 
 
 def stage(inputs: int, size: Sequence[int], outputs: int) -> nn.Sequential:
@@ -165,7 +170,8 @@ class EMVD(nn.Module):
         check_frame(frame, self.channels)
         variance = noise_level(sigma, frame, self.kind).square()
         padder = Reflecting(*frame.shape[-2:], 2**self.scales)
-        bands = self.wavelet(self.color(padder.pad(frame)))
+        # Three channels are faster plane by plane, bands in the order of memory that the stages have.
+        bands = ordered_as(frame, self.wavelet(self.color(padder.pad(frame.contiguous()))))
         if state is not None and state.fused.shape != bands.shape:
             raise InputError(f"{self.kind}: bands {list(bands.shape)} follow a state of {list(state.fused.shape)}")
         gamma = denoised = None
@@ -174,8 +180,8 @@ class EMVD(nn.Module):
         for s in reversed(range(self.scales)):
             gamma, fused = self._fuse(s, current[s], previous[s], gamma)
             denoised = self._denoise(s, fused, current[s], denoised)
-        omega = self.refinement(torch.cat((fused.fused, denoised, fused.variance), dim=1)).sigmoid()
-        refined = omega * fused.fused + (1 - omega) * denoised
+        omega = self.refinement(beside(fused.fused, denoised, fused.variance)).sigmoid()
+        refined = torch.lerp(denoised.float(), fused.fused, omega.float())
         return Restored(padder.crop(self.color.inverse(self.wavelet.inverse(refined))), fused)
 
     def _pyramid(self, finest: State) -> list[State]:
@@ -183,24 +189,25 @@ class EMVD(nn.Module):
         scales = [finest]
         while len(scales) < self.scales:
             low = scales[-1].fused[:, : self.channels]
-            scales.append(State(self.wavelet(low), self.wavelet.variance(scales[-1].variance)))
+            bands = ordered_as(finest.fused, self.wavelet(low))
+            scales.append(State(bands, self.wavelet.variance(scales[-1].variance)))
         return scales
 
     def _fuse(self, s: int, now: State, before: State | None, coarser: Tensor | None) -> tuple[Tensor, State]:
         """gamma [B,1,h,w], the weight of the current frame, and the fused bands with their variance."""
         if before is None:
             return torch.ones_like(now.variance), now
-        difference = (now.fused - before.fused)[:, : self.channels].abs()
+        low, low_before = (state.fused[:, : self.channels] for state in (now, before))
         known = [] if coarser is None else [F.interpolate(coarser, scale_factor=2)]
-        gamma = self.fusion[s](torch.cat((difference, *known, now.variance), dim=1)).sigmoid()
-        fused = (1 - gamma) * before.fused + gamma * now.fused
+        gamma = self.fusion[s](beside((low - low_before).abs(), *known, now.variance)).sigmoid()
+        fused = torch.lerp(before.fused, now.fused, gamma.float())
         return gamma, State(fused, (1 - gamma).square() * before.variance + gamma.square() * now.variance)
 
     def _denoise(self, s: int, fused: State, now: State, coarser: Tensor | None) -> Tensor:
         """The denoised bands [B,4C,h,w]."""
         known = [] if coarser is None else [self.wavelet.inverse(coarser)]
         low = now.fused[:, : self.channels]
-        return self.denoising[s](torch.cat((fused.fused, *known, low, fused.variance), dim=1))
+        return self.denoising[s](beside(fused.fused, *known, low, fused.variance))
 
     @staticmethod
     def supervised(length: int) -> range:
