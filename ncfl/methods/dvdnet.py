@@ -81,7 +81,7 @@ class Temporal(nn.Module):
     def forward(self, frames: Tensor, noise_map: Tensor) -> Tensor:
         """Frames [B,5*C,H,W], noise map [B,C,H,W], H and W even -> the middle frame, [B,C,H,W]."""
         x = self.down_conv(torch.cat((noise_map, frames), dim=1))
-        return F.pixel_shuffle(self.out_conv(self.block_conv(x) + self.conv1x1(x)), 2)
+        return F.pixel_shuffle(self.out_conv(self.conv1x1(x).add_(self.block_conv(x))), 2)
 
 
 def align(frames: np.ndarray, middle: int) -> np.ndarray:
@@ -106,9 +106,21 @@ def align_windows(frames: Tensor, windows: list[list[int]]) -> Tensor:
 
     As published, the frames become 8-bit first (fractions cut off), and the windows are of such values.
     """
-    pixels = (frames.detach() * 255).byte().permute(0, 1, 3, 4, 2).cpu().numpy()
-    aligned = np.stack([[align(clip[window], RADIUS) for window in windows] for clip in pixels])
-    return torch.from_numpy(aligned).to(frames.device).movedim(-1, -3).float() / 255
+    pixels = eight_bits(frames)
+    return torch.stack([align_window(pixels, window, frames.device) for window in windows], dim=1)
+
+
+def eight_bits(frames: Tensor) -> np.ndarray:
+    """[B,T,C,H,W] in [0,1] -> uint8 [B,T,H,W,C], fractions cut off."""
+    return (frames.detach() * 255).byte().permute(0, 1, 3, 4, 2).cpu().numpy()
+
+
+def align_window(pixels: np.ndarray, window: list[int], device: torch.device) -> Tensor:
+    """One window of frames, aligned to its middle: uint8 [B,T,H,W,C] -> [B,5,C,H,W] in [0,1]."""
+    distinct = sorted(set(window))  # an end frame that is repeated is aligned once
+    middle, places = distinct.index(window[RADIUS]), [distinct.index(t) for t in window]
+    aligned = np.stack([align(clip[distinct], middle)[places] for clip in pixels])
+    return torch.from_numpy(aligned).to(device).movedim(-1, -3).float().div_(255)
 
 
 class DVDNet(nn.Module):
@@ -155,17 +167,16 @@ class DVDNet(nn.Module):
         """
         check_clip(noisy, self.kind, self.channels, 1)
         length = noisy.shape[1]
-        denoised = self.denoise(noisy, sigma).clamp(0, 1)
+        # One frame at a time: smaller feature maps are faster, and memory does not grow with the clip.
+        denoised = torch.cat([self.denoise(frame, sigma) for frame in noisy.split(1, dim=1)], dim=1).clamp_(0, 1)
         if not denoised.isfinite().all():
             raise FloatingPointError(f"method {self.kind}: denoised frames have values that are not finite")
-        # One window at a time: five frames in memory, not five times the clip.
-        restored = [self._restore_at(t, denoised, sigma) for t in range(length)]
+        pixels = eight_bits(denoised)
+        restored = []
+        for t in range(length):
+            window = [border_index(i, length, "replicate") for i in range(t - RADIUS, t + RADIUS + 1)]
+            restored.append(self.merge(align_window(pixels, window, noisy.device)[:, None], sigma))
         return torch.cat(restored, dim=1)
-
-    def _restore_at(self, t: int, denoised: Tensor, sigma: Tensor | None) -> Tensor:
-        length = denoised.shape[1]
-        window = [border_index(i, length, "replicate") for i in range(t - RADIUS, t + RADIUS + 1)]
-        return self.merge(align_windows(denoised, [window]), sigma)
 
     @staticmethod
     def supervised(length: int) -> list[int]:
@@ -198,4 +209,4 @@ class DVDNetMethod(LearnedChunk):
 
     def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
         """See :meth:`ncfl.methods.learned.LearnedChunk.run`; the first and last frame are taken for a clip's ends."""
-        return self.model.restore(frames, sigma)
+        return self.running.restore(frames, sigma)

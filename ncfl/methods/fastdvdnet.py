@@ -76,8 +76,9 @@ class DenBlock(nn.Module):
         """Three frames [B,C,H,W] and the noise map [B,1,H,W] -> the middle one restored, [B,C,H,W]."""
         x0 = self.inc(torch.cat((before, noise_map, frame, noise_map, after, noise_map), dim=1))
         x1 = self.downc0(x0)
-        x2 = self.upc2(self.downc1(x1))
-        return frame - self.outc(x0 + self.upc1(x1 + x2))
+        # In place: what shuffles pixels keeps nothing for its gradient, and these are the largest maps.
+        x2 = self.upc2(self.downc1(x1)).add_(x1)
+        return frame - self.outc(self.upc1(x2).add_(x0))
 
 
 class FastDVDNet(nn.Module):
@@ -157,4 +158,4 @@ class FastDVDNetMethod(Sliding):
 
     def slide(self, frames: Tensor, sigma: Tensor | None, known: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """See :meth:`ncfl.methods.learned.Sliding.slide`."""
-        return self.model.restore_sliding(frames, sigma, known)
+        return self.running.restore_sliding(frames, sigma, known)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
+from ncfl.methods.folding import folded
 from ncfl.methods.interface import Border
 
 
@@ -22,6 +23,11 @@ class Learned:
         device: where it runs; frames are brought there and their results taken back.
         channels_last: memory order of the convolutions, faster on most processors; changes results by no more than
             rounding.
+        fold: whether a method that knows how runs its network with batch normalizations folded into convolutions.
+
+    Attributes:
+        model: the network as it was published, and as its weights came.
+        running: what computes; ``model`` itself, or a :func:`ncfl.methods.folding.folded` form of it.
     """
 
     blind: ClassVar[bool] = True
@@ -33,11 +39,13 @@ class Learned:
         name: str | None = None,
         device: str | torch.device = "cpu",
         channels_last: bool = False,
+        fold: bool = True,
     ) -> None:
         self.name = name or model.kind
         self.device = torch.device(device)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = self.placed(model).eval()
+        self.running = folded(self.model) if fold else self.model
         self.channels: int | None = model.arguments["channels"]
 
     def placed(self, model: nn.Module) -> nn.Module:

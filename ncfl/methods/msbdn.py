@@ -96,10 +96,10 @@ class DenseFusion(nn.Module):
             residual = x
             for step in there[:distance]:
                 residual = step(residual)
-            residual = residual - features
+            residual = residual.sub_(features)  # in place: no step keeps what it gave for its gradient
             for step in reversed(back[:distance]):
                 residual = step(residual)
-            x = x + residual
+            x = residual.add_(x)
         return x
 
 

@@ -142,9 +142,12 @@ def rebuild(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def method_of(
-    model: nn.Module, *, name: str, device: str | torch.device = "cpu", channels_last: bool = False
+    model: nn.Module, *, name: str, device: str | torch.device = "cpu", channels_last: bool = False, fold: bool = True
 ) -> Method:
-    """What drives a rebuilt network over a clip. InputError: a network that restores nothing by itself."""
+    """What drives a rebuilt network over a clip; the rest as for :class:`ncfl.methods.learned.Learned`.
+
+    InputError: a network that restores nothing by itself.
+    """
     if type(model) not in _DRIVERS:
         raise InputError(f"{name}: found a {type(model).__name__}, which restores no frames by itself")
-    return _DRIVERS[type(model)](model, name=name, device=device, channels_last=channels_last)
+    return _DRIVERS[type(model)](model, name=name, device=device, channels_last=channels_last, fold=fold)

@@ -101,7 +101,7 @@ def test_each_clip_of_a_batch_has_its_own_noise_level(model: FastDVDNet):
 
 def test_the_ends_of_a_clip_are_reflected_in_time(model: FastDVDNet):
     frames, sigma = clip(6), torch.tensor([25.0])
-    method = FastDVDNetMethod(model)
+    method = FastDVDNetMethod(model, fold=False)
     assert isinstance(method, Window)
     outputs = list(stream(method, frames.unbind(1), 25.0))
     with torch.no_grad():

@@ -15,7 +15,8 @@ from ncfl.methods.vnlnet import (
     vnlnet_color,
     vnlnet_gray,
 )
-from ncfl.methods.vnlnet.search import box_sum, most_similar
+from ncfl.methods.vnlnet.pairs import Pairs
+from ncfl.methods.vnlnet.search import box_sum, doubling, most_similar, most_similar_to_each_other
 
 SMALL = {"past": 2, "future": 2, "search": 5, "patch": 5, "match_width": 4, "width": 6, "convs": 3}
 
@@ -55,6 +56,17 @@ def test_box_sums_are_sums_of_neighbors(size: int, dim: int):
     torch.testing.assert_close(box_sum(x, size, dim), x.unfold(dim, size, 1).sum(-1))
 
 
+@pytest.mark.parametrize("size", [1, 5, 10, 41])
+def test_additions_of_distant_neighbors_can_be_done_again(size: int):
+    x = torch.empty(45, 43)
+    additions, sums = doubling(x.view(-1), size, 0, step=43, work=[torch.empty(45 * 43) for _ in range(3)])
+    for _ in range(2):
+        x.uniform_()
+        for a, b, room in additions:
+            torch.add(a, b, out=room)
+        torch.testing.assert_close(sums.view(-1, 43), x.unfold(0, size, 1).sum(-1))
+
+
 @pytest.mark.parametrize(("patch", "search"), [(5, 7), (7, 4), (3, 31)])
 def test_the_search_finds_what_brute_force_finds(patch: int, search: int):
     here, there = torch.rand(2, 2, 9, 12, generator=torch.Generator().manual_seed(patch)).unbind()
@@ -68,6 +80,41 @@ def test_the_search_follows_a_shift():
     found = most_similar(wide[:, 2:26, 3:35], wide[:, :24, :32], patch=5, search=9)[0]
     y, x = torch.meshgrid(torch.arange(24), torch.arange(32), indexing="ij")
     torch.testing.assert_close(found[4:18, 4:26], ((y + 2) * 32 + x + 3)[4:18, 4:26])
+
+
+@pytest.mark.parametrize(("patch", "search"), [(5, 7), (7, 4), (3, 31)])
+def test_searching_both_ways_finds_what_two_searches_find(patch: int, search: int):
+    here, there = torch.rand(2, 2, 19, 22, generator=torch.Generator().manual_seed(patch)).unbind()
+    here[:, 4:12, 3:15] = there[:, 2:16, 1:17] = 0.5  # draws
+    found = most_similar_to_each_other(here, there, patch=patch, search=search)
+    for centers, pair in zip(found, ((here, there), (there, here)), strict=True):
+        torch.testing.assert_close(centers, most_similar(*pair, patch=patch, search=search))
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_a_patch_that_is_like_none_stays(both_ways: bool):
+    unknown, frame = torch.full((1, 16, 16), torch.nan), torch.rand(1, 16, 16)
+    if both_ways:
+        found = most_similar_to_each_other(unknown, frame, patch=3, search=5)
+    else:
+        found = [most_similar(unknown, frame, patch=3, search=5)]
+    for centers in found:
+        torch.testing.assert_close(centers[0], torch.arange(256).view(16, 16))
+
+
+def test_each_pair_of_frames_is_searched_once():
+    planes = torch.rand(4, 1, 16, 16)
+    asked = []
+    pairs = Pairs(lambda i: asked.append(i) or planes[i], patch=3, search=5)
+    for t in range(4):
+        for i in set(range(4)) - {t}:
+            torch.testing.assert_close(
+                pairs.centers(t, i).long(), most_similar(planes[t], planes[i], patch=3, search=5)
+            )
+        pairs.forget(t)
+    assert sorted(zip(asked[::2], asked[1::2], strict=True)) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    pairs.centers(3, 0)  # asked for again after all, it is found again
+    assert len(asked) == 14
 
 
 def test_the_first_in_order_of_rows_wins_a_draw():
@@ -162,7 +209,7 @@ def test_a_black_place_gives_black_pixels(model: VNLNet):
 
 def test_the_method_restores_a_clip_whole(model: VNLNet):
     noisy = clip(7, channels=3)
-    method = VNLNetMethod(model, name="vnlnet-gray")
+    method = VNLNetMethod(model, name="vnlnet-gray", fold=False)
     assert isinstance(method, Chunk)
     assert (method.name, method.blind, method.channels, method.overlap) == ("vnlnet-gray", True, None, 4)
     outputs = torch.stack(list(stream(method, noisy.unbind(1))), dim=1)

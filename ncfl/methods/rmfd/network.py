@@ -14,8 +14,8 @@ Memory = tuple[Tensor, Tensor]  # hidden state and cell of a ConvLSTM
 
 
 def leaky(x: Tensor) -> Tensor:
-    """The authors' LeakyReLU."""
-    return F.leaky_relu(x, SLOPE)
+    """The authors' LeakyReLU, in place: for what a convolution gave, which needs it no more for its gradient."""
+    return F.leaky_relu(x, SLOPE, inplace=True)
 
 
 class Conv(nn.Module):
@@ -51,7 +51,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,width,H,W] -> the same shape."""
-        return x + self.conv2(leaky(self.conv1(x)))
+        return self.conv2(leaky(self.conv1(x))).add_(x)
 
 
 class ConvLSTM(nn.Module):

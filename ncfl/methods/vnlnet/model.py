@@ -20,7 +20,7 @@ from ncfl.errors import InputError
 from ncfl.methods.common import he_normal, without_prefix
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import Learned
-from ncfl.methods.vnlnet.search import most_similar
+from ncfl.methods.vnlnet.pairs import Pairs
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
@@ -52,6 +52,18 @@ def places(length: int, past: int, future: int) -> list[int | None]:
     for i in range(future):
         frames[-i] = frames[-(reach + i)]
     return frames
+
+
+def grey(frame: Tensor) -> Tensor:
+    """The plane in which patches are compared: [B,C,H,W] -> [B,H,W]."""
+    # Equal weights keep the most of the contrast over the noise; published as 0.57735, with unit sum of squares.
+    return frame.sum(1) * 0.57735
+
+
+def look_up(frame: Tensor, centers: Tensor) -> Tensor:
+    """The pixels of ``frame`` [B,C,H,W] at ``centers``, y * W + x [B,H,W] -> [B,C,H,W]."""
+    places = centers.long().flatten(1)[:, None].expand(-1, frame.shape[1], -1)
+    return frame.flatten(2).gather(2, places).view_as(frame)
 
 
 class VNLNet(nn.Module):
@@ -106,27 +118,21 @@ class VNLNet(nn.Module):
         """[B,15*C,H,W], of each frame in turn its C channels -> the noise of the middle frame, [B,C,H,W]."""
         return self.net(planes)
 
-    def gather(self, frame: Tensor, others: Tensor) -> Tensor:
-        """The centers of the most similar patches: frame [B,C,H,W], others [B,N,C,H,W] -> [B,N,C,H,W]."""
-        # Equal weights keep the most of the contrast over the noise; published as 0.57735, with unit sum of squares.
-        here, there = frame.sum(1) * 0.57735, others.sum(2) * 0.57735
-        here = here[:, None].expand_as(there).flatten(0, 1)
-        # On a processor one plane at a time stays in its cache; an accelerator wants all of them at once.
-        group = 1 if frame.device.type == "cpu" else len(here)
-        pairs = zip(here.split(group), there.flatten(0, 1).split(group), strict=True)
-        centers = torch.cat([most_similar(a, b, patch=self.patch, search=self.search) for a, b in pairs])
-        centers = centers.flatten(1).unflatten(0, others.shape[:2])[:, :, None].expand(-1, -1, others.shape[2], -1)
-        return others.flatten(3).gather(3, centers).view_as(others)
+    def restore_at(self, window: list[Tensor | None], centers: list[Tensor | None] | None = None) -> Tensor:
+        """The middle one of past + 1 + future frames [B,C,H,W], None for a black one -> [B,C,H,W].
 
-    def restore_at(self, window: list[Tensor | None]) -> Tensor:
-        """The middle one of past + 1 + future frames [B,C,H,W], None for a black one -> [B,C,H,W]."""
+        centers: of each frame's most similar patches, [B,H,W], None for the middle and black ones; looked for here if
+        they are not given.
+        """
         frame = window[self.past]
-        planes = [torch.zeros_like(frame) if other is None else other for other in window]
-        seen = [i for i, other in enumerate(window) if other is not None and i != self.past]
-        if seen:
-            found = self.gather(frame, torch.stack([planes[i] for i in seen], dim=1))
-            for n, i in enumerate(seen):
-                planes[i] = found[:, n]
+        if centers is None:
+            pairs = Pairs(lambda i: grey(window[i]), patch=self.patch, search=self.search)
+            others = [i != self.past and other is not None for i, other in enumerate(window)]
+            centers = [pairs.centers(self.past, i) if other else None for i, other in enumerate(others)]
+        planes = []
+        for other, places in zip(window, centers, strict=True):
+            black = torch.zeros_like(frame) if other is None else other
+            planes.append(black if places is None else look_up(other, places))
         return frame - self(torch.cat(planes, dim=1))
 
     def restore(self, noisy: Tensor, device: str | torch.device | None = None) -> Tensor:
@@ -153,11 +159,15 @@ class VNLNet(nn.Module):
         batch, _, channels = noisy.shape[:3]
         if self.channels == 1:  # every channel is a video of its own
             noisy = noisy.transpose(1, 2).flatten(0, 1)[:, :, None]
+        pairs = Pairs(lambda i: grey(noisy[:, i].to(device)), patch=self.patch, search=self.search)
         restored = []
         for t in wanted:
             window = frames[t : t + self.past + 1 + self.future]
             sources = [None if i is None else noisy[:, i].to(device) for i in window]
-            restored.append(self.restore_at(sources).to(noisy.device))
+            others = [*window[: self.past], None, *window[self.past + 1 :]]
+            centers = [None if i is None else pairs.centers(t, i) for i in others]
+            restored.append(self.restore_at(sources, centers).to(noisy.device))
+            pairs.forget(t)
         clip = torch.stack(restored, dim=1)
         return clip[:, :, 0].unflatten(0, (batch, channels)).transpose(1, 2) if self.channels == 1 else clip
 
@@ -200,4 +210,4 @@ class VNLNetMethod(Learned):
 
     def restore(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
         """Restore ``frames`` [B,T,C,H,W] -> [B,T,C,H,W]; see :class:`ncfl.methods.interface.Chunk`."""
-        return self.model.restore(frames, self.device)
+        return self.running.restore(frames, self.device)
