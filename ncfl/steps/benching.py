@@ -104,8 +104,8 @@ def _measure(name: str, *, device: str, channels_last: bool, **settings: Any) ->
     from ncfl.methods.networks import build, method_of
     from ncfl.models import variants
 
-    def method() -> Any:
+    def method(*, fold: bool) -> Any:
         model = variants.m_f() if name == OWN else build(name, {})
-        return method_of(model, name=name, device=device, channels_last=channels_last)
+        return method_of(model, name=name, device=device, channels_last=channels_last, fold=fold)
 
-    return measure(method, device=device, **settings)
+    return measure(lambda: method(fold=True), published=lambda: method(fold=False), device=device, **settings)

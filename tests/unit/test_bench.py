@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from test_cli import ncfl
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ncfl.benchmark.layers import Layers, Shape, bare
 from ncfl.benchmark.measuring import CHUNK, Measured, measure
@@ -133,22 +132,13 @@ def test_hooks_are_gone_after_the_recording():
 
 
 def test_layers_that_count_are_the_published_ones():
-    def method(*, folded):
-        model = build("fastdvdnet", TINY["fastdvdnet"]).eval()
-        return method_of(_folded(model) if folded else model, name="fastdvdnet")
+    def method(*, fold):
+        return method_of(build("fastdvdnet", TINY["fastdvdnet"]).eval(), name="fastdvdnet", fold=fold)
 
-    found = measure(lambda: method(folded=True), published=lambda: method(folded=False), **SIZE, repeats=0)
-    without, plain = (measure(lambda f=f: method(folded=f), **SIZE, repeats=0) for f in (True, False))
+    found = measure(lambda: method(fold=True), published=lambda: method(fold=False), **SIZE, repeats=0)
+    without, plain = (measure(lambda f=f: method(fold=f), **SIZE, repeats=0) for f in (True, False))
     assert found.layers == plain.layers > without.layers
     assert found.gflops == plain.gflops == without.gflops
-
-
-def _folded(model):
-    for parent in list(model.modules()):
-        for i, layer in enumerate(parent if isinstance(parent, nn.Sequential) else ()):
-            if isinstance(layer, nn.BatchNorm2d):
-                parent[i - 1], parent[i] = fuse_conv_bn_eval(parent[i - 1], layer), nn.Identity()
-    return model
 
 
 def test_a_deformable_convolution_is_its_plain_one_and_its_offsets():
