@@ -6,7 +6,10 @@ a network that restores single frames is given a memory that works: three of its
 luma and two colour differences, the compression passes them on nearly unchanged, the attention lets them through.
 Initial values only: the structure is the paper's, and all of it is trained afterwards.
 
-    x_t --> U-Net, three spare directions of its last features --> c_t[:3] --> warp --> c_tilde[:3]
+    x_t --> head, three spare directions --> skip, three spare directions --> c_t[:3] --> warp --> c_tilde[:3]
+
+What the spare directions held is lost. Some hundred iterations on single frames, during which what follows the memory
+rests, bring it back; and the U-Net hears the memory faintly at first, or it would learn to shut it off before that.
 """
 
 from collections.abc import Sequence
@@ -23,6 +26,7 @@ YUV = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))  # B
 LIFT = 1.5  # added to keep what passes a LeakyReLU positive, where it is linear; frames with noise leave [0,1]
 GAIN = 8.0  # latent units per unit of luma: a step of 0.1 is then a rounding error of 0.9 of 255 gray levels
 OPEN = 3.0  # of the attention before its sigmoid: 0.95
+FAINT = 0.1  # times the usual start, of the weights with which the U-Net reads the memory
 SPREAD = 10.0  # quantization steps, the prior's scale: latents then cost bits whose gradient is not cut off
 
 
@@ -35,72 +39,76 @@ def start_memory(model: NCFL, frames: Sequence[Tensor]) -> dict[str, float]:
         frames: [B,3,H,W] each, noisy as in training, H and W multiples of ``model.multiple``; statistics are of these.
 
     Returns:
-        ``readout``: root mean square error of the luma that the features carry; ``kept``: share of the variance of the
-        last features that the restoration keeps.
+        ``head``, ``last``: shares of the variance of the U-Net's first and last features that are kept.
 
     Raises:
         InputError: a network of another structure.
     """
     if model.channels != 3 or len(model.restoration.unets) != 1 or not _fits(model.compression):
         raise InputError("memory: found a network of another structure, allowed: RGB, one U-Net, 24 latents or more")
-    was_training = model.training
-    model.eval()
-    unet = model.restoration.unets[0]
     fresh = NCFL(**model.arguments)
     for part in ("mv_refinement", "compression", "attention"):
         if getattr(model, part) is not None:
             getattr(model, part).load_state_dict(getattr(fresh, part).state_dict())
-    unet.head.weight[:, model.channels :] = fresh.restoration.unets[0].head.weight[:, model.channels :]
-    unet.to_features.load_state_dict(fresh.restoration.unets[0].to_features.state_dict())
     _pass_through(model.compression)
     if model.attention is not None:
         last = model.attention.decoder[-1]
         last.weight.mul_(0.1)
         last.bias.fill_(OPEN)
-    found = _read_frame(model, unet, frames)
-    model.train(was_training)
-    return found
+    unet, like = model.restoration.unets[0], fresh.restoration.unets[0]
+    unet.head.weight[:, model.channels :] = FAINT * like.head.weight[:, model.channels :]
+    unet.to_features.load_state_dict(like.to_features.state_dict())
+    return _carry_frame(model, unet, frames)
 
 
 def _fits(compression: nn.Module | None) -> bool:
     return isinstance(compression, NeuralCompression) and compression.encoder[2].out_channels >= 24
 
 
-def _read_frame(model: NCFL, unet: UNet, frames: Sequence[Tensor]) -> dict[str, float]:
-    """Let three directions of the last features carry the frame, and ``to_features`` read them."""
-    first, last, seen = [], [], []
+def _carry_frame(model: NCFL, unet: UNet, frames: Sequence[Tensor]) -> dict[str, float]:
+    """Three directions of the first and of the last features at full size carry the frame to ``to_features``."""
+    seen = {"head": (unet.skip[0], []), "last": (unet.to_features, [])}
     hooks = [
-        unet.skip[0].register_forward_pre_hook(lambda _, inputs: first.append(_rows(inputs[0]))),
-        unet.to_features.register_forward_pre_hook(lambda _, inputs: last.append(_rows(inputs[0]))),
+        layer.register_forward_pre_hook(lambda _, inputs, rows=rows: rows.append(_rows(inputs[0])))
+        for layer, rows in seen.values()
     ]
-    to_yuv = torch.tensor(YUV, dtype=torch.float64)
+    was_training = model.training
+    model.eval()
     for frame in frames:
         model(frame, None)
-        seen.append(_rows(frame) @ to_yuv.T)
+    model.train(was_training)
     for hook in hooks:
         hook.remove()
-    x, y, yuv = torch.cat(first), torch.cat(last), torch.cat(seen)
-    ones = torch.ones(len(x), 1, dtype=torch.float64)
-    solution = torch.linalg.lstsq(torch.cat([x, ones], 1), yuv).solution
-    error = (torch.cat([x, ones], 1) @ solution - yuv)[:, 0].square().mean().sqrt().item()
-    variance, directions = torch.linalg.eigh(torch.cov(y.T))
-    spare, kept = directions[:, :3], (variance[3:].sum() / variance.sum()).item()
-    _free(unet, spare, y.mean(0))
-    unet.skip[0].weight[..., 0, 0] += (spare @ solution[:-1].T).to(unet.skip[0].weight)
-    unet.skip[0].bias += (spare @ solution[-1]).to(unet.skip[0].bias)
-    unet.to_features.weight[:3] = spare.T[..., None, None].to(unet.to_features.weight)
+    kept, spare = {}, {}
+    for name, (_, rows) in seen.items():
+        features = torch.cat(rows)
+        variance, directions = torch.linalg.eigh(torch.cov(features.T))
+        kept[name], spare[name] = (variance[3:].sum() / variance.sum()).item(), directions[:, :3]
+        first = name == "head"
+        block = (unet.encoder if first else unet.decoder)[0]
+        writers = [unet.head] if first else [unet.skip[0], unet.up[0]]
+        readers = [unet.skip[0], unet.down[0]] if first else [unet.to_frame]
+        _free(
+            [*writers, *(cab.body[2] for cab in block)],
+            [*readers, *(cab.body[0] for cab in block)],
+            spare[name],
+            features.mean(0),
+        )
+    to_yuv = torch.tensor(YUV, dtype=torch.float64)
+    unet.head.weight[:, :3, 1, 1] += (spare["head"] @ to_yuv).to(unet.head.weight)
+    unet.skip[0].weight[..., 0, 0] += (spare["last"] @ spare["head"].T).to(unet.skip[0].weight)
+    unet.to_features.weight[:3] = spare["last"].T[..., None, None].to(unet.to_features.weight)
     unet.to_features.bias[:3] = 0
-    return {"readout": error, "kept": kept}
+    return kept
 
 
-def _free(unet: UNet, spare: Tensor, mean: Tensor) -> None:
-    """Nothing writes to the ``spare`` directions of the last features any more, and the restoration reads none."""
-    block = unet.decoder[0][0]
+def _free(writers: Sequence[nn.Conv2d], readers: Sequence[nn.Conv2d], spare: Tensor, mean: Tensor) -> None:
+    """Nothing writes to the ``spare`` directions of features any more, and nothing reads them but their mean."""
     out = torch.eye(len(mean), dtype=torch.float64) - spare @ spare.T
-    for layer in (unet.skip[0], unet.up[0], *(b.body[2] for b in unet.decoder[0])):
+    for layer in writers:
         layer.weight.copy_(torch.einsum("oi,ikl...->okl...", out, layer.weight.double()))
         layer.bias.copy_(out @ layer.bias.double())
-    for layer in (block.body[0], unet.to_frame):
+    for layer in readers:
         weight = layer.weight.double()
         layer.bias += (weight.sum((2, 3)) @ (spare @ spare.T @ mean)).to(layer.bias)
         layer.weight.copy_(torch.einsum("okxy,ki->oixy", weight, out))

@@ -22,6 +22,7 @@ class Recipe:
         phases: the windows of a training from the start.
         going_on: those of a warm restart, and
         again: numbers that differ there.
+        with_memory: windows of a warm restart that first gives the network a memory: single frames, then clips.
         iterations: flow, stage 1, stage 2, where the command names none.
     """
 
@@ -32,6 +33,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     going_on: tuple[Phase, ...]
     again: Mapping[str, Any]
+    with_memory: tuple[Phase, ...]
     iterations: tuple[int, int, int]
 
 
@@ -59,6 +61,7 @@ HALF = Recipe(
     phases=(Phase(0.6, 2, 5, 64), Phase(0.4, 2, 8, 64)),
     going_on=(Phase(0.7, 2, 7, 64), Phase(0.3, 2, 7, 96)),
     again={"learning_rate": 5e-4, "motion_learning_rate": 5e-5, "freeze_motion": 0},
+    with_memory=(Phase(0.1, 8, 1, 64), Phase(0.9, 2, 5, 64)),
     iterations=(6000, 2000, 7500),
 )
 
@@ -76,6 +79,7 @@ PUBLISHED = Recipe(
     phases=(Phase(0.7, 16, 5, 128), Phase(0.3, 8, 10, 128)),
     going_on=(Phase(1.0, 8, 10, 128),),
     again={"learning_rate": 1e-4, "motion_learning_rate": 1.25e-5, "freeze_motion": 0},
+    with_memory=(Phase(0.1, 64, 1, 128), Phase(0.9, 8, 10, 128)),
     iterations=(20_000, 50_000, 50_000),
 )
 

@@ -9,6 +9,7 @@ OUTPUT/resume/                                resume states, while there is some
 """
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -24,7 +25,8 @@ from ncfl.errors import InputError
 from ncfl.files import read_json, write_json
 from ncfl.models.variants import m_f, rebuild
 from ncfl.pretraining.exam import examine_flow
-from ncfl.pretraining.footage import Footage, PhasedSampler
+from ncfl.pretraining.footage import Footage, Phase, PhasedSampler
+from ncfl.pretraining.memory import start_memory
 from ncfl.pretraining.pack import Pack
 from ncfl.pretraining.planning import plan_iterations
 from ncfl.pretraining.recipes import SEED, SIGMA, Recipe
@@ -32,6 +34,7 @@ from ncfl.train import checkpoint, flow, loop
 from ncfl.train.stages import Stage, Training, two_stages
 
 Say = Callable[[str], None]
+STATISTICS, STATISTICS_BATCHES = 96, 12  # pixels and number of what the start of a memory is fitted to
 
 
 class Pretraining:
@@ -47,6 +50,8 @@ class Pretraining:
         device: auto, cpu or cuda.
         start: weights to go on from: a checkpoint, or a shipped file.
         motion: a ``spynet.pt`` in place of the pretraining of motion estimation; with ``start``, in place of its own.
+        memory: give the network of ``start`` a memory first (:mod:`ncfl.pretraining.memory`); its motion estimation
+            then rests, since a memory that is not of use yet would spoil it.
         say: told what is going on.
 
     Raises:
@@ -65,9 +70,13 @@ class Pretraining:
         device: str = "auto",
         start: Path | None = None,
         motion: Path | None = None,
+        memory: bool = False,
         say: Say = print,
     ) -> None:
+        if memory and start is None:
+            raise InputError("memory: found no weights to start from, allowed: with --start")
         self.recipe, self.pack, self.output, self.say = recipe, pack, Path(output), say
+        self.memory = memory
         self.motion, self.source = motion, None if start is None else weights_of(start)
         self.machine = {"threads": threads, "device": device, "channels_last": True, "log_every": 10}
         self.flow_iterations, *self.stage_iterations = self._planned(iterations, minutes)
@@ -94,8 +103,14 @@ class Pretraining:
             spynet = checkpoint.load(self.motion)
             checkpoint.load_weights(model.motion, spynet.state, spynet.path)
         stage = Stage("stage2", self.stage_iterations[-1], rate_term=False)
-        numbers = self._numbers({**self.recipe.training, **self.recipe.again}, self.recipe.going_on, (stage,))
-        return self._train(model, self._sampler(self.recipe.going_on, numbers), numbers, stage, None)
+        phases = self.recipe.with_memory if self.memory else self.recipe.going_on
+        numbers = self._numbers({**self.recipe.training, **self.recipe.again}, phases, (stage,))
+        if self.memory:
+            numbers = dataclasses.replace(numbers, freeze_motion=stage.iterations)
+            sampler = self._sampler((Phase(1.0, 4, 1, STATISTICS),), numbers)
+            kept = start_memory(model, [sampler.batch(number).noisy[:, 0] for number in range(STATISTICS_BATCHES)])
+            self.say(f"memory: {kept}")
+        return self._train(model, self._sampler(phases, numbers), numbers, stage, None)
 
     def _pretrain_motion(self) -> checkpoint.Checkpoint:
         if self.motion is not None:
@@ -158,6 +173,7 @@ class Pretraining:
     def _planned(self, iterations: tuple[int, int, int] | None, minutes: float | None) -> list[int]:
         path = self.output / "plan.json"
         about = {"recipe": self.recipe.name, "pack": self.pack.sha256}
+        about["memory"] = self.memory
         about["start"] = None if self.source is None else self.source.path.name
         if path.is_file():
             plan = read_json(path)
