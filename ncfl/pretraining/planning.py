@@ -10,6 +10,7 @@ from ncfl.device import pick_device, place
 from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
 from ncfl.pretraining.footage import Phase
+from ncfl.pretraining.levels import LEVELS
 from ncfl.pretraining.recipes import Recipe
 from ncfl.train.losses import clip_loss
 from ncfl.train.optimizer import adamw, autocast, set_rates
@@ -77,8 +78,10 @@ def training_step(recipe: Recipe, phase: Phase, device: torch.device) -> Callabl
 
 
 def _flow_step(recipe: Recipe, device: torch.device) -> Callable[[], None]:
+    # The finest level's batch stands for all: the others' cost about as much.
     spynet = place(SPyNet(width=recipe.flow["width"]), device, channels_last=True)
-    x = torch.rand(recipe.flow["batch"], 3, recipe.flow["patch"], recipe.flow["patch"], device=device)
+    finest = LEVELS[-1]
+    x = torch.rand(finest.batch, 3, finest.patch, finest.patch, device=device)
     return lambda: spynet(x, x).mean().backward()
 
 

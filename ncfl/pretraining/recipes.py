@@ -17,7 +17,7 @@ class Recipe:
     Args:
         name: of the experiment.
         sizes: of the network M_f; what is not named has the published value.
-        flow: numbers of :class:`ncfl.train.flow.FlowTraining` beside its iterations.
+        flow: width and motion of the rendered pairs, for :func:`ncfl.pretraining.levels.pretrain_levels`.
         training: numbers of :class:`ncfl.train.stages.Training` beside stages, windows and machine.
         phases: the windows of a training from the start.
         going_on: those of a warm restart, and
@@ -48,7 +48,7 @@ HALF = Recipe(
         "attention_widths": (8, 16, 32),
         "attention_blocks": 3,
     },
-    flow={"width": 0.5, "batch": 8, "patch": 64, "learning_rate": 1e-3, "max_motion": 12.0},
+    flow={"width": 0.5, "max_motion": 16.0},
     training={
         "learning_rate": 1e-3,  # five times the published: thousands of iterations, not a hundred thousand
         "motion_learning_rate": 1e-4,
@@ -62,13 +62,13 @@ HALF = Recipe(
     going_on=(Phase(0.7, 2, 7, 64), Phase(0.3, 2, 7, 96)),
     again={"learning_rate": 5e-4, "motion_learning_rate": 5e-5, "freeze_motion": 0},
     with_memory=(Phase(0.1, 8, 1, 64), Phase(0.9, 2, 5, 64)),
-    iterations=(6000, 2000, 7500),
+    iterations=(6300, 2000, 7500),
 )
 
 PUBLISHED = Recipe(
     name="ncfl-published",
     sizes={},
-    flow={"width": 1.0, "batch": 16, "patch": 128, "learning_rate": 5e-4, "max_motion": 20.0},
+    flow={"width": 1.0, "max_motion": 20.0},
     training={
         "learning_rate": 2e-4,
         "motion_learning_rate": 2.5e-5,

@@ -2,7 +2,7 @@
 
 OUTPUT/plan.json                              iterations, decided once
 OUTPUT/data.json                              what was trained on
-OUTPUT/flow/                                  spynet.pt, metrics.json, history.csv, real.json
+OUTPUT/flow/                                  level<n>.pt, spynet.pt, metrics.json, real.json
 OUTPUT/experiments/<recipe>/stage1, stage2/   checkpoint.pt, metrics.json, history.csv
 OUTPUT/runs/                                  seconds, machine and versions of each part
 OUTPUT/resume/                                resume states, while there is something to resume
@@ -26,11 +26,12 @@ from ncfl.files import read_json, write_json
 from ncfl.models.variants import m_f, rebuild
 from ncfl.pretraining.exam import examine_flow
 from ncfl.pretraining.footage import Footage, Phase, PhasedSampler
+from ncfl.pretraining.levels import LEVELS, Level, pretrain_levels
 from ncfl.pretraining.memory import start_memory
 from ncfl.pretraining.pack import Pack
 from ncfl.pretraining.planning import plan_iterations
 from ncfl.pretraining.recipes import SEED, SIGMA, Recipe
-from ncfl.train import checkpoint, flow, loop
+from ncfl.train import checkpoint, loop
 from ncfl.train.stages import Stage, Training, two_stages
 
 Say = Callable[[str], None]
@@ -118,19 +119,22 @@ class Pretraining:
         folder = self.output / "flow"
         if not (folder / "spynet.pt").is_file():
             with self._record("pretrain-flow"):
-                training = flow.FlowTraining(
-                    iterations=self.flow_iterations, seed=SEED, sigma=SIGMA, **self.recipe.flow, **self.machine
-                )
-                flow.pretrain_flow(
-                    training=training, photographs=self.pack.photographs, held_out=self.pack.held_out, output=folder,
-                    resume=self.output / "resume" / "flow",
+                found = pretrain_levels(
+                    pack=self.pack, output=folder, resume=self.output / "resume" / "flow", seed=SEED, sigma=SIGMA,
+                    levels=self._levels(), threads=self.machine["threads"], **self.recipe.flow,
                 )  # fmt: skip
+            write_json(folder / "metrics.json", found)
         spynet = checkpoint.load(folder / "spynet.pt")
         if not (folder / "real.json").is_file():
             found = examine_flow(spynet, self.pack.clips, seed=SEED)
             write_json(folder / "real.json", found)
             self.say(f"motion estimation: {read_json(folder / 'metrics.json')}, on real clips {found['mean']}")
         return spynet
+
+    def _levels(self) -> list[Level]:
+        """The recipe's, with as many iterations in all as are planned."""
+        share = self.flow_iterations / sum(level.iterations for level in LEVELS)
+        return [level._replace(iterations=max(1, round(share * level.iterations))) for level in LEVELS]
 
     def _train(
         self,

@@ -1,0 +1,164 @@
+"""Pretraining of motion estimation level by level, from the coarsest on, as SPyNet was published.
+
+All levels at once learn slowly: a fine level can't see a large motion, and disturbs the coarse one that could. Each by
+itself has an easy task, and the coarse ones, on frames of an eighth of the size, cost next to nothing.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ncfl.models.motion import SPyNet
+from ncfl.pretraining.pack import Pack
+from ncfl.pretraining.real_pairs import real_pairs
+from ncfl.progress import Progress
+from ncfl.train import checkpoint
+from ncfl.train.flow import HELD_OUT, end_point_error, measure
+from ncfl.train.flow_pairs import Pairs, _turned, noisy, render_pairs
+from ncfl.train.flow_start import start
+from ncfl.train.loop import fit, no_log
+from ncfl.train.optimizer import adamw, grad_scaler
+from ncfl.train.resume import ResumeFile, TrainingState, key_of
+from ncfl.train.stages import cosine
+
+WINDOW = 256  # pixels, of the pairs at full size
+RENDERED, REAL = 160, 640  # pairs
+WARMUP = 50  # iterations of each level
+GRAD_CLIP = 1.0
+EVERY = 50  # iterations between two points of the curve
+
+
+class Level(NamedTuple):
+    """How one level is trained: optimizer steps, learning rate, pairs per step, side of these in full-size pixels."""
+
+    iterations: int
+    learning_rate: float
+    batch: int
+    patch: int
+
+
+LEVELS = (Level(3000, 1e-3, 16, 256), Level(1500, 1e-3, 8, 256), Level(1000, 7e-4, 6, 160), Level(800, 5e-4, 4, 96))
+
+
+def pretrain_levels(
+    *,
+    pack: Pack,
+    output: Path,
+    resume: Path,
+    width: float,
+    seed: int,
+    max_motion: float,
+    sigma: tuple[float, float],
+    levels: Sequence[Level] = LEVELS,
+    threads: int = 1,
+    checkpoint_seconds: float = 60.0,
+) -> dict[str, float]:
+    """Train a SPyNet on rendered and real pairs and write ``spynet.pt`` into ``output``.
+
+    Args:
+        pack: photographs and clips.
+        output: a folder; ``level<n>.pt`` in it are finished levels, which are not trained again.
+        resume: a folder for the resume state of a level.
+        width: of the network, times the published channels.
+        seed: of every draw.
+        max_motion: of the rendered pairs, pixels.
+        sigma: noise of both frames, 0..255.
+        levels: coarsest first.
+        threads: of PyTorch.
+        checkpoint_seconds: between two saves of the resume state.
+
+    Returns:
+        As :func:`ncfl.train.flow.measure`, on rendered pairs of other photographs.
+    """
+    torch.set_num_threads(threads)
+    spynet = SPyNet(levels=len(levels), width=width)
+    start(spynet, torch.Generator().manual_seed(seed))
+    rendered = render_pairs(pack.photographs, RENDERED, WINDOW, seed, max_motion)
+    pool = Pairs(*map(torch.cat, zip(rendered, real_pairs(pack.clips, REAL, WINDOW, seed), strict=True)))
+    for number, level in enumerate(levels):
+        done = Path(output) / f"level{number}.pt"
+        if done.is_file():
+            found = checkpoint.load(done)
+            checkpoint.load_weights(spynet, found.state, done)
+            continue
+        factor = 2 ** (len(levels) - 1 - number)
+        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, checkpoint_seconds)
+        checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
+    held_out = render_pairs(pack.held_out, HELD_OUT, 96, seed + 1, max_motion)
+    found = {name: round(value, 4) for name, value in measure(spynet, held_out, seed).items()}
+    checkpoint.save(Path(output) / "spynet.pt", model=spynet, extra={"levels": [list(level) for level in levels]})
+    return found
+
+
+def train_level(
+    spynet: SPyNet,
+    number: int,
+    level: Level,
+    pool: Pairs,
+    factor: int,
+    seed: int,
+    sigma: tuple[float, float],
+    resume: Path,
+    checkpoint_seconds: float,
+) -> None:
+    """Train level ``number`` alone, on pairs reduced by ``factor``; those before it stay as they are."""
+    own = spynet.levels[number].train()
+    state = TrainingState(
+        own, adamw(own, weight_decay=0.0, betas=(0.9, 0.99)), grad_scaler(torch.device("cpu"), "float32"), keep=EVERY
+    )
+    first = draw(pool, level, factor, sigma, np.random.default_rng((seed, number, 0)))
+    configuration = {"level": number, **level._asdict(), "seed": seed}
+    resume_file = ResumeFile(Path(resume), key_of(configuration, weights=spynet.state_dict(), batch=first._asdict()))
+    resume_file.restore(state)
+
+    def objective(batch: Pairs) -> dict[str, Tensor]:
+        # The levels up to this one are a SPyNet of fewer levels, and what it gives is this level's motion.
+        error = end_point_error(_up_to(spynet, number)(batch.x_t, batch.x_prev), batch.mv)
+        return {"loss": error, "epe": factor * error}
+
+    def rates(iteration: int) -> dict[str, float | None]:
+        return {
+            "rest": min(1.0, (iteration + 1) / WARMUP) * cosine(level.learning_rate, 0, iteration, level.iterations)
+        }
+
+    spynet.requires_grad_(False)
+    own.requires_grad_(True)
+    with Progress(level.iterations, f"motion estimation, level {number}", start=state.done) as bar:
+        fit(
+            state=state, objective=objective, first=0, iterations=level.iterations, rates=rates, grad_clip=GRAD_CLIP,
+            batch_of=lambda i: draw(pool, level, factor, sigma, np.random.default_rng((seed, number, i))), workers=0,
+            resume_file=resume_file, checkpoint_seconds=checkpoint_seconds, log=no_log, log_every=EVERY, bar=bar,
+        )  # fmt: skip
+    resume_file.remove()
+    spynet.requires_grad_(True)
+
+
+def _up_to(spynet: SPyNet, number: int) -> SPyNet:
+    """The levels up to ``number`` as a network that shares their weights."""
+    part = SPyNet(levels=1, width=spynet.arguments["width"])
+    part.levels = nn.ModuleList(list(spynet.levels)[: number + 1])
+    return part
+
+
+def reduced(pairs: Pairs, factor: int) -> Pairs:
+    """Pairs at 1 / ``factor`` of their size, by means over squares; motion in pixels of that size."""
+    x_t, x_prev, mv = (functional.avg_pool2d(part, factor) for part in pairs)
+    return Pairs(x_t, x_prev, mv / factor)
+
+
+def draw(pool: Pairs, level: Level, factor: int, sigma: tuple[float, float], rng: Any) -> Pairs:
+    """A batch of reduced pairs; their noise is what means over squares leave of white noise of strength ``sigma``."""
+    side, size = level.patch // factor, pool.x_t.shape[-1]
+    drawn = []
+    for i in rng.integers(len(pool.x_t), size=level.batch):
+        top, left = (int(offset) for offset in rng.integers(size - side + 1, size=2))
+        window = np.s_[i, :, top : top + side, left : left + side]
+        drawn.append(_turned(Pairs(*(part[window] for part in pool)), rng))
+    x_t, x_prev, mv = (torch.stack(part) for part in zip(*drawn, strict=True))
+    strength = rng.uniform(*sigma, size=(level.batch, 1, 1, 1)) / 255 / factor
+    return Pairs(noisy(x_t, strength, rng), noisy(x_prev, strength, rng), mv)
