@@ -26,6 +26,7 @@ class Background(NamedTuple):
         seconds: of computing, where the run's records say so.
         device: what it ran on, where the run's records say so.
         versions: of the libraries, where the run's records say so.
+        start: the file of weights that a warm restart went on from; None for a training from the start.
     """
 
     experiment: str
@@ -38,6 +39,7 @@ class Background(NamedTuple):
     seconds: float | None
     device: str | None
     versions: dict[str, str]
+    start: str | None = None
 
     @property
     def iterations(self) -> dict[str, int]:
@@ -78,11 +80,12 @@ def read_background(run: Path, experiment: str | None = None) -> Background:
         seconds=_seconds(records),
         device=_device(records),
         versions=dict(records[-1].get("versions", {})) if records else {},
+        start=extra.get("started_from", {}).get("file"),
     )
 
 
 def _experiment(results: Path, given: str | None) -> str:
-    there = sorted(path.parent.parent.name for path in results.glob("experiments/*/stage1/checkpoint.pt"))
+    there = sorted({path.parent.parent.name for path in results.glob("experiments/*/stage*/checkpoint.pt")})
     if given is None and len(there) == 1:
         return there[0]
     if given not in there:

@@ -71,7 +71,7 @@ def figures(
         device = background.device if device is None else device
     training = None
     if background is not None:
-        kept = ("experiment", "dataset", "clips", "training", "stages", "flow", "versions")
+        kept = ("experiment", "dataset", "clips", "training", "stages", "flow", "versions", "start")
         training = {key: getattr(background, key) for key in kept}
     clips = {name: _of_clip(clip, weights.name) for name, clip in measured["clips"].items()}
     return {
@@ -151,7 +151,9 @@ def _training(facts: Mapping[str, Any]) -> str:
     if "epe" in flow:
         zero = flow["epe_zero"]
         motion = f"end-point error {flow['epe']:.2f} pixels on held-out synthetic pairs (zero motion: {zero:.2f})"
-    rows = [["motion estimation", "pretrained on photographs in synthetic motion", motion]]
+    rows = [["motion estimation", "pretrained on synthetic motion, with a pack on its clips too", motion]]
+    if training.get("start"):
+        rows.append(["start", f"weights trained before, `{training['start']}`", ""])
     for stage, metrics in training["stages"].items():
         loss = "L2 + λ cross-entropy" if stage == "stage1" else "L2"
         psnr = metrics.get("psnr")

@@ -1,0 +1,63 @@
+"""A network that restores single frames is given a memory: what it then carries, and what stays as it was."""
+
+import numpy as np
+import pytest
+import torch
+
+from ncfl.errors import InputError
+from ncfl.models import variants
+from ncfl.pretraining.memory import YUV, start_memory
+
+SIZES = {
+    "unet_widths": (16, 16, 16, 16, 16),
+    "feature_width": 8,
+    "flow_width": 0.125,
+    "mv_width": 4,
+    "latent_width": 24,
+    "attention_widths": (4, 4, 4),
+    "attention_blocks": 1,
+    "attention_extra_blocks": 1,
+}
+
+
+@pytest.fixture
+def model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    found = variants.m_f(**SIZES).eval()
+    start_memory(found, [torch.rand(2, 3, 32, 32) for _ in range(4)])
+    return found
+
+
+@torch.no_grad()
+def test_features_carry_the_frame_as_luma_and_colour(model):
+    frame = torch.rand(1, 3, 32, 48)
+    c_t = model(frame).state.c_t
+    yuv = torch.einsum("oc,bchw->bohw", torch.tensor(YUV), frame)
+    # Up to a constant: what the spare directions hold beside the frame is the mean of what they held.
+    difference = c_t[:, :3] - yuv
+    assert difference.std((0, 2, 3)).max() < 1e-4
+
+
+@torch.no_grad()
+def test_luma_passes_the_compression_pixel_by_pixel(model):
+    c = torch.zeros(1, 8, 32, 32)
+    c[:, 0] = torch.from_numpy(np.random.default_rng(0).uniform(0, 1, (1, 32, 32)).astype(np.float32))
+    c_tilde = model.compression(c).c_tilde
+    # A step of 0.1 on latents of 8 units per unit of luma: at most 0.05 / 8 beside the exact value.
+    assert (c_tilde[:, 0] - c[:, 0]).std() < 0.02
+
+
+@torch.no_grad()
+def test_the_past_is_heard(model):
+    first, second = torch.rand(2, 1, 3, 32, 32)
+    c_tilde = model.compression(model.attention(second, model(first).state.c_t) * model(first).state.c_t).c_tilde
+    assert np.corrcoef(c_tilde[0, 0].flatten(), torch.einsum("c,chw->hw", torch.tensor(YUV)[0], first[0]).flatten())[
+        0, 1
+    ] > 0.9  # fmt: skip
+
+
+def test_other_structures_are_refused():
+    with pytest.raises(InputError, match="24 latents"):
+        start_memory(variants.m_f(**SIZES | {"latent_width": 8}), [torch.rand(1, 3, 32, 32)])
+    with pytest.raises(InputError, match="structure"):
+        start_memory(variants.m_b(**SIZES), [torch.rand(1, 3, 32, 32)])
