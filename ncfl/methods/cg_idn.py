@@ -198,7 +198,7 @@ class CGIDN(nn.Module):
     def _seen(self, hazy: Tensor) -> tuple[Tensor, ...]:
         """Of each frame alone: guided by its confidence; this at a quarter of the size; features at three levels."""
         dehazed, confidence = self.pre_dehazing(hazy)
-        guided = torch.lerp(hazy, dehazed, confidence)
+        guided = torch.lerp(hazy, dehazed, confidence.to(hazy.dtype))
         return guided, F.avg_pool2d(confidence, 4), *self._levels(guided, hazy)
 
     def _aligned(self, levels: list[Tensor], middle: int) -> Tensor:
