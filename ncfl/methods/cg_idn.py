@@ -187,14 +187,19 @@ class CGIDN(nn.Module):
         """[B,frames,C,H,W] nominally in [0,1], H and W multiples of 16 -> the middle frame, [B,C,H,W], not clipped."""
         batch, middle = window.shape[:2], self.frames // 2
         hazy = window.flatten(0, 1)
-        dehazed, confidence = self.pre_dehazing(hazy)
-        guided = torch.lerp(hazy, dehazed, confidence)
-        levels = [level.unflatten(0, batch) for level in self._levels(guided, hazy)]
-        trust = F.avg_pool2d(confidence, 4).unflatten(0, batch)
+        # Where nothing is learned one by one: the first layers are large.
+        seen = [self._seen(frame) for frame in hazy.split(len(hazy) if torch.is_grad_enabled() else 1)]
+        guided, trust, *levels = (torch.cat(parts).unflatten(0, batch) for parts in zip(*seen, strict=True))
         x = self.reconstruction(self.fusion(self._aligned(levels, middle), trust))
         for conv in self.up:
             x = F.leaky_relu(F.pixel_shuffle(conv(x), 2), SLOPE, inplace=True)
-        return added(self.tail(x), guided.unflatten(0, batch)[:, middle])
+        return added(self.tail(x), guided[:, middle])
+
+    def _seen(self, hazy: Tensor) -> tuple[Tensor, ...]:
+        """Of each frame alone: guided by its confidence; this at a quarter of the size; features at three levels."""
+        dehazed, confidence = self.pre_dehazing(hazy)
+        guided = torch.lerp(hazy, dehazed, confidence.to(hazy.dtype))
+        return guided, F.avg_pool2d(confidence, 4), *self._levels(guided, hazy)
 
     def _aligned(self, levels: list[Tensor], middle: int) -> Tensor:
         """Features of every frame where the middle one has them, [B,frames,width,h,w]; all neighbors in one go."""

@@ -45,7 +45,7 @@ def ordered_as(like: Tensor, x: Tensor) -> Tensor:
 
 
 def beside(first: Tensor, *others: Tensor) -> Tensor:
-    """Feature maps [B,...,H,W] put together along channels, in the order of memory of the first."""
+    """Feature maps [B,C,H,W] put together along channels, in the order of memory of the first."""
     if not first.is_contiguous(memory_format=torch.channels_last):
         return torch.cat((first, *others), dim=1)
     return torch.cat([x.permute(0, 2, 3, 1) for x in (first, *others)], dim=3).permute(0, 3, 1, 2)

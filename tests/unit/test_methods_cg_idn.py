@@ -194,3 +194,10 @@ def test_other_windows_are_refused(model: CGIDN):
         model.restore(noise(1, 7, 3, 16, 16))
     with pytest.raises(InputError, match="cg-idn: frames is 4; allowed: an odd number"):
         CGIDN(frames=4)
+
+
+def test_frames_one_by_one_give_what_all_at_once_do(model: CGIDN):
+    window = noise(2, 5, 3, 32, 48)
+    at_once = model(window).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(model(window), at_once)

@@ -207,3 +207,11 @@ def test_the_guided_layer_splits_what_it_finds():
 def test_refuses_groups_that_do_not_divide():
     with pytest.raises(ValueError, match="6 channels can't be split into 4"):
         DeformConv(6, 6, 4)
+
+
+@pytest.mark.parametrize("strip", [1, 7, 64])
+def test_strips_of_pixels_do_not_matter(strip: int, monkeypatch: pytest.MonkeyPatch):
+    arguments = drawn()
+    whole = deform_conv(*arguments)
+    monkeypatch.setattr(deform, "STRIP", strip)
+    torch.testing.assert_close(deform_conv(*arguments), whole)

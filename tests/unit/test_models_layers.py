@@ -1,11 +1,11 @@
-"""GDN, the residual blocks, padding."""
+"""GDN, the residual blocks, padding, sums and parts in memory."""
 
 import numpy as np
 import pytest
 import torch
 
 from ncfl.errors import InputError
-from ncfl.models.layers import GDN, ChannelAttentionBlock, LowerBound, ResBlock
+from ncfl.models.layers import GDN, ChannelAttentionBlock, LowerBound, ResBlock, added, beside, ordered_as
 from ncfl.models.padding import Padder, check_frame
 
 
@@ -116,3 +116,31 @@ def test_padding_and_cropping(size, padded):
 def test_what_is_no_frame_is_refused(shape):
     with pytest.raises(InputError, match="allowed"):
         check_frame(torch.zeros(shape), 3)
+
+
+def test_a_sum_stands_on_the_branch_and_has_the_gradients_of_a_sum():
+    conv = torch.nn.Conv2d(2, 2, 1)
+    x = torch.rand(1, 2, 3, 4, requires_grad=True)
+    expected = torch.autograd.grad((x + conv(x)).square().sum(), (x, conv.weight))
+    branch = conv(x)
+    total = added(branch, x)
+    assert total is branch
+    torch.testing.assert_close(torch.autograd.grad(total.square().sum(), (x, conv.weight)), expected)
+
+
+def test_a_sum_keeps_the_precision_of_the_finer_part():
+    branch, x = torch.ones(3).bfloat16(), torch.full((3,), 1e-4)
+    assert torch.equal(added(branch, x), torch.full((3,), 1 + 1e-4))
+    assert torch.equal(branch, torch.ones(3).bfloat16())
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_parts_take_the_order_of_memory_of_the_first(channels_last: bool):
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    first = torch.rand(2, 3, 4, 5).contiguous(memory_format=order)
+    others = [torch.rand(2, 1, 4, 5), torch.rand(2, 2, 4, 5)]
+    assert ordered_as(first, others[1]).is_contiguous(memory_format=order)
+    assert torch.equal(ordered_as(first, others[1]), others[1])
+    together = beside(first, *others)
+    assert together.is_contiguous(memory_format=order)
+    assert torch.equal(together, torch.cat((first, *others), dim=1))
