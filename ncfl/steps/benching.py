@@ -21,7 +21,7 @@ BESIDES = {
     "basicvsrpp": "deformable: looking up between pixels",
     "cg-idn": "deformable: looking up between pixels; cost volumes",
     "spaccnn": "superpixels and their matching in NumPy",
-    "emvd-s": "layers so small that the rest shows",
+    "emvd-s": "layers so small that wavelets and calls show",
 }
 COLUMNS = (
     *("method", "GFLOPs", "s/frame", "ms/GFLOP", "bare layers", "ratio", "to convolutions", "peak GB"),
