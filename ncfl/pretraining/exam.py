@@ -24,7 +24,7 @@ def examine_flow(spynet: Checkpoint, clips: Sequence[PackedClip], seed: int) -> 
 
     Args:
         spynet: weights of the motion estimation.
-        clips: real footage that it was not trained on (it is trained on photographs).
+        clips: real footage; that of a pack was trained on too (:mod:`ncfl.pretraining.real_pairs`).
         seed: of the noise.
 
     Returns:

@@ -17,9 +17,9 @@ from ncfl.models.motion import SPyNet
 from ncfl.pretraining.pack import Pack
 from ncfl.pretraining.real_pairs import real_pairs
 from ncfl.progress import Progress
-from ncfl.train import checkpoint
+from ncfl.train import checkpoint, flow_pairs
 from ncfl.train.flow import HELD_OUT, end_point_error, measure
-from ncfl.train.flow_pairs import Pairs, _turned, noisy, render_pairs
+from ncfl.train.flow_pairs import Pairs, render_pairs
 from ncfl.train.flow_start import start
 from ncfl.train.loop import fit, no_log
 from ncfl.train.optimizer import adamw, grad_scaler
@@ -116,9 +116,11 @@ def train_level(
     resume_file = ResumeFile(Path(resume), key_of(configuration, weights=spynet.state_dict(), batch=first._asdict()))
     resume_file.restore(state)
 
+    # The levels up to this one are a SPyNet of fewer levels, and what it gives is this level's motion.
+    network = _up_to(spynet, number)
+
     def objective(batch: Pairs) -> dict[str, Tensor]:
-        # The levels up to this one are a SPyNet of fewer levels, and what it gives is this level's motion.
-        error = end_point_error(_up_to(spynet, number)(batch.x_t, batch.x_prev), batch.mv)
+        error = end_point_error(network(batch.x_t, batch.x_prev), batch.mv)
         return {"loss": error, "epe": factor * error}
 
     def rates(iteration: int) -> dict[str, float | None]:
@@ -153,12 +155,5 @@ def reduced(pairs: Pairs, factor: int) -> Pairs:
 
 def draw(pool: Pairs, level: Level, factor: int, sigma: tuple[float, float], rng: Any) -> Pairs:
     """A batch of reduced pairs; their noise is what means over squares leave of white noise of strength ``sigma``."""
-    side, size = level.patch // factor, pool.x_t.shape[-1]
-    drawn = []
-    for i in rng.integers(len(pool.x_t), size=level.batch):
-        top, left = (int(offset) for offset in rng.integers(size - side + 1, size=2))
-        window = np.s_[i, :, top : top + side, left : left + side]
-        drawn.append(_turned(Pairs(*(part[window] for part in pool)), rng))
-    x_t, x_prev, mv = (torch.stack(part) for part in zip(*drawn, strict=True))
-    strength = rng.uniform(*sigma, size=(level.batch, 1, 1, 1)) / 255 / factor
-    return Pairs(noisy(x_t, strength, rng), noisy(x_prev, strength, rng), mv)
+    low, high = sigma
+    return flow_pairs.draw(pool, level.batch, level.patch // factor, (low / factor, high / factor), rng)

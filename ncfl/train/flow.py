@@ -136,7 +136,6 @@ def pretrain_flow(
     held_out: Mapping[str, np.ndarray],
     output: Path,
     resume: Path,
-    more: Pairs | None = None,
     log: Log = no_log,
     progress: Callable[..., Progress] = Progress,
     extra: Mapping[str, Any] | None = None,
@@ -149,7 +148,6 @@ def pretrain_flow(
         held_out: what those to measure on are made of.
         output: a folder.
         resume: a folder for the resume state.
-        more: pairs of ``training.patch`` + :data:`MARGIN` pixels to draw from beside the rendered ones.
         log: gets the iteration and the means since the last call.
         progress: makes the progress bar.
         extra: plain data that goes into the checkpoint.
@@ -163,8 +161,6 @@ def pretrain_flow(
     device = pick_device(training.device)
     torch.set_num_threads(training.threads)
     pool = render_pairs(photographs, POOL, training.patch + MARGIN, training.seed, training.max_motion)
-    if more is not None:
-        pool = Pairs(*(torch.cat(parts) for parts in zip(pool, more, strict=True)))
     spynet = SPyNet(levels=training.levels, width=training.width)
     start(spynet, torch.Generator().manual_seed(training.seed))
     first = _draw(pool, training, 0)

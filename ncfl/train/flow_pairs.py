@@ -36,14 +36,14 @@ def draw(pool: Pairs, batch: int, patch: int, sigma: tuple[float, float], rng: n
     """A batch: pairs of the pool, each cropped, flipped, transposed, recoloured at random, with noise on both frames.
 
     Args:
-        pool: pairs of ``patch`` + :data:`MARGIN` pixels.
+        pool: square pairs of ``patch`` or more pixels.
         batch, patch: pairs, and their height and width in pixels.
         sigma: noise, 0 ... 255, drawn from this range per pair.
         rng: the batch is a function of its state.
     """
-    drawn = []
+    drawn, margin = [], pool.x_t.shape[-1] - patch
     for i in rng.integers(len(pool.x_t), size=batch):
-        top, left = (int(offset) for offset in rng.integers(MARGIN + 1, size=2))
+        top, left = (int(offset) for offset in rng.integers(margin + 1, size=2))
         window = np.s_[i, :, top : top + patch, left : left + patch]
         drawn.append(_turned(Pairs(*(part[window] for part in pool)), rng))
     x_t, x_prev, mv = (torch.stack(part) for part in zip(*drawn, strict=True))
