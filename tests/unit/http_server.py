@@ -117,16 +117,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(body[: answer.cut], answer, request)
 
     def _send(self, body: bytes, answer: Answer, request: Request) -> None:
-        try:
-            for start in range(0, len(body), answer.block):
-                block = body[start : start + answer.block]
+        for start in range(0, len(body), answer.block):
+            block = body[start : start + answer.block]
+            request.sent += len(block)  # before it goes: the client may have it, and be done, before this thread goes on
+            try:
                 self.wfile.write(block)
                 self.wfile.flush()
-                request.sent += len(block)
-                if answer.pause and self.outer.closing.wait(answer.pause):
-                    return
-        except OSError:  # the client has enough
-            pass
+            except OSError:  # the client has enough
+                request.sent -= len(block)
+                return
+            if answer.pause and self.outer.closing.wait(answer.pause):
+                return
 
     def log_message(self, format: str, *args: object) -> None:
         """Tests do not want it."""
