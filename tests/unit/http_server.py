@@ -119,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, body: bytes, answer: Answer, request: Request) -> None:
         for start in range(0, len(body), answer.block):
             block = body[start : start + answer.block]
-            request.sent += len(block)  # before it goes: the client may have it, and be done, before this thread goes on
+            # Before it goes: the client may have it, and be done, before this thread goes on.
+            request.sent += len(block)
             try:
                 self.wfile.write(block)
                 self.wfile.flush()
