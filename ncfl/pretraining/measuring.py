@@ -136,7 +136,7 @@ def measure(
                 learned = weights.sha256 if name in (weights.name, WITHOUT_MEMORY) else ""
                 key = [name, learned, footage.name, footage.sha256, f"{sigma:g}", seed]
                 say(f"{footage.name}, sigma {sigma:g}: {name}")
-                of_level[name] = known.get(key, lambda m=method, s=sigma, f=footage: _quality(m, f, s, seed))
+                of_level[name] = known.get(key, lambda m=method, s=sigma, f=footage: quality(m, f, s, seed))
         height, width = footage.frames[0].shape[:2]
         found["clips"][footage.name] = {
             "frames": len(footage.frames), "height": height, "width": width, "sha256": footage.sha256, "levels": levels
@@ -172,7 +172,8 @@ def temporal_gain(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[st
     return found
 
 
-def _quality(method: Method | None, footage: Footage, sigma: float, seed: int) -> dict[str, Any]:
+def quality(method: Method | None, footage: Footage, sigma: float, seed: int) -> dict[str, Any]:
+    """``psnr`` (dB) and ``ssim`` of every frame; None stands for non-local means."""
     image = conventions.rgb().spaces["rgb"]
     noisy = noisy_frames(footage, sigma, seed)
     if method is None:

@@ -35,7 +35,8 @@ def start_memory(model: NCFL, frames: Sequence[Tensor]) -> dict[str, float]:
     """Give ``model`` a memory, in place. Its motion estimation is left as it is.
 
     Args:
-        model: with one U-Net, the neural compression of 24 latents or more, attention or none; restores single frames.
+        model: with one U-Net, no compression or the neural one of 24 latents or more, attention or none; restores
+            single frames.
         frames: [B,3,H,W] each, noisy as in training, H and W multiples of ``model.multiple``; statistics are of these.
 
     Returns:
@@ -45,12 +46,13 @@ def start_memory(model: NCFL, frames: Sequence[Tensor]) -> dict[str, float]:
         InputError: a network of another structure.
     """
     if model.channels != 3 or len(model.restoration.unets) != 1 or not _fits(model.compression):
-        raise InputError("memory: found a network of another structure, allowed: RGB, one U-Net, 24 latents or more")
+        raise InputError("memory: found a network of another structure, allowed: RGB, one U-Net, 24 latents or none")
     fresh = NCFL(**model.arguments)
     for part in ("mv_refinement", "compression", "attention"):
         if getattr(model, part) is not None:
             getattr(model, part).load_state_dict(getattr(fresh, part).state_dict())
-    _pass_through(model.compression)
+    if model.compression is not None:
+        _pass_through(model.compression)
     if model.attention is not None:
         last = model.attention.decoder[-1]
         last.weight.mul_(0.1)
@@ -62,6 +64,8 @@ def start_memory(model: NCFL, frames: Sequence[Tensor]) -> dict[str, float]:
 
 
 def _fits(compression: nn.Module | None) -> bool:
+    if compression is None:
+        return True
     return isinstance(compression, NeuralCompression) and compression.encoder[2].out_channels >= 24
 
 

@@ -49,6 +49,7 @@ def _train_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     options.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these: stage 2 alone, own cosine")
     options.add_argument("--memory", action="store_true", help="give the network of --start a memory first")
+    options.add_argument("--freeze-motion", action="store_true", help="motion estimation rests; with --start")
     options.add_argument("--flow", type=Path, metavar="SPYNET", help="motion estimation that is pretrained already")
     options.set_defaults(run=_train)
 
@@ -69,7 +70,8 @@ def _train(options: argparse.Namespace) -> None:
     done = Pretraining(
         recipe=recipe, pack=read_pack(options.pack), output=options.output, iterations=iterations,
         minutes=options.minutes, threads=options.threads, device=options.device, start=options.start,
-        motion=options.flow, memory=options.memory, say=lambda text: print(text, file=sys.stderr, flush=True),
+        motion=options.flow, memory=options.memory, freeze_motion=options.freeze_motion,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
     ).run()  # fmt: skip
     print(f"{done}: written")
 

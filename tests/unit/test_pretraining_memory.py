@@ -56,8 +56,18 @@ def test_the_past_is_heard(model):
     ] > 0.9  # fmt: skip
 
 
+@torch.no_grad()
+def test_without_a_compression_the_features_themselves_carry_it():
+    torch.manual_seed(0)
+    plain = variants.m_b(**SIZES).eval()
+    start_memory(plain, [torch.rand(2, 3, 32, 32) for _ in range(4)])
+    frame = torch.rand(1, 3, 32, 48)
+    luma = torch.einsum("c,chw->hw", torch.tensor(YUV)[0], frame[0])
+    assert (plain(frame).state.c_t[0, 0] - luma).std() < 0.02 * luma.std()
+
+
 def test_other_structures_are_refused():
     with pytest.raises(InputError, match="24 latents"):
         start_memory(variants.m_f(**SIZES | {"latent_width": 8}), [torch.rand(1, 3, 32, 32)])
     with pytest.raises(InputError, match="structure"):
-        start_memory(variants.m_b(**SIZES), [torch.rand(1, 3, 32, 32)])
+        start_memory(variants.m_e(**SIZES), [torch.rand(1, 3, 32, 32)])

@@ -1,0 +1,98 @@
+"""The comparison behind the paper's claim: networks that differ in one thing, and the table of what came out."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from ncfl.data.formats.video import open_frames
+from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
+from ncfl.models import variants
+from ncfl.pretraining import claim
+from ncfl.pretraining.claim import NETWORKS, compare, started, tables
+from ncfl.pretraining.footage import Phase
+from ncfl.pretraining.pack import Pack, PackedClip
+from ncfl.pretraining.recipes import Recipe
+from ncfl.train import checkpoint
+
+SIZES = {
+    "unet_widths": (16, 16, 16, 16, 16),
+    "feature_width": 8,
+    "flow_width": 0.125,
+    "mv_width": 4,
+    "latent_width": 24,
+    "attention_widths": (4, 4, 4),
+    "attention_blocks": 1,
+    "attention_extra_blocks": 1,
+}
+
+
+@pytest.fixture
+def source(tmp_path) -> checkpoint.Checkpoint:
+    torch.manual_seed(3)
+    path = tmp_path / "source.pt"
+    checkpoint.save(path, model=variants.m_f(**SIZES), extra={})
+    return checkpoint.load(path)
+
+
+def test_all_start_from_the_same_restoration_and_motion_estimation(source):
+    models = [started(compared, source, None) for compared in NETWORKS.values()]
+    assert [model.compression is None for model in models] == [True, False, False]
+    for model in models:
+        assert model.attention is None
+        for part in ("restoration", "motion"):
+            own = getattr(model, part).state_dict()
+            assert own and all(torch.equal(own[key], source.state[f"{part}.{key}"]) for key in own)
+
+
+def test_the_table_says_what_was_measured_and_what_differs(tmp_path):
+    def of(psnr, memory):
+        return {"pan": {"30": {"psnr": psnr, "memory": memory}, "50": {"psnr": psnr - 2, "memory": memory}}}
+
+    figures = {
+        "M_b": {1: of(30.0, 0.5), 2: of(30.2, 0.5)},
+        "M_d": {1: of(30.3, 0.8), 2: of(30.3, 0.9)},
+        "M_d, no rate term": {1: of(30.3, 0.8), 2: of(30.4, 0.9)},
+    }
+    text = tables(figures, {"noisy input": {"pan": {"30": 18.6, "50": 14.2}}}, tmp_path / "claim.csv")
+    assert "| M_d | 30.30 (+0.80) | 30.30 (+0.90) | 28.30 (+0.80) | 28.30 (+0.90) |" in text
+    assert "- M_d against M_b, sigma 30: mean +0.20 dB, +0.10 to +0.30" in text
+    assert "| noisy input | 18.60 | 18.60 | 14.20 | 14.20 |" in text
+    with (tmp_path / "claim.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 4 + 2
+    assert rows[0] == {
+        "clip": "pan", "network": "M_b", "sigma": "30", "seed": "1", "psnr_db": "30.0000", "memory_gain_db": "0.5000",
+    }  # fmt: skip
+
+
+def test_trains_measures_and_goes_on(tmp_path, source, monkeypatch):
+    photograph = load(TRAIN_PHOTOGRAPHS[:1])[TRAIN_PHOTOGRAPHS[0]]
+    frames = np.stack([photograph[:128, t : t + 160] for t in range(8)])
+    pack = Pack({TRAIN_PHOTOGRAPHS[0]: photograph}, {}, [PackedClip("pan", frames)], {}, "0" * 64)
+    clip = tmp_path / "other"
+    clip.mkdir()
+    import cv2
+
+    for t in range(7):
+        cv2.imwrite(str(clip / f"{t:03}.png"), photograph[100:132, 50 + t : 98 + t, ::-1])
+    with open_frames(clip) as reader:
+        assert sum(1 for _ in reader) == 7
+    monkeypatch.setattr(claim, "STATISTICS_BATCHES", 1)
+    phases = (Phase(0.5, 2, 1, 32), Phase(0.5, 1, 2, 32))
+    training = {"learning_rate": 1e-4, "motion_learning_rate": 1e-5, "warmup": 1, "freeze_motion": 0}
+    recipe = Recipe(
+        name="tiny", sizes=SIZES, flow={}, training=training, phases=phases, going_on=phases, again={},
+        with_memory=phases, iterations=(1, 1, 1),
+    )  # fmt: skip
+    given = {
+        "pack": pack, "recipe": recipe, "source": source, "motion": None, "clips": [clip], "seeds": [1],
+        "iterations": (1, 1), "output": tmp_path / "out",
+    }  # fmt: skip
+    text = compare(**given)
+    assert text.count("| M_") == 3
+    assert (tmp_path / "out" / "claim.md").read_text() == text
+    written = (tmp_path / "out" / "seed-1" / "m-d" / "stage2" / "checkpoint.pt").stat().st_mtime_ns
+    assert compare(**given) == text
+    assert (tmp_path / "out" / "seed-1" / "m-d" / "stage2" / "checkpoint.pt").stat().st_mtime_ns == written
