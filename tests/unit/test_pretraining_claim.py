@@ -43,7 +43,8 @@ def test_all_start_from_the_same_restoration_and_motion_estimation(source):
         assert model.attention is None
         for part in ("restoration", "motion"):
             own = getattr(model, part).state_dict()
-            assert own and all(torch.equal(own[key], source.state[f"{part}.{key}"]) for key in own)
+            assert own
+            assert all(torch.equal(own[key], source.state[f"{part}.{key}"]) for key in own)
 
 
 def test_the_table_says_what_was_measured_and_what_differs(tmp_path):
