@@ -13,20 +13,13 @@ import torch
 from torch import Tensor
 
 from ncfl.models.motion import SPyNet, warp
-from ncfl.progress import Progress
+from ncfl.pretraining.motion_fit import fit_motion, on
 from ncfl.train import flow_pairs
 from ncfl.train.flow import end_point_error
 from ncfl.train.flow_pairs import Pairs, noisy
-from ncfl.train.loop import fit, no_log
-from ncfl.train.optimizer import adamw, grad_scaler
-from ncfl.train.resume import ResumeFile, TrainingState, key_of
-from ncfl.train.stages import cosine
 
 ITERATIONS, LEARNING_RATE, BATCH, PATCH = 3000, 3e-4, 4, 128  # optimizer steps, peak, pairs per step, their side
-WARMUP = 50  # iterations
 EPE_WEIGHT = 0.004  # a pixel of motion error against the warping error, about 0.02 at the start
-GRAD_CLIP = 1.0
-EVERY = 50  # iterations between two points of the curve
 
 
 def align(
@@ -42,7 +35,7 @@ def align(
     """Train all levels of ``spynet`` together, in place.
 
     Args:
-        spynet: contiguous, on the CPU.
+        spynet: on its device.
         pool: square pairs of :data:`PATCH` pixels or more.
         iterations: optimizer steps.
         seed: of every draw.
@@ -53,33 +46,20 @@ def align(
     Raises:
         NonFiniteLoss, Interrupted: as :func:`ncfl.train.loop.fit`.
     """
-    spynet.train()
-    state = TrainingState(
-        spynet, adamw(spynet, weight_decay=0.0, betas=(0.9, 0.99)), grad_scaler(torch.device("cpu"), "float32"),
-        keep=EVERY,
-    )  # fmt: skip
-    configuration = {"align": iterations, "seed": seed, "sigma": list(sigma)}
-    first = _draw(pool, sigma, seed, 0)
-    key = key_of(configuration, weights=spynet.state_dict(), batch=first[1]._asdict())
-    resume_file = ResumeFile(Path(resume), key)
-    resume_file.restore(state)
+    device = next(spynet.parameters()).device
 
     def objective(batch: tuple[Pairs, Pairs]) -> dict[str, Tensor]:
-        seen, clean = batch
+        seen, clean = (on(device, pairs) for pairs in batch)
         mv = spynet(seen.x_t, seen.x_prev)
-        error, epe = warping_error(clean, mv), end_point_error(mv, clean.mv)
-        return {"loss": error + EPE_WEIGHT * epe, "epe": epe}
+        epe = end_point_error(mv, clean.mv)
+        return {"loss": warping_error(clean, mv) + EPE_WEIGHT * epe, "epe": epe}
 
-    def rates(iteration: int) -> dict[str, float | None]:
-        return {"rest": min(1.0, (iteration + 1) / WARMUP) * cosine(LEARNING_RATE, 0, iteration, iterations)}
-
-    with Progress(iterations, "motion estimation, all levels", start=state.done) as bar:
-        fit(
-            state=state, objective=objective, first=0, iterations=iterations, rates=rates, grad_clip=GRAD_CLIP,
-            batch_of=lambda i: _draw(pool, sigma, seed, i), workers=0, resume_file=resume_file,
-            checkpoint_seconds=checkpoint_seconds, log=no_log, log_every=EVERY, bar=bar,
-        )  # fmt: skip
-    resume_file.remove()
+    fit_motion(
+        spynet, objective=objective, batch_of=lambda i: _draw(pool, sigma, seed, i), iterations=iterations,
+        learning_rate=LEARNING_RATE, label="motion estimation, all levels",
+        key={"align": iterations, "seed": seed, "sigma": list(sigma)}, weights=spynet.state_dict(),
+        first=_draw(pool, sigma, seed, 0)[1], resume=resume, checkpoint_seconds=checkpoint_seconds,
+    )  # fmt: skip
 
 
 def warping_error(clean: Pairs, mv: Tensor) -> Tensor:
@@ -90,8 +70,8 @@ def warping_error(clean: Pairs, mv: Tensor) -> Tensor:
         mv: [B,2,H,W], pixels.
     """
     height, width = mv.shape[-2:]
-    x = torch.arange(width) + clean.mv[:, 0]
-    y = torch.arange(height)[:, None] + clean.mv[:, 1]
+    x = torch.arange(width, device=mv.device) + clean.mv[:, 0]
+    y = torch.arange(height, device=mv.device)[:, None] + clean.mv[:, 1]
     inside = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))[:, None]
     difference = (warp(clean.x_prev, mv) - clean.x_t).abs() * inside
     return difference.sum() / (3 * inside.sum()).clamp(min=1)

@@ -14,23 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ncfl.models.motion import SPyNet
+from ncfl.pretraining.alignment import ITERATIONS, align
+from ncfl.pretraining.motion_fit import fit_motion, on
 from ncfl.pretraining.pack import Pack
 from ncfl.pretraining.real_pairs import real_pairs
-from ncfl.progress import Progress
 from ncfl.train import checkpoint, flow_pairs
 from ncfl.train.flow import HELD_OUT, end_point_error, measure
 from ncfl.train.flow_pairs import Pairs, render_pairs
 from ncfl.train.flow_start import start
-from ncfl.train.loop import fit, no_log
-from ncfl.train.optimizer import adamw, grad_scaler
-from ncfl.train.resume import ResumeFile, TrainingState, key_of
-from ncfl.train.stages import cosine
 
 WINDOW = 256  # pixels, of the pairs at full size
 RENDERED, REAL = 160, 640  # pairs
-WARMUP = 50  # iterations of each level
-GRAD_CLIP = 1.0
-EVERY = 50  # iterations between two points of the curve
 
 
 class Level(NamedTuple):
@@ -55,7 +49,9 @@ def pretrain_levels(
     max_motion: float,
     sigma: tuple[float, float],
     levels: Sequence[Level] = LEVELS,
+    aligned: int = ITERATIONS,
     threads: int = 1,
+    device: torch.device | str = "cpu",
     checkpoint_seconds: float = 60.0,
 ) -> dict[str, float]:
     """Train a SPyNet on rendered and real pairs and write ``spynet.pt`` into ``output``.
@@ -69,7 +65,9 @@ def pretrain_levels(
         max_motion: of the rendered pairs, pixels.
         sigma: noise of both frames, 0..255.
         levels: coarsest first.
-        threads: of PyTorch.
+        aligned: iterations of all levels together after that (:mod:`ncfl.pretraining.alignment`).
+        threads: of PyTorch on the CPU.
+        device: what trains; the pairs lie in the machine's memory.
         checkpoint_seconds: between two saves of the resume state.
 
     Returns:
@@ -80,6 +78,7 @@ def pretrain_levels(
     start(spynet, torch.Generator().manual_seed(seed))
     rendered = render_pairs(pack.photographs, RENDERED, WINDOW, seed, max_motion)
     pool = Pairs(*map(torch.cat, zip(rendered, real_pairs(pack.clips, REAL, WINDOW, seed), strict=True)))
+    spynet.to(device)
     for number, level in enumerate(levels):
         done = Path(output) / f"level{number}.pt"
         if done.is_file():
@@ -89,9 +88,16 @@ def pretrain_levels(
         factor = 2 ** (len(levels) - 1 - number)
         train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, checkpoint_seconds)
         checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
+    if aligned:
+        align(
+            spynet, pool, iterations=aligned, seed=seed, sigma=sigma, resume=resume,
+            checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
+    spynet.to("cpu")
     held_out = render_pairs(pack.held_out, HELD_OUT, 96, seed + 1, max_motion)
     found = {name: round(value, 4) for name, value in measure(spynet, held_out, seed).items()}
-    checkpoint.save(Path(output) / "spynet.pt", model=spynet, extra={"levels": [list(level) for level in levels]})
+    extra = {"levels": [list(level) for level in levels], "aligned": aligned}
+    checkpoint.save(Path(output) / "spynet.pt", model=spynet, extra=extra)
     return found
 
 
@@ -107,36 +113,26 @@ def train_level(
     checkpoint_seconds: float,
 ) -> None:
     """Train level ``number`` alone, on pairs reduced by ``factor``; those before it stay as they are."""
-    own = spynet.levels[number].train()
-    state = TrainingState(
-        own, adamw(own, weight_decay=0.0, betas=(0.9, 0.99)), grad_scaler(torch.device("cpu"), "float32"), keep=EVERY
-    )
-    first = draw(pool, level, factor, sigma, np.random.default_rng((seed, number, 0)))
-    configuration = {"level": number, **level._asdict(), "seed": seed}
-    resume_file = ResumeFile(Path(resume), key_of(configuration, weights=spynet.state_dict(), batch=first._asdict()))
-    resume_file.restore(state)
-
+    own = spynet.levels[number]
+    device = next(own.parameters()).device
     # The levels up to this one are a SPyNet of fewer levels, and what it gives is this level's motion.
-    network = _up_to(spynet, number)
+    network = _up_to(spynet, number).to(device)
+
+    def batch_of(iteration: int) -> Pairs:
+        return draw(pool, level, factor, sigma, np.random.default_rng((seed, number, iteration)))
 
     def objective(batch: Pairs) -> dict[str, Tensor]:
-        error = end_point_error(network(batch.x_t, batch.x_prev), batch.mv)
+        x_t, x_prev, mv = on(device, batch)
+        error = end_point_error(network(x_t, x_prev), mv)
         return {"loss": error, "epe": factor * error}
-
-    def rates(iteration: int) -> dict[str, float | None]:
-        return {
-            "rest": min(1.0, (iteration + 1) / WARMUP) * cosine(level.learning_rate, 0, iteration, level.iterations)
-        }
 
     spynet.requires_grad_(False)
     own.requires_grad_(True)
-    with Progress(level.iterations, f"motion estimation, level {number}", start=state.done) as bar:
-        fit(
-            state=state, objective=objective, first=0, iterations=level.iterations, rates=rates, grad_clip=GRAD_CLIP,
-            batch_of=lambda i: draw(pool, level, factor, sigma, np.random.default_rng((seed, number, i))), workers=0,
-            resume_file=resume_file, checkpoint_seconds=checkpoint_seconds, log=no_log, log_every=EVERY, bar=bar,
-        )  # fmt: skip
-    resume_file.remove()
+    fit_motion(
+        own, objective=objective, batch_of=batch_of, iterations=level.iterations, learning_rate=level.learning_rate,
+        label=f"motion estimation, level {number}", key={"level": number, **level._asdict(), "seed": seed},
+        weights=spynet.state_dict(), first=batch_of(0), resume=resume, checkpoint_seconds=checkpoint_seconds,
+    )  # fmt: skip
     spynet.requires_grad_(True)
 
 

@@ -9,8 +9,8 @@ import torch
 from ncfl.device import pick_device, place
 from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
+from ncfl.pretraining.alignment import BATCH, PATCH
 from ncfl.pretraining.footage import Phase
-from ncfl.pretraining.levels import LEVELS
 from ncfl.pretraining.recipes import Recipe
 from ncfl.train.losses import clip_loss
 from ncfl.train.optimizer import adamw, autocast, set_rates
@@ -78,10 +78,9 @@ def training_step(recipe: Recipe, phase: Phase, device: torch.device) -> Callabl
 
 
 def _flow_step(recipe: Recipe, device: torch.device) -> Callable[[], None]:
-    # The finest level's batch stands for all: the others' cost about as much.
+    # The batch of all levels together stands for the rest, whose iterations cost no more.
     spynet = place(SPyNet(width=recipe.flow["width"]), device, channels_last=True)
-    finest = LEVELS[-1]
-    x = torch.rand(finest.batch, 3, finest.patch, finest.patch, device=device)
+    x = torch.rand(BATCH, 3, PATCH, PATCH, device=device)
     return lambda: spynet(x, x).mean().backward()
 
 

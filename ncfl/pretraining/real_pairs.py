@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 
+from ncfl.errors import InputError
 from ncfl.pretraining.pack import PackedClip
 from ncfl.train.flow_pairs import Pairs
 
@@ -19,14 +20,20 @@ def real_pairs(clips: Sequence[PackedClip], count: int, size: int, seed: int) ->
     """``count`` windows of ``size`` x ``size`` pixels; window i is a function of (seed, i).
 
     A clip is drawn in proportion to its frames. The motion is estimated on whole frames, so that what enters a window
-    from outside has the right motion too.
+    from outside has the right motion too. Clips smaller than the window are enlarged to it.
 
     Args:
-        clips: of at least two frames, none smaller than the window.
+        clips: those of one frame are passed over.
         count: of windows.
         size: of a window, pixels.
         seed: of every draw.
+
+    Raises:
+        InputError: no clip of two frames or more.
     """
+    clips = [clip for clip in clips if len(clip.frames) > 1]
+    if not clips:
+        raise InputError("motion estimation: found no clip of two frames or more, allowed: a pack with one")
     lengths = np.array([len(clip.frames) - 1 for clip in clips])
     teacher = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     windows = []
@@ -34,7 +41,7 @@ def real_pairs(clips: Sequence[PackedClip], count: int, size: int, seed: int) ->
         rng = np.random.default_rng((seed, number))
         clip = clips[int(rng.choice(len(clips), p=lengths / lengths.sum()))]
         t = int(rng.integers(1, len(clip.frames)))
-        x_prev, x_t = clip.frames[t - 1], clip.frames[t]
+        x_prev, x_t = (_at_least(size, frame) for frame in clip.frames[t - 1 : t + 1])
         if rng.integers(2):  # time may as well run backwards
             x_prev, x_t = x_t, x_prev
         mv = teacher.calc(cv2.cvtColor(x_t, cv2.COLOR_RGB2GRAY), cv2.cvtColor(x_prev, cv2.COLOR_RGB2GRAY), None)
@@ -45,3 +52,12 @@ def real_pairs(clips: Sequence[PackedClip], count: int, size: int, seed: int) ->
         torch.from_numpy(np.stack(part)).permute(0, 3, 1, 2).contiguous() for part in zip(*windows, strict=True)
     )
     return Pairs(x_t / 255, x_prev / 255, mv)
+
+
+def _at_least(size: int, frame: np.ndarray) -> np.ndarray:
+    height, width = frame.shape[:2]
+    if min(height, width) >= size:
+        return frame
+    factor = size / min(height, width)
+    larger = (max(size, round(factor * width)), max(size, round(factor * height)))
+    return cv2.resize(frame, larger, interpolation=cv2.INTER_CUBIC)

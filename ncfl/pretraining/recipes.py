@@ -62,7 +62,7 @@ HALF = Recipe(
     going_on=(Phase(0.7, 2, 7, 64), Phase(0.3, 2, 7, 96)),
     again={"learning_rate": 5e-4, "motion_learning_rate": 5e-5, "freeze_motion": 0},
     with_memory=(Phase(0.1, 8, 1, 64), Phase(0.9, 2, 5, 64)),
-    iterations=(6300, 2000, 7500),
+    iterations=(9300, 2000, 7500),
 )
 
 PUBLISHED = Recipe(

@@ -24,9 +24,10 @@ from ncfl.device import pick_device
 from ncfl.errors import InputError
 from ncfl.files import read_json, write_json
 from ncfl.models.variants import m_f, rebuild
+from ncfl.pretraining.alignment import ITERATIONS
 from ncfl.pretraining.exam import examine_flow
 from ncfl.pretraining.footage import Footage, Phase, PhasedSampler
-from ncfl.pretraining.levels import LEVELS, Level, pretrain_levels
+from ncfl.pretraining.levels import LEVELS, pretrain_levels
 from ncfl.pretraining.memory import start_memory
 from ncfl.pretraining.pack import Pack
 from ncfl.pretraining.planning import plan_iterations
@@ -126,7 +127,8 @@ class Pretraining:
             with self._record("pretrain-flow"):
                 found = pretrain_levels(
                     pack=self.pack, output=folder, resume=self.output / "resume" / "flow", seed=SEED, sigma=SIGMA,
-                    levels=self._levels(), threads=self.machine["threads"], **self.recipe.flow,
+                    **self._flow_parts(), threads=self.machine["threads"],
+                    device=pick_device(self.machine["device"]), **self.recipe.flow,
                 )  # fmt: skip
             write_json(folder / "metrics.json", found)
         spynet = checkpoint.load(folder / "spynet.pt")
@@ -136,10 +138,11 @@ class Pretraining:
             self.say(f"motion estimation: {read_json(folder / 'metrics.json')}, on real clips {found['mean']}")
         return spynet
 
-    def _levels(self) -> list[Level]:
-        """The recipe's, with as many iterations in all as are planned."""
-        share = self.flow_iterations / sum(level.iterations for level in LEVELS)
-        return [level._replace(iterations=max(1, round(share * level.iterations))) for level in LEVELS]
+    def _flow_parts(self) -> dict[str, Any]:
+        """The levels' iterations and those of the alignment, as many in all as are planned."""
+        share = self.flow_iterations / (sum(level.iterations for level in LEVELS) + ITERATIONS)
+        levels = [level._replace(iterations=max(1, round(share * level.iterations))) for level in LEVELS]
+        return {"levels": levels, "aligned": round(share * ITERATIONS)}
 
     def _train(
         self,
