@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
@@ -93,18 +94,19 @@ class NCFL(nn.Module):
         )
         self.restoration = Cascade(unets, channels, feature_width, unet_widths, blocks=unet_blocks)
 
-    def forward(self, x_t: Tensor, state: State | None = None) -> Step:
+    def forward(self, x_t: Tensor, state: State | None = None, mv: Tensor | None = None) -> Step:
         """One frame.
 
         x_t: [B,C,H,W], H and W >= 16, nominal range [0,1], never clipped. state: the step before's, or None
-        for a first frame, whose features c_{t-1} are zeros and whose motion is zero. InputError: another
-        number of channels, a smaller frame, or a state of another size.
+        for a first frame, whose features c_{t-1} are zeros and whose motion is zero. mv: its motion where it is
+        known already, as `motions` gives it. InputError: another number of channels, a smaller frame, or a state
+        of another size.
         """
         check_frame(x_t, self.channels)
         height, width = x_t.shape[-2:]
         padder = Padder(height, width, self.multiple)
         x_t = padder.pad(x_t)
-        c_hat = self.align(x_t, state)
+        c_hat = self.align(x_t, state, mv)
         first = state is None  # then c_hat is zero, and so is c_check under any attention map
         c_check = c_hat if first or self.attention is None else self.attention(x_t, c_hat) * c_hat
         c_tilde, bits = Compressed(c_check, None) if self.compression is None else self.compression(c_check)
@@ -112,13 +114,31 @@ class NCFL(nn.Module):
         bits = None if bits is None else bits / (height * width)
         return Step(padder.crop(y_tilde), State(x_t, c_t), bits)
 
-    def align(self, x_t: Tensor, state: State | None) -> Tensor:
+    def motions(self, frames: Sequence[Tensor]) -> list[Tensor | None]:
+        """The refined motion of every frame of a clip; None for the first.
+
+        It depends on the frames alone, not on what is made of them: where a clip is there as a whole, as in a
+        training, all its pairs are one batch, which takes less time than one by one.
+
+        frames: as `forward` takes them -> [B,2,H',W'] each, of the padded size.
+        """
+        if len(frames) < 2:
+            return [None for _ in frames]
+        for frame in frames:
+            check_frame(frame, self.channels)
+        padder = Padder(*frames[0].shape[-2:], self.multiple)
+        x_prev, x_t = (torch.cat([padder.pad(frame) for frame in side]) for side in (frames[:-1], frames[1:]))
+        return [None, *self.mv_refinement(self.motion(x_t, x_prev)).chunk(len(frames) - 1)]
+
+    def align(self, x_t: Tensor, state: State | None, mv: Tensor | None = None) -> Tensor:
         """c_hat [B,F,H',W']: the features of the step before, moved to where x_t has them."""
         if state is None:
             return x_t.new_zeros(x_t.shape[0], self.feature_width, *x_t.shape[-2:])
         if state.x_t.shape != x_t.shape:
             raise InputError(f"a frame of shape {list(x_t.shape)} follows one of {list(state.x_t.shape)}")
-        return warp(state.c_t, self.mv_refinement(self.motion(x_t, state.x_t)))
+        if mv is None:
+            mv = self.mv_refinement(self.motion(x_t, state.x_t))
+        return warp(state.c_t, mv)
 
 
 class FeatureCodec(nn.Module):

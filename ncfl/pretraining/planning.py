@@ -69,7 +69,7 @@ def training_step(recipe: Recipe, phase: Phase, device: torch.device) -> Callabl
 
     def step() -> None:
         with autocast(device, "bfloat16" if device.type == "cuda" else "float32"):
-            loss = clip_loss(model, frames, frames, rate_weight=0.0).loss
+            loss = clip_loss(model, frames, frames, rate_weight=0.0, motions=model.motions).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

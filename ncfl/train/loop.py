@@ -126,7 +126,7 @@ def train(
         state.take_over(initial.continuation)
     resume_file.restore(state)
     run = torch.compile(model, dynamic=False) if training.compile else model
-    loss = _loss_of(model, rate_weight=training.lambda_ if stage.rate_term else 0.0)
+    loss = _loss_of(model, rate_weight=training.lambda_ if stage.rate_term else 0.0, compiled=training.compile)
 
     def objective(batch: _Frames) -> dict[str, Tensor]:
         noisy, clean = ([frame.to(device, non_blocking=True) for frame in side] for side in batch[:2])
@@ -212,10 +212,13 @@ def fit(
                 raise Interrupted(interruption.number)
 
 
-def _loss_of(model: nn.Module, *, rate_weight: float) -> Callable[[nn.Module, Any, Any, Tensor], Loss]:
+def _loss_of(model: nn.Module, *, rate_weight: float, compiled: bool) -> Callable[[nn.Module, Any, Any, Tensor], Loss]:
     if hasattr(model, "restore_clip"):
         return lambda run, noisy, clean, sigma: restored_loss(run, noisy, clean, sigma=sigma)
-    return lambda run, noisy, clean, sigma: clip_loss(run, noisy, clean, rate_weight=rate_weight)
+    motions = getattr(model, "motions", None)  # the compression alone has none
+    if motions is not None and compiled:
+        motions = torch.compile(motions, dynamic=False)
+    return lambda run, noisy, clean, sigma: clip_loss(run, noisy, clean, rate_weight=rate_weight, motions=motions)
 
 
 def _fetch(terms: Mapping[str, Tensor]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """What training minimizes: squared error over the frames of a clip and, in stage 1, the features' bits."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,7 +20,14 @@ class Loss(NamedTuple):
     bits: Tensor | None
 
 
-def clip_loss(model: nn.Module, noisy: Sequence[Tensor], clean: Sequence[Tensor], *, rate_weight: float) -> Loss:
+def clip_loss(
+    model: nn.Module,
+    noisy: Sequence[Tensor],
+    clean: Sequence[Tensor],
+    *,
+    rate_weight: float,
+    motions: Callable[[Sequence[Tensor]], Sequence[Tensor | None]] | None = None,
+) -> Loss:
     """Run ``model`` over the frames of a clip in order and score all of them; gradients reach every frame.
 
     Args:
@@ -29,13 +36,16 @@ def clip_loss(model: nn.Module, noisy: Sequence[Tensor], clean: Sequence[Tensor]
         clean: T frames [B, C, H, W] in [0, 1], the target.
         rate_weight: lambda, squared error per bit per pixel; 0 leaves the rate term out (bits are
             reported all the same).
+        motions: gives the motion of every frame, which is then ``model``'s third argument; without it the model
+            estimates its own, frame by frame.
 
     The L2 term is the mean over batch, frames, channels and pixels; the rate is the mean over batch and
     frames, the first frame included, since its features are compressed too.
     """
     state, squared_errors, bits = None, [], []
-    for x_t, y_t in zip(noisy, clean, strict=True):
-        step = model(x_t, state)
+    known = [()] * len(noisy) if motions is None else [(mv,) for mv in motions(noisy)]
+    for x_t, y_t, mv in zip(noisy, clean, known, strict=True):
+        step = model(x_t, state, *mv)
         state = step.state
         squared_errors.append(nn.functional.mse_loss(step.y_tilde.float(), y_t))
         if step.bits is not None:

@@ -92,6 +92,19 @@ def test_gradients_flow_through_time_and_reach_every_parameter(name):
     assert model.motion.levels[0][0].weight.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("size", [(32, 32), (18, 45)])
+def test_the_motions_of_a_clip_are_those_of_its_frames_one_by_one(size):
+    model, frames = _stir(VARIANTS["m_f"](**SMALL)).eval(), torch.rand(3, 2, 3, *size)
+    motions = model.motions(list(frames))
+    assert motions[0] is None
+    state, given = None, None
+    for frame, mv in zip(frames, motions, strict=True):
+        step, same = model(frame, state), model(frame, given, mv)
+        torch.testing.assert_close(same.y_tilde, step.y_tilde, rtol=1e-4, atol=1e-5)
+        state, given = step.state, same.state
+    assert model.motions([frames[0]]) == [None]
+
+
 def test_bits_are_per_pixel_of_the_frame():
     """A frame tiled four times costs (but for its borders) the same per pixel."""
     model, x = _stir(ncfl_adapq(**SMALL)), torch.rand(1, 3, 64, 64)

@@ -92,6 +92,21 @@ def test_gradient_of_the_rate_term():
     assert model.a.grad.item() == pytest.approx(0.25 * 3.0 * 0.8, rel=1e-6)
 
 
+def test_motion_that_is_known_is_handed_to_the_model(frames):
+    noisy, clean = map(as_tensors, frames)
+    given = []
+
+    class Moved(Recursive):
+        def forward(self, x_t, state=None, mv=None):
+            given.append(mv)
+            return super().forward(x_t, state)
+
+    motions = [None, *(torch.full((1,), float(t)) for t in range(1, len(noisy)))]
+    found = clip_loss(Moved(0.5, None), noisy, clean, rate_weight=0.0, motions=lambda clip: motions[: len(clip)])
+    assert [None if mv is None else mv.item() for mv in given] == [None, *range(1, len(noisy))]
+    assert found.loss.item() == clip_loss(Recursive(0.5, None), noisy, clean, rate_weight=0.0).loss.item()
+
+
 def test_refuses_clips_of_different_length(frames):
     noisy, clean = map(as_tensors, frames)
     with pytest.raises(ValueError, match="shorter"):
