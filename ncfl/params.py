@@ -4,7 +4,6 @@ Every block below is one block of the file. Which keys a step depends on stands 
 engines; a test keeps the two equal.
 """
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ncfl.data.transport.source_table import published_datasets
 from ncfl.errors import InputError
+from ncfl.params_errors import explain
 from ncfl.yaml12 import load_yaml
 
 # Published datasets that bring their degraded frames along.
@@ -371,70 +371,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain_all(error.errors(), raw)}") from None
-
-
-def _explain_all(errors: list[Any], raw: Any) -> str:
-    lines = {_place(error, raw): _explain(error, raw) for error in errors if error["type"] != "missing"}
-    # A misspelt key is also a missing one: said once. A union complains for each of its members: said once.
-    hints = " ".join(lines.values())
-    for error in errors:
-        if error["type"] == "missing" and f"did you mean {error['loc'][-1]!r}" not in hints:
-            lines.setdefault(_place(error, raw), _explain(error, raw))
-    places = [place for place in lines if not any(other.startswith(f"{place}.") for other in lines)]
-    return "; ".join(lines[place] for place in places)
-
-
-def _place(error: Any, raw: Any) -> str:
-    """The dotted key of an error: pydantic's location less the names of union members, which the file lacks."""
-    location = [str(part) for part in error["loc"]]
-    shown: list[str] = []
-    block = raw
-    for part in location:
-        if isinstance(block, dict) and (part in block or (error["type"] == "missing" and part == location[-1])):
-            shown.append(part)
-            block = block.get(part)
-        elif isinstance(block, list) and part.isdigit():
-            shown.append(part)
-            block = block[int(part)]
-    return ".".join(shown)
-
-
-def _explain(error: Any, raw: Any) -> str:
-    location = [str(part) for part in error["loc"]]
-    key = _place(error, raw) or "(top)"
-    if error["type"] == "extra_forbidden":
-        allowed = _fields_at(Params, location[:-1])
-        nearest = difflib.get_close_matches(location[-1], allowed, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"allowed: {', '.join(allowed)}"
-        return f"unknown key {key!r}: {hint}"
-    if error["type"] == "missing":
-        return f"key {key!r} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return message if key == "(top)" else f"key {key!r}: {message}"
-    return f"key {key!r}: found {error['input']!r}; {message[0].lower()}{message[1:]}"
-
-
-def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """The keys allowed in the block at ``location``, found by walking the JSON schema."""
-    schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-
-    def resolve(node: Any) -> Any:
-        while "$ref" in node:
-            node = definitions[node["$ref"].rsplit("/", 1)[-1]]
-        return node
-
-    node = resolve(schema)
-    for part in location:
-        if "discriminator" in node:  # the location names the member; the file does not
-            node = resolve({"$ref": node["discriminator"]["mapping"][part]})
-        elif part in node.get("properties", {}):
-            node = resolve(node["properties"][part])
-        elif "patternProperties" in node:
-            node = resolve(next(iter(node["patternProperties"].values())))
-    return sorted(node.get("properties", {}))
+        raise InputError(f"{path}: {explain(error.errors(), raw, Params)}") from None
 
 
 def schema() -> dict[str, Any]:
