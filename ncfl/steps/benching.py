@@ -1,9 +1,9 @@
 """``ncfl bench``."""
 
+import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from ncfl.console import say
@@ -27,7 +27,6 @@ COLUMNS = (
     *("method", "GFLOPs", "s/frame", "ms/GFLOP", "bare layers", "ratio", "to convolutions", "peak GB"),
     "besides the layers",
 )
-DIED = "ended without a result, as a process does that is out of memory"
 
 
 def bench(
@@ -77,11 +76,7 @@ def cells(row: dict[str, Any]) -> list[str | None]:
 
 def _row(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     say(f"bench: {name}")
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        try:
-            found = process.submit(_measure, name, **settings).result()
-        except BrokenProcessPool:
-            found = None
+    found, ended = _apart(name, settings)
     return {
         "method": name,
         "gflops": found and found.gflops,
@@ -94,8 +89,40 @@ def _row(name: str, settings: dict[str, Any]) -> dict[str, Any]:
         "seconds_per_gflop": found and found.seconds and found.seconds / found.gflops,
         "bare_seconds_per_gflop": found and found.bare_seconds and found.bare_seconds / found.gflops,
         "peak_gb": found and found.peak_gb,
-        "besides": BESIDES.get(name, "") if found else DIED,
+        "besides": BESIDES.get(name, "") if found else ended,
     }
+
+
+def _apart(name: str, settings: dict[str, Any]) -> tuple["Measured | None", str]:
+    """Measure in a process of its own; None, and how that ended, where it died. What it raises is raised here."""
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, name, settings))
+    process.start()
+    sender.close()  # so that the end of the process is the end of the pipe
+    try:
+        found = receiver.recv()
+    except EOFError:
+        found = None
+    process.join()
+    if isinstance(found, Exception):
+        raise found
+    return found, "" if found else how_it_ended(process.exitcode or 0)
+
+
+def how_it_ended(code: int) -> str:
+    """The exit code of a process that gave no result, in words."""
+    if code >= 0:
+        return f"ended without a result, exit code {code}"
+    name = signal.Signals(-code).name
+    return f"killed by {name}" + (", as a system does that is out of memory" if name == "SIGKILL" else "")
+
+
+def _answer(sender: Connection, name: str, settings: dict[str, Any]) -> None:
+    try:
+        sender.send(_measure(name, **settings))
+    except Exception as error:
+        sender.send(error)
 
 
 def _measure(name: str, *, device: str, channels_last: bool, **settings: Any) -> "Measured":
