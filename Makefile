@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
+# Each step is a process: told to keep no bytecode, as a container often is, all would compile PyTorch anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help results test claims lint mlflow lock clean
 

@@ -55,9 +55,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def installed() -> str:
     """Every installed distribution with its version, a line each: what ``pip freeze`` would say."""
-    names = {f"{d.metadata['Name']}=={d.version}" for d in importlib.metadata.distributions()}
+    found = (distribution.metadata for distribution in importlib.metadata.distributions())  # read anew at each mention
+    names = {f"{metadata['Name']}=={metadata['Version']}" for metadata in found}
     return "\n".join(sorted(names, key=str.lower)) + "\n"
 
 

@@ -1,12 +1,23 @@
 """A copy of the project, for tests that run it: its own results, its own params.yaml, its own git and DVC."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# The tests run side by side, one on each core: threads within them would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Told to keep no bytecode, as a container often is, each of some hundred processes would compile PyTorch anew, which
+# takes seconds. What is kept then lies apart, so that nothing is written beside the sources.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = sys.pycache_prefix or str(ROOT / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 PARTS = ("ncfl", "workflow", "presets", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml")
 
 

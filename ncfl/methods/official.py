@@ -4,11 +4,13 @@ Weights are brought by ``ncfl import-weights`` and never shipped. What each meth
 agreement with the authors' code was measured, stands in docs/methods.md.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ncfl.errors import InputError
@@ -171,14 +173,21 @@ def read_official(name: str, files: list[Path]) -> dict[str, Tensor]:
         state |= spec.names(read) if spec.names and len(files) > 1 else read
     mapping = spec.names if len(files) == 1 else None
     source = " and ".join(str(file) for file in files)
-    return match(state, spec.build(), mapping, name, source=source, others=_others(name))
+    return match(state, _empty(name), mapping, name, source=source, others=_others(name))
 
 
 def _others(name: str) -> dict[str, Callable[[], tuple[nn.Module, NameMap | None]]]:
-    def builder(spec: Official) -> Callable[[], tuple[nn.Module, NameMap | None]]:
-        return lambda: (spec.build(), spec.names)
+    def builder(other: str) -> Callable[[], tuple[nn.Module, NameMap | None]]:
+        return lambda: (_empty(other), OFFICIAL[other].names)
 
-    return {other: builder(spec) for other, spec in OFFICIAL.items() if other != name}
+    return {other: builder(other) for other in OFFICIAL if other != name}
+
+
+@functools.cache
+def _empty(name: str) -> nn.Module:
+    """The network with names and shapes alone: its published size need be neither filled nor held."""
+    with torch.device("meta"):
+        return OFFICIAL[name].build()
 
 
 def with_weights(name: str, state: Mapping[str, Tensor], **settings: Any) -> Method:

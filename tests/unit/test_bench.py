@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
-from test_cli import ncfl
+from command_line import ncfl, within
 from torch import nn
 
 from ncfl.benchmark.layers import Layers, Shape, bare
@@ -248,7 +248,7 @@ def test_the_command_writes_what_it_prints(tmp_path):
     ],
 )
 def test_bad_options_are_one_line(tmp_path, options, message):
-    done = ncfl("bench", *options, cwd=tmp_path)
+    done = within("bench", *options, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"ncfl: {message}")
     assert "Traceback" not in done.stderr

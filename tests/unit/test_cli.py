@@ -1,23 +1,18 @@
 """The command line as a user meets it: exit codes, one line for bad input, a quick start."""
 
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from command_line import ROOT, ncfl, within
+from tracking_samples import empty_database
 
-ROOT = Path(__file__).resolve().parents[2]
+from ncfl import layout
+
+__all__ = ["empty_database"]  # a fixture
 VERBS = ("fetch", "prepare", "pretrain-flow", "train", "evaluate", "complexity", "tables", "figures", "report",
          "restore", "weights", "check", "methods", "datasets")  # fmt: skip
-
-
-def ncfl(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "ncfl.cli", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -76,14 +71,23 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "named"), BAD, ids=[" ".join(a) for a, _ in BAD])
-def test_bad_input_is_exit_2_one_line_and_no_traceback(project, arguments, named):
-    done = ncfl(*arguments, cwd=project)
+def test_bad_input_is_exit_2_one_line_and_no_traceback(project, empty_database, arguments, named):
+    (project / layout.MLFLOW).mkdir(parents=True)
+    shutil.copy(empty_database, project / layout.MLFLOW / "mlflow.db")
+    done = within(*arguments, cwd=project)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     error = [line for line in done.stderr.splitlines() if line.startswith("ncfl: ")]
     assert len(error) == 1
     for part in named:
         assert part in error[0]
+
+
+def test_bad_input_of_a_process_is_the_same(project):
+    """Of one that is refused before PyTorch is there, and of one that is refused after."""
+    for arguments, _ in (BAD[0], BAD[-1]):
+        done, alike = ncfl(*arguments, cwd=project), within(*arguments, cwd=project)
+        assert (done.returncode, done.stdout, done.stderr) == (2, alike.stdout, alike.stderr)
 
 
 def test_a_misspelt_parameter_is_exit_2(project):

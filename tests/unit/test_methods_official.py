@@ -1,14 +1,13 @@
 """Official weights, from files as their authors save them to a method that restores."""
 
 import argparse
-import subprocess
-import sys
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command_line import ncfl, within
 from data_samples import film, pictures
 
 from ncfl.errors import InputError
@@ -239,14 +238,9 @@ def test_every_entry_says_what_it_needs():
 # The command line
 
 
-def ncfl(*arguments, cwd):
-    command = [sys.executable, "-m", "ncfl.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
 def test_import_then_restore(file, fast, tmp_path):
     pictures(tmp_path / "in", film(3, 32, 40))
-    refused = ncfl("restore", "in", "out", "--method", "fastdvdnet", "--sigma", "20", cwd=tmp_path)
+    refused = within("restore", "in", "out", "--method", "fastdvdnet", "--sigma", "20", cwd=tmp_path)
     assert refused.returncode == 2
     assert "fastdvdnet.safetensors: no such file; get model.pth from m-tassano/fastdvdnet" in refused.stderr
     done = ncfl("import-weights", "fastdvdnet", file, cwd=tmp_path)
@@ -254,7 +248,7 @@ def test_import_then_restore(file, fast, tmp_path):
     state, about = load(tmp_path / "data/weights/fastdvdnet.safetensors")
     assert (about["origin"], about["method"]) == ("model.pth", "fastdvdnet")
     assert all(torch.equal(state[name], value) for name, value in fast.state_dict().items())
-    done = ncfl("restore", "in", "out", "--method", "fastdvdnet", "--sigma", "20", cwd=tmp_path)
+    done = within("restore", "in", "out", "--method", "fastdvdnet", "--sigma", "20", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "out").glob("*.png"))) == 3
 
@@ -268,7 +262,7 @@ def test_import_then_restore(file, fast, tmp_path):
 )
 def test_refusals_of_restore(arguments, said, tmp_path):
     pictures(tmp_path / "in", film(2, 32, 40))
-    done = ncfl("restore", "in", "out", *arguments, cwd=tmp_path)
+    done = within("restore", "in", "out", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
@@ -276,6 +270,6 @@ def test_refusals_of_restore(arguments, said, tmp_path):
 
 def test_a_classical_method_restores(tmp_path):
     pictures(tmp_path / "in", film(4, 32, 40))
-    done = ncfl("restore", "in", "out", "--method", "fastderain", cwd=tmp_path)
+    done = within("restore", "in", "out", "--method", "fastderain", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "out").glob("*.png"))) == 4

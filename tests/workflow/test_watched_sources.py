@@ -1,6 +1,7 @@
 """A job watches the package's files that decide its result: all that its step imports, seen by importing it."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -40,23 +41,36 @@ def imports_of(verb: str) -> set[str]:
     return found
 
 
-def loaded_by(modules: set[str]) -> set[str]:
-    """The package's files that are loaded when these are imported (names that are no modules are passed over)."""
-    code = (
-        "import importlib, sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    try:\n"
-        "        importlib.import_module(name)\n"
-        "    except ModuleNotFoundError as error:\n"
-        "        assert error.name.startswith('ncfl'), error\n"
-        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('ncfl.')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *sorted(modules)], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    files = {Path(path).relative_to(ROOT).as_posix() for path in done.stdout.split()}
-    in_folders = {file for file in files if file.count("/") > 1 and not file.endswith("__init__.py")}
-    return {file for file in in_folders if not file.startswith(NOT_WATCHED)}
+LOAD = """
+import importlib, json, sys
+found = {}
+for verb, names in json.load(sys.stdin).items():
+    for name in [name for name in sys.modules if name.split(".")[0] == "ncfl"]:
+        del sys.modules[name]
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            assert error.name.startswith("ncfl"), error
+    found[verb] = [module.__file__ for name, module in sys.modules.items() if name.startswith("ncfl.")]
+json.dump(found, sys.stdout)
+"""
+
+
+def loaded_by(modules: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The package's files that each verb loads when it imports these (names that are no modules are passed over).
+
+    One process for all: each verb begins without the package, but other packages are imported once.
+    """
+    asked = json.dumps({verb: sorted(names) for verb, names in modules.items()})
+    command = [sys.executable, "-c", LOAD]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=ROOT)
+    found = {}
+    for verb, paths in json.loads(done.stdout).items():
+        files = {Path(path).relative_to(ROOT).as_posix() for path in paths}
+        in_folders = {file for file in files if file.count("/") > 1 and not file.endswith("__init__.py")}
+        found[verb] = {file for file in in_folders if not file.startswith(NOT_WATCHED)}
+    return found
 
 
 @pytest.fixture
@@ -74,8 +88,7 @@ def verb_of(job) -> str:
 
 
 def test_every_job_watches_what_its_step_imports(jobs):
-    for verb in (*STEPS, COMPARED):
-        needed = loaded_by(imports_of(verb))
+    for verb, needed in loaded_by({verb: imports_of(verb) for verb in (*STEPS, COMPARED)}).items():
         assert needed, verb
         of_verb = [job for job in jobs.values() if verb_of(job) == verb]
         assert of_verb, verb
