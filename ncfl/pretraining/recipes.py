@@ -59,7 +59,7 @@ HALF = Recipe(
     },
     # Short clips learn the single frame cheaply; long ones then teach what memory is for.
     phases=(Phase(0.6, 2, 5, 64), Phase(0.4, 2, 8, 64)),
-    going_on=(Phase(0.7, 2, 7, 64), Phase(0.3, 2, 7, 96)),
+    going_on=(Phase(1.0, 2, 7, 64),),
     again={"learning_rate": 5e-4, "motion_learning_rate": 5e-5, "freeze_motion": 0},
     with_memory=(Phase(0.1, 8, 1, 64), Phase(0.9, 2, 5, 64)),
     iterations=(9300, 2000, 7500),
