@@ -21,7 +21,7 @@ results: $(VENV)/ready  ## run the whole graph of params.yaml: data, trainings, 
 	@ncfl summary
 
 test: $(VENV)/ready  ## the tests: units, both engines, one small run end to end
-	@pytest -n 2 tests/unit tests/workflow tests/end_to_end
+	@pytest -n 2 --dist worksteal tests/workflow tests/end_to_end tests/unit
 
 claims: $(VENV)/ready  ## what the results in results/ must show
 	@pytest tests/claims

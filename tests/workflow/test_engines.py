@@ -29,6 +29,14 @@ def due_in_dvc(root: Path) -> set[str]:
     return set(json.loads(status[status.index("{") :]))
 
 
+def changed_in_dvc(root: Path) -> set[str]:
+    """The same without a process: to start DVC takes longer than to ask it."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return set(repo.status())
+
+
 def edit(root: Path, old: str, new: str) -> None:
     path = root / "params.yaml"
     text = path.read_text()
@@ -89,7 +97,7 @@ def test_after_snakemake_dvc_has_nothing_to_do_and_a_change_touches_the_same_in_
     for old, new, touched in CHANGES:
         edit(project, old, new)
         expected = {stage for stage in outputs if stage_matches(stage, touched)}
-        assert due_in_dvc(project) - {"snakemake-agrees"} == expected, new
+        assert changed_in_dvc(project) - {"snakemake-agrees"} == expected, new
         everything = with_all_after(dvc_jobs(project), {outputs[stage] for stage in expected})
         assert due_in_snakemake(project) == everything, new
         (project / "params.yaml").write_text(before)
@@ -111,7 +119,7 @@ def test_after_dvc_snakemake_has_nothing_to_do_and_notices_a_later_change(untrac
     ran = {line.split("'")[1] for line in log.splitlines() if line.startswith("Running stage")}
     assert ran == {*due, "snakemake-agrees"}
     assert_nothing_due(project)
-    run("snakemake results/complexity/complexity.json -R complexity", project)  # a named target: DVC is not told
+    run("snakemake results/tables -R tables", project)  # a named target: DVC is not told
 
 
 def dvc_names(root: Path) -> dict[str, frozenset[str]]:
