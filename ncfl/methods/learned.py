@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ncfl.errors import InputError
 from ncfl.methods.folding import folded
 from ncfl.methods.interface import Border
+from ncfl.methods.memory import keep_freed_memory
 
 
 class Learned:
@@ -41,6 +42,7 @@ class Learned:
         channels_last: bool = False,
         fold: bool = True,
     ) -> None:
+        keep_freed_memory()
         self.name = name or model.kind
         self.device = torch.device(device)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
