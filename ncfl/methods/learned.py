@@ -24,8 +24,8 @@ class Learned:
         device: where it runs; frames are brought there and their results taken back.
         channels_last: memory order of the convolutions, faster on most processors; changes results by no more than
             rounding.
-        fold: whether a method that knows how runs its network otherwise than layer by layer as published, for speed: with
-            batch normalizations folded into convolutions, say. It changes results by no more than rounding.
+        fold: whether a method that knows how runs its network in another form than the published one, for speed: with
+            batch normalizations folded into convolutions, say; changes results by no more than rounding.
 
     Attributes:
         model: the network as it was published, and as its weights came.
