@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ncfl.errors import InputError
 from ncfl.methods.folding import folded
 from ncfl.methods.interface import Border
+from ncfl.methods.memory import keep_freed_memory
 
 
 class Learned:
@@ -23,11 +24,12 @@ class Learned:
         device: where it runs; frames are brought there and their results taken back.
         channels_last: memory order of the convolutions, faster on most processors; changes results by no more than
             rounding.
-        fold: whether a method that knows how runs its network with batch normalizations folded into convolutions.
+        fold: whether a method that knows how runs its network in another form than the published one, for speed: with
+            batch normalizations folded into convolutions, say; changes results by no more than rounding.
 
     Attributes:
         model: the network as it was published, and as its weights came.
-        running: what computes; ``model`` itself, or a :func:`ncfl.methods.folding.folded` form of it.
+        running: what computes; ``model`` itself, or a form of it as of :func:`ncfl.methods.folding.folded`.
     """
 
     blind: ClassVar[bool] = True
@@ -41,6 +43,7 @@ class Learned:
         channels_last: bool = False,
         fold: bool = True,
     ) -> None:
+        keep_freed_memory()
         self.name = name or model.kind
         self.device = torch.device(device)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format

@@ -33,7 +33,7 @@ def run_once(name, **settings):
 @pytest.mark.parametrize("name", ["emvd-s", "j4rnet-p", "msbdn"])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_what_is_recorded_is_what_is_counted(name, channels_last):
-    model, found = run_once(name, channels_last=channels_last)
+    model, found = run_once(name, channels_last=channels_last, fold=False)
     assert found.gflops == pytest.approx(clip_complexity(model, **SIZE).gflops)
 
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from ncfl.methods.common import check_clip
 from ncfl.methods.interface import border_index
-from ncfl.methods.learned import LearnedChunk
 from ncfl.methods.rmfd.network import Memory, MultiFrameNet
 from ncfl.methods.weights import read_parts
 from ncfl.models.ncfl import _plain
@@ -117,22 +116,3 @@ class RMFD(nn.Module):
 
 def _detached(state: State) -> State:
     return State(*(tuple(tensor.detach() for tensor in part) for part in state))
-
-
-class RMFDMethod(LearnedChunk):
-    """Drives an :class:`RMFD` over pieces of a clip; each starts its memories anew, ``overlap`` frames early; blind."""
-
-    chunk = 32
-    overlap = 6
-
-    def placed(self, model: RMFD) -> RMFD:
-        """See :meth:`ncfl.methods.learned.Learned.placed`; 3D convolutions do not know the other memory order."""
-        model = model.to(self.device)
-        for module in model.modules():
-            if isinstance(module, nn.Conv2d):
-                module.to(memory_format=self.memory_format)
-        return model
-
-    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """See :meth:`ncfl.methods.learned.LearnedChunk.run`."""
-        return self.model.restore_clip(frames)

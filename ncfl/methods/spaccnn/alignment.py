@@ -1,6 +1,8 @@
 """Alignment of a window of frames to its middle one, superpixel by superpixel: the SPA of SPAC."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -53,15 +55,29 @@ def align(window: np.ndarray, search: Search) -> Alignment:
     middle = len(window) // 2
     frame, others = window[middle], np.delete(window, middle, axis=0)
     labels = _labels(frame)
-    plane, other_planes = luma(frame), luma(others)
-    first = costs(plane, other_planes, labels, np.ones_like(plane), search.radius)
-    offsets = np.arange(len(others))[:, None] * first.shape[1]
-    temporal = np.stack([fetch(others, labels, match, search.radius) for match in first.argmin(1) + offsets])
-    rain = _rain(plane, luma(temporal), search.threshold)
-    second = costs(plane, other_planes, labels, 1 - rain, search.radius).reshape(-1, first.shape[-1])
-    best = np.argpartition(second, search.matches - 1, axis=0)[: search.matches]
-    average = np.mean([fetch(others, labels, match, search.radius) for match in best], axis=0, dtype=np.float32)
-    return Alignment(temporal, average, rain)
+    plane = luma(frame)
+    first, best = _matches(plane, luma(others), labels, search)
+    source = _Source(others, labels, search.radius)
+    temporal = np.stack([source.fetch(match) for match in first])
+    average = sum(source.fetch(match) for match in best) / np.float32(search.matches)
+    return Alignment(temporal, average, _rain(plane, luma(temporal), search.threshold).astype(np.float32))
+
+
+def _matches(plane: np.ndarray, others: np.ndarray, labels: np.ndarray, search: Search) -> tuple[np.ndarray, ...]:
+    """For each superpixel K its best match in each of ``others`` [T,H,W], [T,K], and the best of all, [matches,K].
+
+    As numbers in the first two axes of :func:`costs`, as one.
+    """
+    first, best = [], []
+    for differences, _, still in _superpixels(plane, others, labels, search.radius):
+        squares = differences * differences
+        match = (np.ones(squares.shape[1], np.float32) @ squares + still).argmin(1)
+        there = np.take_along_axis(differences, match[:, None, None], axis=2)[..., 0]
+        clear = (~_rain(0, there, search.threshold)).astype(np.float32)
+        second = (clear @ squares + still).ravel()
+        first.append(match + np.arange(len(others)) * still.size)
+        best.append(np.argpartition(second, search.matches - 1)[: search.matches])
+    return np.stack(first, axis=1), np.stack(best, axis=1)
 
 
 def _labels(frame: np.ndarray) -> np.ndarray:
@@ -84,23 +100,54 @@ def costs(plane: np.ndarray, others: np.ndarray, labels: np.ndarray, weight: np.
     weight [H,W]: 0 where a pixel does not count. Beyond their edges frames go on as their edge. Returns
     [T,(2*radius+1)^2,K], sums of squared differences; displacements row by row, from -radius to radius.
     """
+    found = [
+        weight[pixels] @ (differences * differences) + still
+        for differences, pixels, still in _superpixels(plane, others, labels, radius)
+    ]
+    return np.stack(found, axis=-1)
+
+
+def _superpixels(
+    plane: np.ndarray, others: np.ndarray, labels: np.ndarray, radius: int
+) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]]:
+    """Each superpixel in turn, so that its values stay in the processor's cache.
+
+    Yields how far ``others`` are from ``plane`` at its N compared pixels under each displacement, [T,N,D]; these
+    pixels' rows and columns, [N] each; and what a displacement costs by itself, [D]. D is (2*radius+1)^2.
+    """
     side, count = 2 * radius + 1, int(labels.max()) + 1
-    few = (slice(None, None, STEP),) * 2
-    reference, weight = plane[few], weight[few]
-    # One counting for all displacements along a row: each has superpixel numbers of its own.
-    numbers = (labels[few] + count * np.arange(side)[:, None, None]).ravel()
-    shifts = np.arange(-radius, radius + 1) ** 2
-    still = (STILLNESS * np.add.outer(shifts, shifts))[..., None] * np.bincount(labels[few].ravel(), minlength=count)
-    found = np.empty((len(others), side, side, count))
-    for t, other in enumerate(others):
-        windows = sliding_window_view(np.pad(other, radius, mode="edge"), plane.shape)
-        for v in range(side):
-            difference = windows[v][:, ::STEP, ::STEP] - reference
-            difference *= difference
-            difference *= weight
-            sums = np.bincount(numbers, difference.ravel(), minlength=side * count)
-            found[t, v] = sums.reshape(side, count) + still[v]
-    return found.reshape(len(others), side * side, count)
+    windows = sliding_window_view(np.pad(others, ((0, 0), *[(radius, radius)] * 2), mode="edge"), (side, side), (1, 2))
+    few = labels[::STEP, ::STEP].ravel()
+    order, ends = few.argsort(kind="stable"), np.bincount(few, minlength=count).cumsum()
+    rows, columns = (STEP * x for x in np.divmod(order, -(-labels.shape[1] // STEP)))
+    shifts = np.arange(-radius, radius + 1, dtype=np.float32) ** 2
+    still = np.float32(STILLNESS) * np.add.outer(shifts, shifts).ravel()
+    for start, end in pairwise((0, *ends)):
+        pixels = y, x = rows[start:end], columns[start:end]
+        differences = windows[:, y, x]
+        differences -= plane[pixels][:, None, None]
+        yield differences.reshape(len(others), end - start, side * side), pixels, (end - start) * still
+
+
+class _Source:
+    """Where frames [C,H,W] of superpixels from elsewhere are built from: ``others`` [T,C,H,W]."""
+
+    def __init__(self, others: np.ndarray, labels: np.ndarray, radius: int) -> None:
+        self._labels, self._side = labels, 2 * radius + 1
+        padded = np.pad(
+            np.ascontiguousarray(others.transpose(0, 2, 3, 1)), ((0, 0), *[(radius, radius)] * 2, (0, 0)), mode="edge"
+        )
+        self._height, self._width = padded.shape[1:3]
+        self._pixels = padded.reshape(-1, padded.shape[-1])
+        self._places = np.arange(labels.shape[0])[:, None] * self._width + np.arange(labels.shape[1])
+
+    def fetch(self, match: np.ndarray) -> np.ndarray:
+        """match [K]: per superpixel, its place in the first two axes of :func:`costs`, as one number."""
+        t, place = np.divmod(match, self._side**2)
+        down, right = np.divmod(place, self._side)  # counted from the padding's corner
+        shift = (t * self._height + down) * self._width + right
+        places = self._places + np.take(shift, self._labels)
+        return np.take(self._pixels, places, axis=0).transpose(2, 0, 1)
 
 
 def fetch(others: np.ndarray, labels: np.ndarray, match: np.ndarray, radius: int) -> np.ndarray:
@@ -108,15 +155,9 @@ def fetch(others: np.ndarray, labels: np.ndarray, match: np.ndarray, radius: int
 
     others [T,C,H,W]; match: per superpixel, its place in the first two axes of :func:`costs`, as one number.
     """
-    side, (height, width) = 2 * radius + 1, labels.shape
-    t, place = np.divmod(match, side * side)
-    down, right = place // side - radius, place % side - radius
-    y = (np.arange(height)[:, None] + down[labels]).clip(0, height - 1)
-    x = (np.arange(width) + right[labels]).clip(0, width - 1)
-    return others[t[labels], :, y, x].transpose(2, 0, 1)
+    return _Source(others, labels, radius).fetch(match)
 
 
 def _rain(plane: np.ndarray, temporal: np.ndarray, threshold: float) -> np.ndarray:
-    """1 where ``plane`` [H,W] outshines all but one of ``temporal`` [T,H,W], else 0; float32 [H,W]."""
-    brighter = (plane - temporal > threshold).sum(0)
-    return (brighter >= max(len(temporal) - 1, 1)).astype(np.float32)
+    """Where ``plane`` [...] outshines all but one of ``temporal`` [T,...]."""
+    return (plane - temporal > threshold).sum(0) >= max(len(temporal) - 1, 1)

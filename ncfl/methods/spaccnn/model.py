@@ -11,6 +11,7 @@ sees, its kernels and widths; reflection of a clip at its ends.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from ncfl.errors import InputError
 from ncfl.methods.common import check_clip, check_window, he_normal
+from ncfl.methods.frequency import with_spectra
 from ncfl.methods.learned import LearnedWindow
 from ncfl.methods.spaccnn.alignment import Search, align
 from ncfl.models.layers import zero_
@@ -99,10 +101,19 @@ class SpacCNN(nn.Module):
 
 
 class SpacCNNMethod(LearnedWindow):
-    """Drives a :class:`SpacCNN`, blind; the alignment runs on the processor, whatever the device."""
+    """Drives a :class:`SpacCNN`, blind; the alignment runs on the processor, whatever the device.
+
+    On a processor, and with features in the order of memory that it has them in, the first convolution, which has three
+    quarters of the products, is one of spectra.
+    """
 
     radius = RADIUS
 
+    def __init__(self, model: SpacCNN, *, fold: bool = True, **settings: Any) -> None:
+        super().__init__(model, fold=fold, **settings)
+        if fold and self.memory_format == torch.channels_last and self.device.type == "cpu":
+            self.running = with_spectra(self.model)
+
     def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
         """See :meth:`ncfl.methods.learned.LearnedWindow.run`."""
-        return self.model.restore(frames)
+        return self.running.restore(frames)

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from ncfl.errors import InputError
 from ncfl.methods.common import Reflecting, check_clip, noise_level
-from ncfl.methods.learned import LearnedRecurrent
 from ncfl.models.layers import beside, conv3, full_precision, ordered_as
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
@@ -172,8 +171,7 @@ class EMVD(nn.Module):
         padder = Reflecting(*frame.shape[-2:], 2**self.scales)
         # Three channels are faster plane by plane, bands in the order of memory that the stages have.
         bands = ordered_as(frame, self.wavelet(self.color(padder.pad(frame.contiguous()))))
-        if state is not None and state.fused.shape != bands.shape:
-            raise InputError(f"{self.kind}: bands {list(bands.shape)} follow a state of {list(state.fused.shape)}")
+        check_state(state, bands)
         gamma = denoised = None
         current = self._pyramid(State(bands, variance.expand(-1, 1, *bands.shape[-2:])))
         previous = [None] * self.scales if state is None else self._pyramid(state)
@@ -224,6 +222,12 @@ class EMVD(nn.Module):
         return torch.stack(frames, dim=1)
 
 
+def check_state(state: State | None, bands: Tensor) -> None:
+    """Refuses a state that is not of these bands' size: InputError."""
+    if state is not None and state.fused.shape != bands.shape:
+        raise InputError(f"{EMVD.kind}: bands {list(bands.shape)} follow a state of {list(state.fused.shape)}")
+
+
 def emvd_s(**sizes: int | Sequence[int]) -> EMVD:
     """EMVD-S of Table 3: f-2-16, d-2-16, r-2-16, unless ``sizes`` say otherwise."""
     return EMVD(**{"fusion": (2, 16), "denoising": (2, 16), "refinement": (2, 16), **sizes})
@@ -232,13 +236,3 @@ def emvd_s(**sizes: int | Sequence[int]) -> EMVD:
 def emvd_l(**sizes: int | Sequence[int]) -> EMVD:
     """EMVD-L of Table 3: f-4-64, d-6-256, r-4-64, unless ``sizes`` say otherwise."""
     return EMVD(**{"fusion": (4, 64), "denoising": (6, 256), "refinement": (4, 64), **sizes})
-
-
-class EMVDMethod(LearnedRecurrent):
-    """Drives an :class:`EMVD` frame by frame."""
-
-    blind = False
-
-    def run(self, frame: Tensor, state: State | None, sigma: Tensor | None) -> tuple[Tensor, State]:
-        """See :meth:`ncfl.methods.learned.LearnedRecurrent.run`."""
-        return self.model(frame, sigma, state)

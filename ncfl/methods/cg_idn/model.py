@@ -15,8 +15,6 @@ guides what is taken from each of them, and deformable alignment is improved for
 Sizes and names of tensors are this project's own, and no figure of the paper belongs to them.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,7 +23,6 @@ from ncfl.errors import InputError
 from ncfl.methods.common import check_clip, check_window
 from ncfl.methods.deform import GuidedDeformConv
 from ncfl.methods.edvr.layers import active, doubled
-from ncfl.methods.learned import LearnedWindow
 from ncfl.models.layers import SLOPE, ResBlock, added, conv3, zero_
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import Padder
@@ -91,7 +88,7 @@ class CostVolumeAlignment(nn.Module):
 
     def __init__(self, width: int, groups: int, radius: int, levels: int = 3) -> None:
         super().__init__()
-        self.radius = radius
+        self.radius, self.volume = radius, cost_volume
         inputs = 2 * width + (2 * radius + 1) ** 2
         self.guide = nn.ModuleList(conv3(inputs, width) for _ in range(levels))
         self.merge_guide = nn.ModuleList(conv3(2 * width, width) for _ in range(levels - 1))
@@ -117,7 +114,7 @@ class CostVolumeAlignment(nn.Module):
         return F.leaky_relu(self.last_deform(aligned, last), SLOPE, inplace=True)
 
     def _cost(self, ours: Tensor, theirs: Tensor) -> Tensor:
-        return F.leaky_relu(cost_volume(ours, theirs, self.radius), SLOPE, inplace=True)
+        return F.leaky_relu(self.volume(ours, theirs, self.radius), SLOPE, inplace=True)
 
     def _merged(self, level: int, moved: Tensor, coarser: Tensor) -> Tensor:
         return active(self.merge[level], moved, doubled(coarser))
@@ -185,11 +182,21 @@ class CGIDN(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         """[B,frames,C,H,W] nominally in [0,1], H and W multiples of 16 -> the middle frame, [B,C,H,W], not clipped."""
-        batch, middle = window.shape[:2], self.frames // 2
-        hazy = window.flatten(0, 1)
-        # Where nothing is learned one by one: the first layers are large.
-        seen = [self._seen(frame) for frame in hazy.split(len(hazy) if torch.is_grad_enabled() else 1)]
-        guided, trust, *levels = (torch.cat(parts).unflatten(0, batch) for parts in zip(*seen, strict=True))
+        if not torch.is_grad_enabled():  # one by one: the first layers are large
+            return self.fused(self.seen(window, []))
+        together = self._seen(window.flatten(0, 1))
+        return self._fused([part.unflatten(0, window.shape[:2]) for part in together])
+
+    def seen(self, window: Tensor, known: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
+        """What is found in each frame of a window alone, of which the earliest is ``known``."""
+        return known + [self._seen(frame) for frame in window.unbind(1)[len(known) :]]
+
+    def fused(self, seen: list[tuple[Tensor, ...]]) -> Tensor:
+        """Of all frames of a window what :meth:`seen` gives -> the middle frame, [B,C,H,W]."""
+        return self._fused([_frames(parts) for parts in zip(*seen, strict=True)])
+
+    def _fused(self, seen: list[Tensor]) -> Tensor:
+        middle, (guided, trust, *levels) = self.frames // 2, seen
         x = self.reconstruction(self.fusion(self._aligned(levels, middle), trust))
         for conv in self.up:
             x = F.leaky_relu(F.pixel_shuffle(conv(x), 2), SLOPE, inplace=True)
@@ -224,9 +231,21 @@ class CGIDN(nn.Module):
 
         InputError: another number of frames or channels, a smaller frame.
         """
+        padder, padded = self._padded(window)
+        return padder.crop(self(padded))
+
+    def restore_sliding(
+        self, window: Tensor, known: list[tuple[Tensor, ...]]
+    ) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+        """As :meth:`restore`, beside :meth:`seen`, of which the earliest are ``known``; without gradients."""
+        padder, padded = self._padded(window)
+        seen = self.seen(padded, known)
+        return padder.crop(self.fused(seen)), seen
+
+    def _padded(self, window: Tensor) -> tuple[Padder, Tensor]:
         check_window(window, self.kind, self.channels, self.frames)
         padder = Padder(*window.shape[-2:], MULTIPLE)
-        return padder.crop(self(padder.pad(window.flatten(0, 1)).unflatten(0, window.shape[:2])))
+        return padder, padder.pad(window.flatten(0, 1)).unflatten(0, window.shape[:2])
 
     def supervised(self, length: int) -> range:
         """Which frames of a clip :meth:`restore_clip` gives: those with all their neighbors."""
@@ -241,17 +260,10 @@ class CGIDN(nn.Module):
         return torch.stack(restored, dim=1)
 
 
+def _frames(parts: tuple[Tensor, ...]) -> Tensor:
+    """T of [B,C,H,W] -> [B,T,C,H,W], in the order of memory that they have."""
+    return torch.cat(parts).unflatten(0, (len(parts), -1)).transpose(0, 1)
+
+
 def _blocks(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResBlock(width) for _ in range(count)))
-
-
-class CGIDNMethod(LearnedWindow):
-    """Drives a :class:`CGIDN` over a clip whose ends are reflected in time; blind."""
-
-    def __init__(self, model: CGIDN, **settings: Any) -> None:
-        super().__init__(model, **settings)
-        self.radius = model.frames // 2
-
-    def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
-        """See :meth:`ncfl.methods.learned.LearnedWindow.run`."""
-        return self.model.restore(frames)
