@@ -30,7 +30,7 @@ from ncfl.train import checkpoint, loop
 from ncfl.train.stages import Training, two_stages
 
 SIGMAS = (30, 50)
-FRAMES = 20  # of each clip at most
+FRAMES = 10  # of each clip at most
 NOISE_SEED = 2022  # of what is measured on: the same noise for every training
 
 
