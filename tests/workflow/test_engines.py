@@ -13,8 +13,11 @@ from graphs import due_in_snakemake, dvc_jobs, snakemake_jobs, with_all_after
 BIN = Path(sys.executable).parent
 
 
-def run(command: str, root: Path, timeout: float = 300) -> str:
-    """Run a command as a user in the activated environment would; its output, if it succeeds."""
+def run(command: str, root: Path, timeout: float = 1200) -> str:
+    """Run a command as a user in the activated environment would; its output, if it succeeds.
+
+    The timeout only ends what hangs: on a machine that does other things too, a graph may take ten minutes.
+    """
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true"}
     for name in ("DVC_STAGE", "DVC_ROOT"):
         environment.pop(name, None)
