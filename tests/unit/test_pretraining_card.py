@@ -144,8 +144,8 @@ def test_the_gain_is_the_mean_difference_from_the_fifth_frame_on():
 def test_nothing_is_measured_twice(weights: Weights, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     first = measured(weights, clip, tmp_path)
     calls = []
-    real = measuring._quality
-    monkeypatch.setattr(measuring, "_quality", lambda *given: calls.append(given) or real(*given))
+    real = measuring.quality
+    monkeypatch.setattr(measuring, "quality", lambda *given: calls.append(given) or real(*given))
     assert measured(weights, clip, tmp_path) == first
     assert calls == []
     measured(weights, clip, tmp_path, sigmas=[30.0, 10.0])
