@@ -19,12 +19,16 @@ def folded(network: nn.Module) -> nn.Module:
     """
     if not any(_places(row) for row in _rows(network)):
         return network
-    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    lighter = copy.deepcopy(network, shared)
+    lighter = sharing_copy(network)
     for row in _rows(lighter):
         for i in _places(row):
             row[i], row[i + 1] = _together(row[i], row[i + 1]), nn.Identity()
     return lighter
+
+
+def sharing_copy(network: nn.Module) -> nn.Module:
+    """A network of layers like these and of the same tensors: its layers can be exchanged, the other's stay."""
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})
 
 
 def _rows(network: nn.Module) -> list[nn.Sequential]:

@@ -30,6 +30,7 @@ class Learned:
     Attributes:
         model: the network as it was published, and as its weights came.
         running: what computes; ``model`` itself, or a form of it as of :func:`ncfl.methods.folding.folded`.
+        lean: whether a form that is fast on a processor, with channels last, may run in place of ``model``.
     """
 
     blind: ClassVar[bool] = True
@@ -49,6 +50,7 @@ class Learned:
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = self.placed(model).eval()
         self.running = folded(self.model) if fold else self.model
+        self.lean = fold and channels_last and self.device.type == "cpu"
         self.channels: int | None = model.arguments["channels"]
 
     def placed(self, model: nn.Module) -> nn.Module:

@@ -1,13 +1,12 @@
 """What drives CG-IDN over a clip, and its cost volumes as a processor computes them fastest."""
 
-import copy
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ncfl.methods.cg_idn.model import CGIDN
+from ncfl.methods.folding import sharing_copy
 from ncfl.methods.learned import Sliding
 
 BLOCK = (4, 8)  # pixels of a cost volume, down and right, that are computed as one matrix product
@@ -42,9 +41,8 @@ class CGIDNMethod(Sliding):
     def __init__(self, model: CGIDN, *, fold: bool = True, **settings: Any) -> None:
         super().__init__(model, fold=fold, **settings)
         self.radius, self._slides = model.frames // 2, fold
-        if fold and self.memory_format == torch.channels_last and self.device.type == "cpu":
-            shared = {id(tensor): tensor for tensor in (*self.model.parameters(), *self.model.buffers())}
-            self.running = copy.deepcopy(self.model, shared)
+        if self.lean:
+            self.running = sharing_copy(self.model)
             self.running.alignment.volume = blockwise_cost_volume
 
     def slide(self, frames: Tensor, sigma: Tensor | None, known: list[Any]) -> tuple[Tensor, list[Any]]:

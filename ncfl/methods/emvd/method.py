@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ncfl.methods.emvd.lean import LeanEMVD
@@ -22,7 +21,7 @@ class EMVDMethod(LearnedRecurrent):
 
     def __init__(self, model: EMVD, *, fold: bool = True, **settings: Any) -> None:
         super().__init__(model, fold=fold, **settings)
-        if fold and self.memory_format == torch.channels_last and self.device.type == "cpu":
+        if self.lean:
             self.running = LeanEMVD(self.model)
 
     def run(self, frame: Tensor, state: State | None, sigma: Tensor | None) -> tuple[Tensor, State]:

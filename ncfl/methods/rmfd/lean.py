@@ -1,10 +1,9 @@
 """RMFD's merging of neighbors as a processor runs it fastest: the same numbers up to rounding, for inference alone."""
 
-import copy
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ncfl.methods.folding import sharing_copy
 from ncfl.methods.rmfd.model import RMFD
 from ncfl.models.layers import beside
 
@@ -33,8 +32,7 @@ class PairwiseConv(nn.Module):
 
 def pairwise(model: RMFD) -> RMFD:
     """A network that gives the same up to rounding; the model itself stays as it is, and shares all other tensors."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    faster = copy.deepcopy(model, shared)
+    faster = sharing_copy(model)
     for network in faster.children():
         for name, layer in list(network.named_children()):
             if isinstance(layer, nn.Conv3d):

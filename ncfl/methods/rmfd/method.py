@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ncfl.methods.learned import LearnedChunk
@@ -22,7 +21,7 @@ class RMFDMethod(LearnedChunk):
 
     def __init__(self, model: RMFD, *, fold: bool = True, **settings: Any) -> None:
         super().__init__(model, fold=fold, **settings)
-        if fold and self.memory_format == torch.channels_last and self.device.type == "cpu":
+        if self.lean:
             self.running = self.placed(pairwise(self.model))
 
     def placed(self, model: RMFD) -> RMFD:

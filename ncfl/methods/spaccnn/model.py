@@ -111,7 +111,7 @@ class SpacCNNMethod(LearnedWindow):
 
     def __init__(self, model: SpacCNN, *, fold: bool = True, **settings: Any) -> None:
         super().__init__(model, fold=fold, **settings)
-        if fold and self.memory_format == torch.channels_last and self.device.type == "cpu":
+        if self.lean:
             self.running = with_spectra(self.model)
 
     def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
