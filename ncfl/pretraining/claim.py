@@ -20,12 +20,11 @@ from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import VARIANTS, rebuild
 from ncfl.pretraining.footage import Footage as Clips
-from ncfl.pretraining.footage import Phase, PhasedSampler
+from ncfl.pretraining.footage import Phase, PhasedSampler, single_frames
 from ncfl.pretraining.measuring import SETTLED, WithoutMemory, quality, read_clip
 from ncfl.pretraining.memory import start_memory
 from ncfl.pretraining.pack import Pack
 from ncfl.pretraining.recipes import SIGMA, Recipe
-from ncfl.pretraining.training import STATISTICS, STATISTICS_BATCHES
 from ncfl.train import checkpoint, loop
 from ncfl.train.stages import Training, two_stages
 
@@ -85,19 +84,15 @@ def train(
         "threads": 1, "workers": 0, "device": "cpu", "channels_last": True, "log_every": 10,
     })  # fmt: skip
     clips = Clips(pack, seed)
-
-    def windows(of: Sequence[Phase]) -> PhasedSampler:
-        return PhasedSampler(clips, phases=of, iterations=numbers.iterations, seed=seed, sigma=SIGMA)
-
+    sampler = PhasedSampler(clips, phases=phases, iterations=numbers.iterations, seed=seed, sigma=SIGMA)
     torch.manual_seed(seed)
     model, initial = started(compared, source, motion), None
-    single = windows((Phase(1.0, 4, 1, STATISTICS),))
-    start_memory(model, [single.batch(number).noisy[:, 0] for number in range(STATISTICS_BATCHES)])
+    start_memory(model, single_frames(clips, seed=seed, sigma=SIGMA))
     for stage in stages:
         folder = output / slug(name) / stage.name
         if not (folder / "checkpoint.pt").is_file():
             loop.train(
-                model=model, sampler=windows(phases), training=numbers, stage=stage, initial=initial, output=folder,
+                model=model, sampler=sampler, training=numbers, stage=stage, initial=initial, output=folder,
                 resume=output / slug(name) / "resume" / stage.name, label=f"{name}, seed {seed}, {stage.name}",
             )  # fmt: skip
         initial = checkpoint.load(folder / "checkpoint.pt")
@@ -106,10 +101,7 @@ def train(
 
 def measured(trained: Path, clips: Sequence[Path]) -> dict[str, dict[str, dict[str, float]]]:
     """Clip -> sigma -> ``psnr`` over all frames, ``memory``: gain from frame 5 on over the memory emptied; dB."""
-    found = checkpoint.load(trained)
-    model = rebuild(found.kind, found.arguments)
-    checkpoint.load_weights(model, found.state, found.path)
-    network = method_of(model, name="network", channels_last=True)
+    network = method_of(checkpoint.load_model(trained), name="network", channels_last=True)
     assert isinstance(network, Recurrent)
     result: dict[str, dict[str, dict[str, float]]] = {}
     for path in clips:

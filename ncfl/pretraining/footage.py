@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from ncfl.data.sampler import Batch, TrainingSampler
 from ncfl.data.synthetic.outlines import OUTLINES
@@ -14,6 +15,7 @@ from ncfl.pretraining.pack import Pack, PackedClip
 SCENES, SCENE_FRAMES, SCENE_SIZE = 32, 16, 160  # synthetic clips; frames of each; pixels, square
 SCENE_MOTION = 8.0  # pixels per frame at most
 REAL_SHARE = 0.75  # of the clips that are drawn
+STATISTICS, STATISTICS_BATCHES = 96, 12  # pixels and number of what the start of a memory is fitted to
 
 
 class Phase(NamedTuple):
@@ -97,3 +99,11 @@ class PhasedSampler:
         """The batch of one iteration of the whole training, from 0."""
         number = next((n for n, end in enumerate(self._ends) if iteration < end), len(self._ends) - 1)
         return self._samplers[number].batch(iteration)
+
+
+def single_frames(footage: Footage, *, seed: int, sigma: tuple[float, float]) -> list[Tensor]:
+    """Noisy frames [4,3,H,W] each as a training sees them: what the start of a memory is fitted to."""
+    sampler = PhasedSampler(
+        footage, phases=(Phase(1.0, 4, 1, STATISTICS),), iterations=STATISTICS_BATCHES, seed=seed, sigma=sigma
+    )
+    return [sampler.batch(number).noisy[:, 0] for number in range(STATISTICS_BATCHES)]

@@ -26,7 +26,7 @@ from ncfl.files import read_json, write_json
 from ncfl.models.variants import m_f, rebuild
 from ncfl.pretraining.alignment import ITERATIONS
 from ncfl.pretraining.exam import examine_flow
-from ncfl.pretraining.footage import Footage, Phase, PhasedSampler
+from ncfl.pretraining.footage import Footage, PhasedSampler, single_frames
 from ncfl.pretraining.levels import LEVELS, pretrain_levels
 from ncfl.pretraining.memory import start_memory
 from ncfl.pretraining.pack import Pack
@@ -36,7 +36,6 @@ from ncfl.train import checkpoint, loop
 from ncfl.train.stages import Stage, Training, two_stages
 
 Say = Callable[[str], None]
-STATISTICS, STATISTICS_BATCHES = 96, 12  # pixels and number of what the start of a memory is fitted to
 
 
 class Pretraining:
@@ -114,8 +113,7 @@ class Pretraining:
         if self.freeze_motion:
             numbers = dataclasses.replace(numbers, freeze_motion=stage.iterations)
         if self.memory:
-            sampler = self._sampler((Phase(1.0, 4, 1, STATISTICS),), numbers)
-            kept = start_memory(model, [sampler.batch(number).noisy[:, 0] for number in range(STATISTICS_BATCHES)])
+            kept = start_memory(model, single_frames(Footage(self.pack, SEED), seed=SEED, sigma=SIGMA))
             self.say(f"memory: {kept}")
         return self._train(model, self._sampler(phases, numbers), numbers, stage, None)
 

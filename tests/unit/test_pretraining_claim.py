@@ -5,27 +5,17 @@ import csv
 import numpy as np
 import pytest
 import torch
+from tiny_networks import SIZES
 
 from ncfl.data.formats.video import open_frames
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
 from ncfl.models import variants
-from ncfl.pretraining import claim
+from ncfl.pretraining import footage
 from ncfl.pretraining.claim import NETWORKS, compare, started, tables
 from ncfl.pretraining.footage import Phase
 from ncfl.pretraining.pack import Pack, PackedClip
 from ncfl.pretraining.recipes import Recipe
 from ncfl.train import checkpoint
-
-SIZES = {
-    "unet_widths": (16, 16, 16, 16, 16),
-    "feature_width": 8,
-    "flow_width": 0.125,
-    "mv_width": 4,
-    "latent_width": 24,
-    "attention_widths": (4, 4, 4),
-    "attention_blocks": 1,
-    "attention_extra_blocks": 1,
-}
 
 
 @pytest.fixture
@@ -80,7 +70,7 @@ def test_trains_measures_and_goes_on(tmp_path, source, monkeypatch):
         cv2.imwrite(str(clip / f"{t:03}.png"), photograph[100:132, 50 + t : 98 + t, ::-1])
     with open_frames(clip) as reader:
         assert sum(1 for _ in reader) == 7
-    monkeypatch.setattr(claim, "STATISTICS_BATCHES", 1)
+    monkeypatch.setattr(footage, "STATISTICS_BATCHES", 1)
     phases = (Phase(0.5, 2, 1, 32), Phase(0.5, 1, 2, 32))
     training = {"learning_rate": 1e-4, "motion_learning_rate": 1e-5, "warmup": 1, "freeze_motion": 0}
     recipe = Recipe(

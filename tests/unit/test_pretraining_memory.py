@@ -3,21 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tiny_networks import SIZES
 
 from ncfl.errors import InputError
 from ncfl.models import variants
 from ncfl.pretraining.memory import YUV, start_memory
-
-SIZES = {
-    "unet_widths": (16, 16, 16, 16, 16),
-    "feature_width": 8,
-    "flow_width": 0.125,
-    "mv_width": 4,
-    "latent_width": 24,
-    "attention_widths": (4, 4, 4),
-    "attention_blocks": 1,
-    "attention_extra_blocks": 1,
-}
 
 
 @pytest.fixture
