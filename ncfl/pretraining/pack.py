@@ -80,7 +80,7 @@ def write_pack(
     clips: Sequence[Path],
     hold_out: Sequence[str],
     licence: str,
-    width: int = WIDTH,
+    widths: Sequence[int] = (WIDTH,),
     quality: int = QUALITY,
     largest: int = LARGEST,
     photographs: Mapping[str, tuple[Path, str, str]] | None = None,
@@ -92,7 +92,8 @@ def write_pack(
         clips: videos, folders of pictures, or folders that hold such folders at any depth.
         hold_out: names of clips to leave out.
         licence: of the clips, a line.
-        width: clips wider than this are reduced to it, by averaging areas; pixels.
+        widths: pixels; each clip is there once for each of them, reduced to it by averaging areas, under its name and,
+            from the second on, that name and the width. A clip is never enlarged, and there once where it is no wider.
         quality: of JPEG, 95 ... 100.
         largest: bytes that the file may have.
         photographs: name -> (file, ``train`` or ``test``, licence); the embedded ones where it is None.
@@ -105,8 +106,8 @@ def write_pack(
     """
     if not 95 <= quality <= 100:
         raise InputError(f"quality: found {quality}, allowed: 95 ... 100")
-    if width < 64:
-        raise InputError(f"width: found {width}, allowed: 64 or more pixels")
+    if not widths or min(widths) < 64 or len(set(widths)) < len(widths):
+        raise InputError(f"width: found {list(widths)}, allowed: different numbers of 64 or more pixels")
     found = _find(clips)
     missing = sorted(set(hold_out) - set(found))
     if missing:
@@ -120,14 +121,15 @@ def write_pack(
         data = Path(file).read_bytes()
         arrays[f"photograph/{name}"] = np.frombuffer(data, np.uint8)
         manifest["photographs"].append({"name": name, "split": split, "licence": terms, **_digest(data)})
-    for name, source in kept.items():
-        data, ends, about = _encode(source, width, quality)
+    for name, data, ends, about in _encoded(kept, widths, quality):
+        if f"clip/{name}" in arrays:
+            raise InputError(f"clips: {name!r} is the name of one and, reduced, of another; allowed: different names")
         arrays[f"clip/{name}"], arrays[f"clip/{name}/ends"] = np.frombuffer(data, np.uint8), np.array(ends, np.int64)
         manifest["clips"].append({"name": name, **about, "licence": licence, "jpeg": quality, **_digest(data)})
     text = json.dumps(manifest, indent=1).encode()
     size = sum(array.nbytes for array in arrays.values()) + len(text)
     if size > largest:
-        raise InputError(f"{path}: found {size} bytes, allowed: {largest}; a smaller width, fewer clips")
+        raise InputError(f"{path}: found {size} bytes, allowed: {largest}; smaller widths, fewer clips")
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, manifest=np.frombuffer(text, np.uint8), **arrays)
     return manifest
@@ -202,6 +204,18 @@ def _clips_below(place: Path) -> Iterator[Path]:
         return
     for folder in sorted(child for child in place.iterdir() if child.is_dir()):
         yield from _clips_below(folder)
+
+
+def _encoded(
+    sources: Mapping[str, Path], widths: Sequence[int], quality: int
+) -> Iterator[tuple[str, bytes, list[int], dict[str, Any]]]:
+    for name, source in sources.items():
+        known: set[int] = set()
+        for number, width in enumerate(widths):
+            data, ends, about = _encode(source, width, quality)
+            if about["width"] not in known:
+                known.add(about["width"])
+                yield f"{name} {width}" if number else name, data, ends, about
 
 
 def _encode(source: Path, width: int, quality: int) -> tuple[bytes, list[int], dict[str, Any]]:

@@ -57,8 +57,15 @@ def seconds_each(step: Callable[[], None], device: torch.device, seconds: float,
     return (time.monotonic() - began) / done
 
 
-def training_step(recipe: Recipe, phase: Phase, device: torch.device) -> Callable[[], None]:
-    """One iteration of stage 2 on random frames, with rates of zero."""
+def precision_of(device: torch.device) -> str:
+    """Of a pretraining's forward pass."""
+    return "bfloat16" if device.type == "cuda" else "float32"
+
+
+def training_step(
+    recipe: Recipe, phase: Phase, device: torch.device, *, rate_weight: float = 0.0
+) -> Callable[[], None]:
+    """One iteration on random frames, with learning rates of zero; rate_weight: lambda, 0 in stage 2."""
     model = place(m_f(**recipe.sizes), device, channels_last=True).train()
     optimizer = adamw(model, weight_decay=0.0, betas=(0.9, 0.99))
     set_rates(optimizer, {"rest": 0.0, "motion": 0.0})
@@ -68,8 +75,8 @@ def training_step(recipe: Recipe, phase: Phase, device: torch.device) -> Callabl
     ]
 
     def step() -> None:
-        with autocast(device, "bfloat16" if device.type == "cuda" else "float32"):
-            loss = clip_loss(model, frames, frames, rate_weight=0.0, motions=model.motions).loss
+        with autocast(device, precision_of(device)):
+            loss = clip_loss(model, frames, frames, rate_weight=rate_weight, motions=model.motions).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -30,7 +30,7 @@ from ncfl.pretraining.footage import Footage, PhasedSampler, single_frames
 from ncfl.pretraining.levels import LEVELS, pretrain_levels
 from ncfl.pretraining.memory import start_memory
 from ncfl.pretraining.pack import Pack
-from ncfl.pretraining.planning import plan_iterations
+from ncfl.pretraining.planning import plan_iterations, precision_of
 from ncfl.pretraining.recipes import SEED, SIGMA, Recipe
 from ncfl.train import checkpoint, loop
 from ncfl.train.stages import Stage, Training, two_stages
@@ -170,14 +170,14 @@ class Pretraining:
         return PhasedSampler(footage, phases=phases, iterations=numbers.iterations, seed=SEED, sigma=SIGMA)
 
     def _numbers(self, given: Any, phases: Any, stages: tuple[Stage, ...]) -> Training:
-        cuda = pick_device(self.machine["device"]).type == "cuda"
+        device = pick_device(self.machine["device"])
         phase, total = phases[0], sum(stage.iterations for stage in stages)
         small = {"warmup": min(given.get("warmup", 0), total // 10)}
         small["freeze_motion"] = min(given.get("freeze_motion", 0), total // 20)
         return Training(**{
             **given, **small, **self.machine, "stages": stages, "batch": phase.batch, "frames": phase.frames,
-            "patch": phase.patch, "sigma": SIGMA, "seed": SEED, "precision": "bfloat16" if cuda else "float32",
-            "workers": 8 if cuda else 0,
+            "patch": phase.patch, "sigma": SIGMA, "seed": SEED, "precision": precision_of(device),
+            "workers": 8 if device.type == "cuda" else 0,
         })  # fmt: skip
 
     def _planned(self, iterations: tuple[int, int, int] | None, minutes: float | None) -> list[int]:

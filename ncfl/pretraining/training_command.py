@@ -20,7 +20,9 @@ def _pack_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--clips", type=Path, nargs="+", required=True, help="videos, or folders with pictures below")
     options.add_argument("--hold-out", nargs="+", default=[], metavar="NAME", help="clips to leave out")
     options.add_argument("--licence", required=True, help="of the clips, a line")
-    options.add_argument("--width", type=int, default=568, help="pixels; wider clips are reduced to it")
+    options.add_argument(
+        "--width", type=int, nargs="+", default=[568], help="pixels; each clip is reduced to each of them"
+    )
     options.add_argument("--quality", type=int, default=95, help="of JPEG, 95 ... 100")
     options.set_defaults(run=_pack)
 
@@ -29,8 +31,8 @@ def _pack(options: argparse.Namespace) -> None:
     from ncfl.pretraining.pack import write_pack
 
     manifest = write_pack(
-        options.output, clips=options.clips, hold_out=options.hold_out, licence=options.licence, width=options.width,
-        quality=options.quality,
+        options.output, clips=options.clips, hold_out=options.hold_out, licence=options.licence,
+        widths=options.width, quality=options.quality,
     )  # fmt: skip
     for clip in manifest["clips"]:
         print(f"{clip['name']}: {clip['frames']} frames of {clip['width']}x{clip['height']}, {clip['bytes']} bytes")
@@ -82,7 +84,7 @@ def _bench_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--threads", type=int, default=1, help="of PyTorch on the CPU")
     options.add_argument("--seconds", type=float, default=10.0, help="of timing for each figure")
     options.add_argument(
-        "--window", type=int, nargs=3, metavar=("BATCH", "FRAMES", "PATCH"), help="another than the paper's"
+        "--window", type=int, nargs=3, metavar=("BATCH", "FRAMES", "PATCH"), help="to measure with, if not the paper's"
     )
     options.set_defaults(run=_bench)
 

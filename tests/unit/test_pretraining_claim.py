@@ -2,12 +2,11 @@
 
 import csv
 
-import numpy as np
 import pytest
 import torch
+from clip_samples import pan, write_frames
 from tiny_networks import SIZES
 
-from ncfl.data.formats.video import open_frames
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
 from ncfl.models import variants
 from ncfl.pretraining import footage
@@ -60,16 +59,8 @@ def test_the_table_says_what_was_measured_and_what_differs(tmp_path):
 
 def test_trains_measures_and_goes_on(tmp_path, source, monkeypatch):
     photograph = load(TRAIN_PHOTOGRAPHS[:1])[TRAIN_PHOTOGRAPHS[0]]
-    frames = np.stack([photograph[:128, t : t + 160] for t in range(8)])
-    pack = Pack({TRAIN_PHOTOGRAPHS[0]: photograph}, {}, [PackedClip("pan", frames)], {}, "0" * 64)
-    clip = tmp_path / "other"
-    clip.mkdir()
-    import cv2
-
-    for t in range(7):
-        cv2.imwrite(str(clip / f"{t:03}.png"), photograph[100:132, 50 + t : 98 + t, ::-1])
-    with open_frames(clip) as reader:
-        assert sum(1 for _ in reader) == 7
+    pack = Pack({TRAIN_PHOTOGRAPHS[0]: photograph}, {}, [PackedClip("pan", pan(8, 128, 160))], {}, "0" * 64)
+    clip = write_frames(tmp_path / "other", pan(7, 32, 48, top=100, left=50))
     monkeypatch.setattr(footage, "STATISTICS_BATCHES", 1)
     phases = (Phase(0.5, 2, 1, 32), Phase(0.5, 1, 2, 32))
     training = {"learning_rate": 1e-4, "motion_learning_rate": 1e-5, "warmup": 1, "freeze_motion": 0}
