@@ -1,14 +1,15 @@
 """How long the paper's DAVIS schedule would take on this machine, and how much of its arithmetic is used.
 
 The time of one iteration is measured in both stages, its operations are counted as PyTorch's FlopCounterMode does
-(convolutions and matrix products, forward and backward), and the machine's rate is that of one large matrix product in
-the precision of the training: what its arithmetic gives to a program that does nothing else.
+(convolutions and matrix products, forward and backward), and the machine's rate is that of large products in the
+precision of the training: what its arithmetic gives to a program that does nothing else.
 """
 
 import math
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.device import pick_device
@@ -77,11 +78,22 @@ def bench(
 
 
 def matrix_rate(device: torch.device, seconds: float) -> float:
-    """1e9 operations per second of a large square matrix product, 2 per multiply-accumulate; a training's precision."""
-    size = MATRIX[device.type]
-    a, b = (torch.rand(size, size, device=device, dtype=getattr(torch, precision_of(device))) for _ in range(2))
+    """1e9 operations per second, 2 per multiply-accumulate, of large products in a training's precision.
+
+    The larger of two: a square matrix product, and a 3x3 convolution. On a processor they come from different
+    libraries, and one of them may not use all that it has.
+    """
+    settings = {"device": device, "dtype": getattr(torch, precision_of(device))}
+    n = MATRIX[device.type]
+    a, b = (torch.rand(n, n, **settings) for _ in range(2))
     room = torch.empty_like(a)
-    return 2 * size**3 / seconds_each(lambda: torch.mm(a, b, out=room), device, seconds) / 1e9
+    product = 2 * n**3 / seconds_each(lambda: torch.mm(a, b, out=room), device, seconds)
+    channels, side = n // 8, 64
+    x = torch.rand(1, channels, side, side, **settings).contiguous(memory_format=torch.channels_last)
+    layer = nn.Conv2d(channels, channels, 3, padding=1, **settings).to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        convolution = 2 * 9 * channels**2 * side**2 / seconds_each(lambda: layer(x), device, seconds)
+    return max(product, convolution) / 1e9
 
 
 def _machine(device: torch.device) -> dict[str, Any]:
