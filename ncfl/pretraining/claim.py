@@ -43,9 +43,16 @@ class Compared(NamedTuple):
 NETWORKS = {
     "M_b": Compared("m_b", 0.0),
     "M_d": Compared("m_d", 1 / 2048),
+    "M_d, weak rate term": Compared("m_d", 1 / 2048 / 64),  # the published one empties the memory in a short training
     "M_d, no rate term": Compared("m_d", 0.0),
 }
-PAIRS = (("M_d", "M_b"), ("M_d, no rate term", "M_b"), ("M_d", "M_d, no rate term"))
+PAIRS = (
+    ("M_d", "M_b"),
+    ("M_d, weak rate term", "M_b"),
+    ("M_d, no rate term", "M_b"),
+    ("M_d", "M_d, no rate term"),
+    ("M_d, weak rate term", "M_d, no rate term"),
+)
 
 
 def started(compared: Compared, source: checkpoint.Checkpoint, motion: checkpoint.Checkpoint | None) -> nn.Module:

@@ -27,7 +27,7 @@ def source(tmp_path) -> checkpoint.Checkpoint:
 
 def test_all_start_from_the_same_restoration_and_motion_estimation(source):
     models = [started(compared, source, None) for compared in NETWORKS.values()]
-    assert [model.compression is None for model in models] == [True, False, False]
+    assert [model.compression is None for model in models] == [True, False, False, False]
     for model in models:
         assert model.attention is None
         for part in ("restoration", "motion"):
@@ -43,15 +43,17 @@ def test_the_table_says_what_was_measured_and_what_differs(tmp_path):
     figures = {
         "M_b": {1: of(30.0, 0.5), 2: of(30.2, 0.5)},
         "M_d": {1: of(30.3, 0.8), 2: of(30.3, 0.9)},
+        "M_d, weak rate term": {1: of(30.4, 0.8), 2: of(30.6, 0.9)},
         "M_d, no rate term": {1: of(30.3, 0.8), 2: of(30.4, 0.9)},
     }
     text = tables(figures, {"noisy input": {"pan": {"30": 18.6, "50": 14.2}}}, tmp_path / "claim.csv")
     assert "| M_d | 30.30 (+0.80) | 30.30 (+0.90) | 28.30 (+0.80) | 28.30 (+0.90) |" in text
     assert "- M_d against M_b, sigma 30: mean +0.20 dB, +0.10 to +0.30" in text
+    assert "- M_d, weak rate term against M_d, no rate term, sigma 50: mean +0.15 dB, +0.10 to +0.20" in text
     assert "| noisy input | 18.60 | 18.60 | 14.20 | 14.20 |" in text
     with (tmp_path / "claim.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * 4 + 2
+    assert len(rows) == 4 * 4 + 2
     assert rows[0] == {
         "clip": "pan", "network": "M_b", "sigma": "30", "seed": "1", "psnr_db": "30.0000", "memory_gain_db": "0.5000",
     }  # fmt: skip
@@ -73,7 +75,7 @@ def test_trains_measures_and_goes_on(tmp_path, source, monkeypatch):
         "iterations": (1, 1), "output": tmp_path / "out",
     }  # fmt: skip
     text = compare(**given)
-    assert text.count("| M_") == 3
+    assert text.count("| M_") == 4
     assert (tmp_path / "out" / "claim.md").read_text() == text
     written = (tmp_path / "out" / "seed-1" / "m-d" / "stage2" / "checkpoint.pt").stat().st_mtime_ns
     assert compare(**given) == text
