@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ncfl.models.layers import conv3, full_precision, zero_
 
 TAPS = 9  # of a 3x3 kernel
+PICTURES = 16  # into which the pixels of a strip are parted
 STRIP = 1024  # pixels: 8 to 16 groups of 9 taps then take about a megabyte for each of their values
 
 
@@ -71,9 +72,21 @@ def plain_deform_conv(
     strip = STRIP if x.device.type == "cpu" else max(batch * pixels, 1)
     by_group = weight.reshape(len(weight), groups, -1, taps).transpose(2, 3).flatten(1)
     strips = zip(*(tensor.split(strip) for tensor in per_pixel), strict=True)
-    out = torch.cat([F.linear(table.look_up(*values), by_group, bias) for values in strips])
+    out = torch.cat([_product(table.look_up(*values), by_group, bias) for values in strips])
     out = out.view(batch, *size, -1).permute(0, 3, 1, 2)
     return out if x.is_contiguous(memory_format=torch.channels_last) else out.contiguous()
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """As ``F.linear``, x [P,N]; on the CPU, where P allows it, by the library that PyTorch convolves with.
+
+    PyTorch's matrix products come from another one, which leaves half of a newer AMD processor's vector units idle.
+    """
+    if x.device.type != "cpu" or len(x) % PICTURES:
+        return F.linear(x, weight, bias)
+    # Fewer pictures than these, and a 1x1 convolution on a single thread is a matrix product again.
+    pictures = x.view(PICTURES, -1, 1, x.shape[1]).permute(0, 3, 1, 2)
+    return F.conv2d(pictures, weight[..., None, None], bias).permute(0, 2, 3, 1).flatten(0, 2)
 
 
 class _Table:
