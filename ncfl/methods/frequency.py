@@ -8,7 +8,7 @@ from ncfl.methods.folding import sharing_copy
 
 TILE = 64  # pixels along an edge; the part of it that is whole is a kernel's edge less one shorter
 SMALLEST = 9  # edge of a kernel for which spectra are faster
-TOGETHER = 64  # tiles, which limits memory to about that of the result
+TOGETHER = 32  # tiles, whose spectra then stay in a cache of some tens of megabytes
 
 
 class FrequencyConv(nn.Module):
