@@ -1,15 +1,11 @@
 """Parameters and GFLOPs, counted the way the paper's tables are."""
 
-import contextlib
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -37,7 +33,7 @@ def complexity(model: nn.Module, *, height: int = 544, width: int = 960, channel
     frame = torch.empty(1, channels, height, width, device="meta")
     with torch.no_grad():
         state = model(frame).state
-        with _counting() as counter:
+        with _Counter() as counter:
             model(frame, state)
     return Complexity(_parameters(model), counter.flops / 1e9)
 
@@ -71,7 +67,7 @@ def clip_complexity(
 
 def _clip_flops(model: nn.Module, shape: tuple[int, ...], device: str) -> int:
     clip = torch.full(shape, 0.5, device=device)
-    with _counting() as counter:
+    with torch.no_grad(), _Counter() as counter:
         model.restore_clip(clip, torch.full((1,), 20.0, device=device))
     return counter.flops
 
@@ -84,24 +80,14 @@ class _Counter(TorchDispatchMode):
         self.flops = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.grid_sampler_2d.default and args[0].is_meta:
+            # Warping does not count, so its size is enough; PyTorch derives it from what it would compute, slowly.
+            x, grid = args[:2]
+            return x.new_empty((*x.shape[:2], *grid.shape[1:3]))
         result = func(*args, **(kwargs or {}))
         if count := flop_registry.get(func.overloadpacket):
             self.flops += count(*args, **(kwargs or {}), out_val=result)
         return result
-
-
-_grid_sample = F.grid_sample
-
-
-@contextlib.contextmanager
-def _counting() -> Iterator[_Counter]:
-    """Warping does not count, so without values it gives a size alone: to derive one takes longer than all else."""
-    with torch.no_grad(), patch.object(F, "grid_sample", _sampled), _Counter() as counter:
-        yield counter
-
-
-def _sampled(x: Tensor, grid: Tensor, **settings: Any) -> Tensor:
-    return x.new_empty((*x.shape[:2], *grid.shape[1:3])) if x.is_meta else _grid_sample(x, grid, **settings)
 
 
 def _parameters(model: nn.Module) -> int:

@@ -15,6 +15,7 @@ def full_precision(x: Tensor) -> AbstractContextManager:
 
 
 def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """3x3 with zeros around the frame: keeps height and width, or halves them."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
 
 

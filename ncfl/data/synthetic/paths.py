@@ -26,6 +26,7 @@ class Wave(NamedTuple):
         return cls(amplitude, frequency, rng.uniform(0.0, 2 * math.pi))
 
     def at(self, t: float) -> float:
+        """Its value at frame ``t``, 0 at frame 0."""
         return self.amplitude * (math.sin(self.frequency * t + self.phase) - math.sin(self.phase))
 
 
