@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.device import pick_device
 from ncfl.pretraining.footage import Phase
-from ncfl.pretraining.planning import precision_of, seconds_each, training_step
+from ncfl.pretraining.numbers import precision_of
+from ncfl.pretraining.planning import seconds_each, training_step
 from ncfl.pretraining.recipes import Recipe
 from ncfl.train.stages import Training
 

@@ -20,13 +20,14 @@ from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import VARIANTS, rebuild
 from ncfl.pretraining.footage import Footage as Clips
-from ncfl.pretraining.footage import Phase, PhasedSampler, single_frames
+from ncfl.pretraining.footage import PhasedSampler, single_frames
 from ncfl.pretraining.measuring import SETTLED, WithoutMemory, quality, read_clip
 from ncfl.pretraining.memory import start_memory
+from ncfl.pretraining.numbers import training_numbers
 from ncfl.pretraining.pack import Pack
 from ncfl.pretraining.recipes import SIGMA, Recipe
 from ncfl.train import checkpoint, loop
-from ncfl.train.stages import Training, two_stages
+from ncfl.train.stages import two_stages
 
 SIGMAS = (30, 50)
 FRAMES = 10  # of each clip at most
@@ -83,13 +84,10 @@ def train(
     """Train one of :data:`NETWORKS` in two stages; the path of its last checkpoint."""
     compared, phases = NETWORKS[name], recipe.with_memory
     stages = two_stages(*iterations)
-    phase: Phase = phases[0]
-    numbers = Training(**{
-        **recipe.training, **recipe.again, "stages": stages, "lambda_": compared.rate_weight, "seed": seed,
-        "freeze_motion": sum(iterations), "warmup": min(recipe.training["warmup"], sum(iterations) // 10),
-        "batch": phase.batch, "frames": phase.frames, "patch": phase.patch, "sigma": SIGMA,
-        "threads": 1, "workers": 0, "device": "cpu", "channels_last": True, "log_every": 10,
-    })  # fmt: skip
+    numbers = training_numbers(
+        {**recipe.training, **recipe.again}, phases, stages, seed=seed, threads=1, device="cpu",
+        lambda_=compared.rate_weight, freeze_motion=sum(iterations),
+    )  # fmt: skip
     clips = Clips(pack, seed)
     sampler = PhasedSampler(clips, phases=phases, iterations=numbers.iterations, seed=seed, sigma=SIGMA)
     torch.manual_seed(seed)

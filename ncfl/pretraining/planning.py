@@ -11,6 +11,7 @@ from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
 from ncfl.pretraining.alignment import BATCH, PATCH
 from ncfl.pretraining.footage import Phase
+from ncfl.pretraining.numbers import precision_of
 from ncfl.pretraining.recipes import Recipe
 from ncfl.train.losses import clip_loss
 from ncfl.train.optimizer import adamw, autocast, set_rates
@@ -55,11 +56,6 @@ def seconds_each(step: Callable[[], None], device: torch.device, seconds: float,
         _wait(device)
         done += 1
     return (time.monotonic() - began) / done
-
-
-def precision_of(device: torch.device) -> str:
-    """Of a pretraining's forward pass."""
-    return "bfloat16" if device.type == "cuda" else "float32"
 
 
 def training_step(

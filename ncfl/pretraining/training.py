@@ -9,7 +9,6 @@ OUTPUT/resume/                                resume states, while there is some
 """
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -29,8 +28,9 @@ from ncfl.pretraining.exam import examine_flow
 from ncfl.pretraining.footage import Footage, PhasedSampler, single_frames
 from ncfl.pretraining.levels import LEVELS, pretrain_levels
 from ncfl.pretraining.memory import start_memory
+from ncfl.pretraining.numbers import training_numbers
 from ncfl.pretraining.pack import Pack
-from ncfl.pretraining.planning import plan_iterations, precision_of
+from ncfl.pretraining.planning import plan_iterations
 from ncfl.pretraining.recipes import SEED, SIGMA, Recipe
 from ncfl.train import checkpoint, loop
 from ncfl.train.stages import Stage, Training, two_stages
@@ -83,7 +83,7 @@ class Pretraining:
             raise InputError("freeze motion: found no weights to start from, allowed: with --start")
         self.memory, self.freeze_motion = memory, freeze_motion or memory
         self.motion, self.source = motion, None if start is None else weights_of(start)
-        self.machine = {"threads": threads, "device": device, "channels_last": True, "log_every": 10}
+        self.machine: dict[str, Any] = {"threads": threads, "device": device}
         self.flow_iterations, *self.stage_iterations = self._planned(iterations, minutes)
 
     def run(self) -> Path:
@@ -109,9 +109,8 @@ class Pretraining:
             checkpoint.load_weights(model.motion, spynet.state, spynet.path)
         stage = Stage("stage2", self.stage_iterations[-1], rate_term=False)
         phases = self.recipe.with_memory if self.memory else self.recipe.going_on
-        numbers = self._numbers({**self.recipe.training, **self.recipe.again}, phases, (stage,))
-        if self.freeze_motion:
-            numbers = dataclasses.replace(numbers, freeze_motion=stage.iterations)
+        own = {"freeze_motion": stage.iterations} if self.freeze_motion else {}
+        numbers = self._numbers({**self.recipe.training, **self.recipe.again}, phases, (stage,), **own)
         if self.memory:
             kept = start_memory(model, single_frames(Footage(self.pack, SEED), seed=SEED, sigma=SIGMA))
             self.say(f"memory: {kept}")
@@ -169,16 +168,8 @@ class Pretraining:
         footage = Footage(self.pack, SEED)
         return PhasedSampler(footage, phases=phases, iterations=numbers.iterations, seed=SEED, sigma=SIGMA)
 
-    def _numbers(self, given: Any, phases: Any, stages: tuple[Stage, ...]) -> Training:
-        device = pick_device(self.machine["device"])
-        phase, total = phases[0], sum(stage.iterations for stage in stages)
-        small = {"warmup": min(given.get("warmup", 0), total // 10)}
-        small["freeze_motion"] = min(given.get("freeze_motion", 0), total // 20)
-        return Training(**{
-            **given, **small, **self.machine, "stages": stages, "batch": phase.batch, "frames": phase.frames,
-            "patch": phase.patch, "sigma": SIGMA, "seed": SEED, "precision": precision_of(device),
-            "workers": 8 if device.type == "cuda" else 0,
-        })  # fmt: skip
+    def _numbers(self, given: Any, phases: Any, stages: tuple[Stage, ...], **own: Any) -> Training:
+        return training_numbers(given, phases, stages, seed=SEED, **self.machine, **own)
 
     def _planned(self, iterations: tuple[int, int, int] | None, minutes: float | None) -> list[int]:
         path = self.output / "plan.json"
