@@ -81,16 +81,29 @@ class J4RNet(nn.Module):
         """Luma [B,T,1,H,W] -> restored, same shape; a clip's first and last frame are their own neighbors."""
         batch, length = planes.shape[:2]
         y = planes.flatten(0, 1)
+        # Without gradients frame by frame: a frame's features are all that a processor's cache holds.
+        frames = (y,) if torch.is_grad_enabled() else y.split(1)
+        seen = [self._seen(frame) for frame in frames]
+        told = self._exchange(torch.cat([self.shrink(x) for _, x in seen]), batch, length).split(len(frames[0]))
+        restored = [self._restored(*parts, *own) for *parts, own in zip(frames, told, seen, strict=True)]
+        return torch.cat(restored).unflatten(0, (batch, length))
+
+    def _seen(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The first features of frames [N,1,H,W], and those before the exchange, [N,width,H,W] both."""
         first = self.convs[0](y).relu_()
         x = first
         for i in (1, 3, 5):
             x = self._block(i, x)
-        told = added(self._exchange(x, batch, length), x)
+        return first, x
+
+    def _restored(self, y: Tensor, told: Tensor, first: Tensor, x: Tensor) -> Tensor:
+        """Frames [N,1,H,W] restored; told: what comes of the exchange; first, x: of :meth:`_seen`."""
+        told = added(self.expand(told), x)
         x = self._closed(x, self.convs[8](self.convs[7](told).relu_()))
         x = self._block(9, x)
         # The gradient of a rectified block needs its result, which therefore is overwritten only where there is none.
         x = ((x + first) if torch.is_grad_enabled() else x.add_(first)).mul_(0.5)
-        return added(self.convs[11](x), y).unflatten(0, (batch, length))
+        return added(self.convs[11](x), y)
 
     def _block(self, i: int, x: Tensor) -> Tensor:
         return self._closed(x, self.convs[i + 1](self.convs[i](x).relu_()))
@@ -99,9 +112,8 @@ class J4RNet(nn.Module):
     def _closed(x: Tensor, branch: Tensor) -> Tensor:
         return added(branch, x).mul_(0.5).relu_()
 
-    def _exchange(self, x: Tensor, batch: int, length: int) -> Tensor:
-        """What the neighbors add to the features [B*T,width,H,W]."""
-        s = self.shrink(x)
+    def _exchange(self, s: Tensor, batch: int, length: int) -> Tensor:
+        """What frames and their neighbors tell each other, [B*T,exchanged,H,W] -> the same shape."""
         clips = s.split(length)
         previous = torch.cat([part for clip in clips for part in (clip[:1], clip[:-1])])
         following = torch.cat([part for clip in clips for part in (clip[1:], clip[-1:])])
@@ -109,7 +121,7 @@ class J4RNet(nn.Module):
         moved = added(self.after(following), self.before(previous))
         for weight, part in zip(maps.split(1, dim=1), moved.chunk(2, dim=1), strict=True):
             s = torch.addcmul(s, weight, part)
-        return self.expand(s)
+        return s
 
     @staticmethod
     def supervised(length: int) -> range:
