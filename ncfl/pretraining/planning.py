@@ -62,6 +62,7 @@ def training_step(
     recipe: Recipe, phase: Phase, device: torch.device, *, rate_weight: float = 0.0
 ) -> Callable[[], None]:
     """One iteration on random frames, with learning rates of zero; rate_weight: lambda, 0 in stage 2."""
+    torch.backends.cudnn.benchmark = True  # as a training has it
     model = place(m_f(**recipe.sizes), device, channels_last=True).train()
     optimizer = adamw(model, weight_decay=0.0, betas=(0.9, 0.99))
     set_rates(optimizer, {"rest": 0.0, "motion": 0.0})
