@@ -3,7 +3,7 @@
     .venv/bin/python tools/claim.py OUTPUT --pack FILE --start WEIGHTS --clip CLIP ... [--flow SPYNET]
         [--seeds 2022 2023] [--iterations 350 350]
 
-Three networks go on from WEIGHTS with a memory that works from the start: M_b (motion estimation and its refinement
+Four networks go on from WEIGHTS with a memory that works from the start: M_b (motion estimation and its refinement
 alone), M_d (with the neural compression), M_d with a weak rate term and with none in its first stage; see
 ncfl/pretraining/claim.py.
 Writes OUTPUT/claim.csv and OUTPUT/claim.md: PSNR on CLIP, which must not be in the pack, per seed, and what differs.

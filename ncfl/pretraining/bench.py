@@ -5,7 +5,6 @@ The time of one iteration is measured in both stages, its operations are counted
 precision of the training: what its arithmetic gives to a program that does nothing else.
 """
 
-import math
 from typing import Any
 
 import torch
@@ -57,7 +56,7 @@ def bench(
     if threads:
         torch.set_num_threads(threads)
     found: dict[str, Any] = {"recipe": recipe.name, "window": [batch, frames, patch], **_machine(place)}
-    pixels = [math.prod((b, t, p, p)) for b, t, p in ((paper.batch, paper.frames, paper.patch), (batch, frames, patch))]
+    scale = paper.batch * paper.frames * paper.patch**2 / (batch * frames * patch**2)
     gflops = each = 0.0  # of the last stage
     for stage in paper.stages:
         step = training_step(recipe, phase, place, rate_weight=paper.lambda_ if stage.rate_term else 0.0)
@@ -65,7 +64,7 @@ def bench(
             step()
         gflops = counter.get_total_flops() / 1e9
         each = seconds_each(step, place, seconds)
-        hours = each * stage.iterations / 3600 * pixels[0] / pixels[1]
+        hours = each * stage.iterations / 3600 * scale
         found[stage.name] = {"iterations": stage.iterations, "seconds_per_iteration": each, "hours": hours}
     rate = matrix_rate(place, seconds)
     return {

@@ -211,9 +211,11 @@ def _encoded(
 ) -> Iterator[tuple[str, bytes, list[int], dict[str, Any]]]:
     for name, source in sources.items():
         known: set[int] = set()
+        original = max(widths)  # until the first of them says
         for number, width in enumerate(widths):
-            data, ends, about = _encode(source, width, quality)
-            if about["width"] not in known:
+            if min(width, original) not in known:
+                data, ends, about = _encode(source, width, quality)
+                original = about["reduced_from"][1]
                 known.add(about["width"])
                 yield f"{name} {width}" if number else name, data, ends, about
 

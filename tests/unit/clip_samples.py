@@ -1,8 +1,5 @@
-"""Real pictures in motion, written as a newcomer has them: a folder of pictures per clip."""
+"""Real pictures in motion."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
@@ -12,11 +9,3 @@ def pan(frames: int, height: int, width: int, *, top: int = 0, left: int = 0) ->
     """A window that moves one pixel to the right per frame over a photograph, uint8 [T,H,W,3] RGB."""
     photograph = load(TRAIN_PHOTOGRAPHS[:1])[TRAIN_PHOTOGRAPHS[0]]
     return np.stack([photograph[top : top + height, left + t : left + t + width] for t in range(frames)])
-
-
-def write_frames(folder: Path, frames: np.ndarray) -> Path:
-    """``frames`` as PNG into ``folder``."""
-    folder.mkdir(parents=True)
-    for t, frame in enumerate(frames):
-        cv2.imwrite(str(folder / f"{t:05}.png"), frame[..., ::-1])
-    return folder

@@ -4,7 +4,8 @@ import csv
 
 import pytest
 import torch
-from clip_samples import pan, write_frames
+from clip_samples import pan
+from data_samples import pictures
 from tiny_networks import SIZES
 
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
@@ -62,7 +63,7 @@ def test_the_table_says_what_was_measured_and_what_differs(tmp_path):
 def test_trains_measures_and_goes_on(tmp_path, source, monkeypatch):
     photograph = load(TRAIN_PHOTOGRAPHS[:1])[TRAIN_PHOTOGRAPHS[0]]
     pack = Pack({TRAIN_PHOTOGRAPHS[0]: photograph}, {}, [PackedClip("pan", pan(8, 128, 160))], {}, "0" * 64)
-    clip = write_frames(tmp_path / "other", pan(7, 32, 48, top=100, left=50))
+    clip = pictures(tmp_path / "other", pan(7, 32, 48, top=100, left=50))
     monkeypatch.setattr(footage, "STATISTICS_BATCHES", 1)
     phases = (Phase(0.5, 2, 1, 32), Phase(0.5, 1, 2, 32))
     training = {"learning_rate": 1e-4, "motion_learning_rate": 1e-5, "warmup": 1, "freeze_motion": 0}

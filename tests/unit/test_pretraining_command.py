@@ -7,10 +7,12 @@ import json
 
 import pytest
 import torch
-from clip_samples import pan, write_frames
+from clip_samples import pan
+from data_samples import pictures
 from tiny_networks import SIZES
 
 from ncfl import pretrained
+from ncfl.models.variants import m_f
 from ncfl.pretraining import alignment, background, bench, command, footage, levels, planning, recipes
 from ncfl.pretraining.footage import Phase
 from ncfl.pretraining.levels import Level
@@ -42,8 +44,8 @@ def tiny(monkeypatch):
 
 @pytest.fixture
 def pack(tmp_path):
-    write_frames(tmp_path / "clips" / "one", pan(8, 96, 128))
-    write_frames(tmp_path / "clips" / "two", pan(8, 96, 128, top=40))
+    pictures(tmp_path / "clips" / "one", pan(8, 96, 128))
+    pictures(tmp_path / "clips" / "two", pan(8, 96, 128, top=40))
     file = tmp_path / "pack.npz"
     assert run("pack", file, "--clips", tmp_path / "clips", "--hold-out", "two", "--licence", "CC0") == 0
     return file
@@ -54,7 +56,7 @@ def run(*words: object) -> int:
 
 
 def test_what_is_in_a_pack_is_said(tmp_path, capsys):
-    write_frames(tmp_path / "one", pan(2, 96, 128))
+    pictures(tmp_path / "one", pan(2, 96, 128))
     assert run("pack", tmp_path / "a.npz", "--clips", tmp_path / "one", "--licence", "CC0", "--width", 256, 64) == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.rpartition(",")[0] for line in said[:2]] == ["one: 2 frames of 128x96", "one 64: 2 frames of 64x48"]
@@ -93,8 +95,6 @@ def test_packs_trains_goes_on_with_a_memory_and_exports(pack, tmp_path, capsys):
 
 def test_a_finished_training_is_not_done_again_and_another_is_refused(pack, tmp_path, capsys):
     start = tmp_path / "start.pt"
-    from ncfl.models.variants import m_f
-
     torch.manual_seed(1)
     checkpoint.save(start, model=m_f(**SIZES), extra={})
     given = ("train", "--pack", pack, "--output", tmp_path / "run", "--start", start, "--freeze-motion")

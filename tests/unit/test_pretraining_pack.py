@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from clip_samples import pan, write_frames
+from clip_samples import pan
+from data_samples import pictures
 
 from ncfl.data.synthetic.photographs import TEST_PHOTOGRAPHS, TRAIN_PHOTOGRAPHS, path
 from ncfl.errors import InputError
@@ -18,7 +19,7 @@ GIVEN = {"hold_out": [], "licence": "CC0", "photographs": PHOTOGRAPHS}
 @pytest.fixture
 def clips(tmp_path):
     for name, top in (("one", 0), ("two", 40)):
-        write_frames(tmp_path / "clips" / name, pan(3, 96, 160, top=top))
+        pictures(tmp_path / "clips" / name, pan(3, 96, 160, top=top))
     return tmp_path / "clips"
 
 
@@ -36,7 +37,7 @@ def test_a_pack_holds_what_was_packed(clips, tmp_path):
 
 
 def test_each_clip_is_there_at_each_width_and_never_enlarged(clips, tmp_path):
-    write_frames(clips / "small", pan(2, 48, 72))
+    pictures(clips / "small", pan(2, 48, 72))
     write_pack(tmp_path / "pack.npz", clips=[clips], widths=(200, 80), **GIVEN)
     found = {clip.name: clip.shape for clip in read_pack(tmp_path / "pack.npz").clips}
     assert found == {
@@ -75,10 +76,10 @@ def test_clips_that_are_not_there_or_share_a_name_are_refused(clips, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="none in"):
         write_pack(tmp_path / "pack.npz", clips=[tmp_path / "empty"], **GIVEN)
-    write_frames(tmp_path / "more" / "one", pan(1, 64, 64))
+    pictures(tmp_path / "more" / "one", pan(1, 64, 64))
     with pytest.raises(InputError, match="a second clip named one"):
         write_pack(tmp_path / "pack.npz", clips=[clips, tmp_path / "more"], **GIVEN)
-    write_frames(tmp_path / "more" / "one 80", pan(1, 64, 64))
+    pictures(tmp_path / "more" / "one 80", pan(1, 64, 64))
     with pytest.raises(InputError, match="'one 80' is the name of one"):
         write_pack(tmp_path / "pack.npz", clips=[clips, tmp_path / "more" / "one 80"], widths=(200, 80), **GIVEN)
 
