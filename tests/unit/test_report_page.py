@@ -130,6 +130,19 @@ def test_every_cell_of_every_table_is_shown(root: Path, page: Page):
         assert f"{table.title}. {table.origin}" in page.texts["caption"]
 
 
+def test_columns_of_words_stand_under_heads_of_both_rows(root: Path, text: str):
+    tables = build_tables(Results(root, EXPERIMENTS), "demo")
+    sheets = re.findall(r'<table class="sheet">.*?</table>', text[: text.index('id="figures"')], re.S)
+    trailing = 0
+    for table, sheet in zip(tables, sheets, strict=True):
+        first, second = re.findall(r"<tr>(.*?)</tr>", sheet[: sheet.index("</thead>")], re.S)
+        alone = [column.head for column in table.columns if not column.group]
+        assert re.findall(r'rowspan="2"[^>]*>([^<]*)<', first) == alone
+        assert second.count("<th ") == len(table.columns) - len(alone)
+        trailing += not table.columns[-1].group
+    assert trailing
+
+
 def test_tables_can_be_taken_away_as_csv(root: Path, page: Page, tmp_path: Path):
     write_tables(results=root, output=tmp_path, preset="demo", experiments=EXPERIMENTS)
     links = {a["download"]: a["href"] for a in page.all("a") if "download" in a}
