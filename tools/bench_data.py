@@ -85,10 +85,10 @@ def sampling(dataset: str, experiment: str) -> None:
     """A batch from the store against the whole training step of an experiment."""
     import torch
 
-    from ncfl import layout
+    from ncfl.config import layout
+    from ncfl.config.params import load
     from ncfl.data.sampler import TrainingSampler
     from ncfl.data.store import ClipStore
-    from ncfl.params import load
     from ncfl.steps.training import _model, _sigma
 
     params = load(Path("params.yaml"))

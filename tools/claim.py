@@ -5,7 +5,7 @@
 
 Four networks go on from WEIGHTS with a memory that works from the start: M_b (motion estimation and its refinement
 alone), M_d (with the neural compression), M_d with a weak rate term and with none in its first stage; see
-ncfl/pretraining/claim.py.
+ncfl/release/claim.py.
 Writes OUTPUT/claim.csv and OUTPUT/claim.md: PSNR on CLIP, which must not be in the pack, per seed, and what differs.
 """
 
@@ -15,12 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a bare checkout, not installed
 
-from ncfl.errors import InputError
-from ncfl.pretraining.claim import compare
-from ncfl.pretraining.pack import read_pack
-from ncfl.pretraining.recipes import RECIPES
-from ncfl.pretraining.training import weights_of
-from ncfl.train import checkpoint
+from ncfl.common.errors import InputError
+from ncfl.release.claim import compare
+from ncfl.release.pack import read_pack
+from ncfl.release.recipes import RECIPES
+from ncfl.release.training import weights_of
+from ncfl.weights import checkpoint
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ then cropped so that it begins with the same colors again.
 
 import numpy as np
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 PATTERNS = ("rggb", "bggr", "grbg", "gbrg")
 # White balance of CRVD's sensor: red, green, blue; what cao-cong/RViDeNet's ``inverse_isp.py`` divides by.

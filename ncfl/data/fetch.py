@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from ncfl.common.files import write_json
 from ncfl.data.sources.interface import Source
-from ncfl.files import write_json
 
 INDEX = "index.json"
 

@@ -4,11 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, sha256
 from ncfl.data.fetch import INDEX
 from ncfl.data.sources.interface import Source
 from ncfl.data.store_writer import write_store
-from ncfl.errors import InputError
-from ncfl.files import read_json, sha256
 
 
 def prepare(dataset: str, spec: Source, raw: Path, output: Path) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.common.errors import InputError
 from ncfl.data import bayer
 from ncfl.data.degradations import awgn
 from ncfl.data.store import Clip, ClipStore
-from ncfl.errors import InputError
 
 
 class Batch(NamedTuple):

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ncfl.errors import InputError
-from ncfl.files import read_json, sha256
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, sha256
 
 FORMAT = "ncfl-store-2"
 MANIFEST = "manifest.json"

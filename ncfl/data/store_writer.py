@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ncfl.common.errors import InputError
+from ncfl.common.files import sha256, write_json
 from ncfl.data.datasets.interface import RawFormat
 from ncfl.data.frames import Frame, Pair, Splits
 from ncfl.data.store import FORMAT, MANIFEST
-from ncfl.errors import InputError
-from ncfl.files import sha256, write_json
 
 DTYPES = {"uint8": 255, "uint16": 65535}
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ncfl.errors import InputError
-from ncfl.evaluate.isp import ISP
+from ncfl.common.errors import InputError
+from ncfl.data.isp import ISP
 
 Space = Callable[[np.ndarray], np.ndarray]
 
@@ -82,7 +82,7 @@ def raw(levels: int, isp: ISP) -> Convention:
 
     Args:
         levels: steps between black and white.
-        isp: develops a packed frame; see :mod:`ncfl.evaluate.isp`.
+        isp: develops a packed frame; see :mod:`ncfl.data.isp`.
     """
 
     def developed(frame: np.ndarray) -> np.ndarray:

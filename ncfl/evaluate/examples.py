@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from ncfl.errors import InputError
-from ncfl.files import atomic_path
+from ncfl.common.errors import InputError
+from ncfl.common.files import atomic_path
 
 if TYPE_CHECKING:
     from ncfl.data.store import Clip

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 WINDOW = 11
 WINDOW_SIGMA = 1.5

@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.common.errors import InputError
+from ncfl.common.progress import Progress
 from ncfl.data.degradations import awgn, noise_rng
-from ncfl.errors import InputError
+from ncfl.data.isp import ISP
 from ncfl.evaluate import conventions
 from ncfl.evaluate.conventions import Convention
 from ncfl.evaluate.examples import Example, find_example, pictures
-from ncfl.evaluate.isp import ISP
 from ncfl.evaluate.metrics import Reference
 from ncfl.evaluate.records import Evaluation, FrameRow, means_by_space, sequence_rows
 from ncfl.evaluate.records import write as write  # callers evaluate and write: both are found here
 from ncfl.methods.interface import Method, stream
-from ncfl.progress import Progress
 
 if TYPE_CHECKING:
     from ncfl.data.store import Clip, ClipStore
@@ -91,7 +91,7 @@ def evaluate(
         device: where the frames are put.
         keep: dataset -> fields of the :class:`~ncfl.evaluate.examples.Example` to keep as PNG. Where its sigma is not
             among ``sigmas``, nothing is kept, so that experiments with few noise levels can share one setting.
-        isp: develops packed raw frames, see :mod:`ncfl.evaluate.isp`; needed where frames are raw.
+        isp: develops packed raw frames, see :mod:`ncfl.data.isp`; needed where frames are raw.
         pixels_per_pass: noise levels share a pass up to so many pixels (one always runs), which bounds
             memory. It changes figures by no more than the rounding of float32.
         progress: whether to show how far it is.

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ncfl.common.files import write_csv, write_json
 from ncfl.evaluate.conventions import STATEMENTS
 from ncfl.evaluate.examples import write_png
 from ncfl.evaluate.metrics import PSNR_CEILING
-from ncfl.files import write_csv, write_json
 
 CONVENTIONS = {
     "noise": "AWGN of sigma/255 on frames in [0,1], not clipped, seeded per sequence and sigma; none at sigma 0",

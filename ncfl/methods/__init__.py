@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.fastderain import FastDerain
 from ncfl.methods.interface import Method
 from ncfl.methods.median import Median

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.learned import LearnedChunk, check_size_kept
 from ncfl.methods.spynet6 import SPyNet6, clip_flows, flow_warp, plain_convolutions
 from ncfl.models.layers import SLOPE, added, conv3, ordered_as

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.models.padding import Padder, check_frame
 
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.common import Reflecting, check_clip, he_normal, noise_level, without_prefix
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import LearnedChunk

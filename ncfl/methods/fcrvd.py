@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.common import check_clip
 from ncfl.methods.learned import LearnedRecurrent
 from ncfl.methods.rmfd.network import ConvLSTM, Memory, Residual, Up, leaky

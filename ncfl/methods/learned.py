@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.folding import folded
 from ncfl.methods.interface import Border
 from ncfl.methods.memory import keep_freed_memory

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 WEIGHTS = (0.299, 0.587, 0.114)  # of R, G and B at full range
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # the same times 219 / 255, to the digits that MATLAB has

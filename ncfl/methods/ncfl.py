@@ -8,7 +8,7 @@ from ncfl.methods.learned import LearnedRecurrent
 
 
 class NCFLMethod(LearnedRecurrent):
-    """Drives a trained model of :mod:`ncfl.models`, as ``ncfl.train.checkpoint.load_model`` rebuilds it.
+    """Drives a trained model of :mod:`ncfl.models`, as ``ncfl.weights.checkpoint.load_model`` rebuilds it.
 
     Blind, since the network was never told the noise level.
     """

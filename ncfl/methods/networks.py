@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods import (
     basicvsr,
     basicvsrpp,

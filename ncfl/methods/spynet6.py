@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.models.layers import added, full_precision, ordered_as
 from ncfl.models.motion import MEAN, STD, SPyNet, SPyNetLevel, as_rgb
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.models.layers import SLOPE, conv3, deconv3
 
 SIGMA_MIN = 0.1  # steps; a narrower prior could not be told from certainty: 0.5 steps are then 5 sigma

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.models.attention import FeatureAttention
 from ncfl.models.compression import Compressed, NConv, NeuralCompression
 from ncfl.models.layers import conv3

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 MINIMUM = 16  # pixels; the coarsest scale of a five-scale U-Net is then one pixel
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.models.motion import SPyNet
 from ncfl.models.ncfl import NCFL, FeatureCodec
 

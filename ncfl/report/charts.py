@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.report.queries import table1, table2, table5
 from ncfl.report.results import Results
 from ncfl.report.style import FAINT, MEASURED, METHODS, PAPER, canvas, empty, footer

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncfl.errors import InputError
-from ncfl.files import read_json, write_json
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, write_json
 from ncfl.report import charts, strip
 from ncfl.report.queries import table1, table2, table5
 from ncfl.report.results import STAND_IN, TITLES, Experiment, Results

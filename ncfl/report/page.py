@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ncfl.errors import InputError
-from ncfl.files import atomic_path, read_json
+from ncfl.common.errors import InputError
+from ncfl.common.files import atomic_path, read_json
 from ncfl.report.figures import Figure, read_figures
 from ncfl.report.render import groups
 from ncfl.report.results import STAND_IN, Experiment, Results

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ncfl.errors import InputError
-from ncfl.files import read_json
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json
 
 TITLES = {
     "davis": "DAVIS",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.report.cells import experiments_of
 from ncfl.report.results import Results
 from ncfl.report.style import BLUE, canvas, footer

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncfl.files import atomic_path
+from ncfl.common.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

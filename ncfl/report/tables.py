@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ncfl.files import atomic_path, write_csv
+from ncfl.common.files import atomic_path, write_csv
 from ncfl.report.queries import TABLES
 from ncfl.report.render import latex, markdown
 from ncfl.report.results import Experiment, Results

@@ -6,11 +6,11 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from ncfl.console import say
-from ncfl.errors import InputError
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
 
 if TYPE_CHECKING:
-    from ncfl.benchmark.measuring import Measured
+    from ncfl.profile.measuring import Measured
 
 OWN = "ncfl"  # the paper's method, M_f
 # What a method does besides the layers that are counted, where that may show.
@@ -43,7 +43,7 @@ def bench(
 
     Args:
         methods: names; none for all.
-        height, width, threads, repeats: see :func:`ncfl.benchmark.measuring.measure`.
+        height, width, threads, repeats: see :func:`ncfl.profile.measuring.measure`.
         device: auto, cpu or cuda.
         channels_last: order of the feature maps in memory.
 
@@ -54,7 +54,7 @@ def bench(
     Raises:
         InputError: an unknown method, a number out of its range, a GPU that is not there.
     """
-    from ncfl.device import pick_device
+    from ncfl.common.device import pick_device
     from ncfl.methods.networks import NETWORKS
 
     allowed = (OWN, *NETWORKS)
@@ -127,9 +127,9 @@ def _answer(sender: Connection, name: str, settings: dict[str, Any]) -> None:
 
 def _measure(name: str, *, device: str, channels_last: bool, **settings: Any) -> "Measured":
     """One method, in the process that this is."""
-    from ncfl.benchmark.measuring import measure
     from ncfl.methods.networks import build, method_of
     from ncfl.models import variants
+    from ncfl.profile.measuring import measure
 
     def method(*, fold: bool) -> Any:
         model = variants.m_f() if name == OWN else build(name, {})

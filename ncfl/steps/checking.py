@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ncfl import layout
-from ncfl.files import read_json
-from ncfl.params import ClipsData, Compared, Experiment, Official, Params
+from ncfl.common.files import read_json
+from ncfl.config import layout
+from ncfl.config.params import ClipsData, Compared, Experiment, Official, Params
 from ncfl.steps.common import data_label
 
 
@@ -104,7 +104,7 @@ def _compared_methods() -> list[dict[str, Any]]:
     """A row per compared method: classical, with official weights, or with nothing but its own training here."""
     from ncfl.methods import BASELINES
     from ncfl.methods.networks import NETWORKS
-    from ncfl.methods.official import OFFICIAL
+    from ncfl.weights.official import OFFICIAL
 
     def row(method: str, needs: str, here: str = "-", licence: str = "-") -> dict[str, Any]:
         return {"method": method, "needs": needs, "weights here": here, "licence of the weights": licence}

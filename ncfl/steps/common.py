@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ncfl import layout, tracking
-from ncfl.console import say
-from ncfl.errors import InputError
-from ncfl.params import Params
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
+from ncfl.config import layout
+from ncfl.config.params import Params
+from ncfl.tracking import run as tracking
 
 if TYPE_CHECKING:
     from ncfl.data.store import ClipStore

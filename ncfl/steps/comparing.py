@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncfl import layout
-from ncfl.errors import InputError
-from ncfl.params import Params
+from ncfl.common.errors import InputError
+from ncfl.config import layout
+from ncfl.config.params import Params
 from ncfl.steps.common import one_of
 from ncfl.steps.training import run_stage, training_numbers, training_step
 
@@ -49,7 +49,7 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
     """
     from ncfl.methods.networks import build
     from ncfl.models.motion import SPyNet
-    from ncfl.train import checkpoint
+    from ncfl.weights import checkpoint
 
     experiment, motion = params.all_compared[name], params.motion
     own = {"flow_width": motion.width} if name in params.compared_with_motion else {}

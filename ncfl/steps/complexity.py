@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ncfl import layout
-from ncfl.files import write_json
-from ncfl.params import Params
+from ncfl.common.files import write_json
+from ncfl.config import layout
+from ncfl.config.params import Params
 from ncfl.steps.common import step
 
 COMPUTED = ("dvdnet", "spaccnn")  # they look at pixel values on the way: optical flow, superpixels
@@ -21,10 +21,10 @@ def complexity(params: Params) -> list[dict[str, Any]]:
     with step(params, "complexity", parameters={"height": 544, "width": 960}) as run:
         import torch
 
-        from ncfl.evaluate.complexity import clip_complexity
-        from ncfl.evaluate.complexity import complexity as frame_complexity
         from ncfl.methods.networks import NETWORKS, build
         from ncfl.models import variants
+        from ncfl.profile.complexity import clip_complexity
+        from ncfl.profile.complexity import complexity as frame_complexity
         from ncfl.report import published
         from ncfl.report.cells import SLUGS
 

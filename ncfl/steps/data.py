@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncfl import layout
-from ncfl.files import sha256
-from ncfl.params import Dataset, Params
+from ncfl.common.files import sha256
+from ncfl.config import layout
+from ncfl.config.params import Dataset, Params
 from ncfl.steps.common import one_of, step
 
 if TYPE_CHECKING:

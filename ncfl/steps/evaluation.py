@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncfl import layout
-from ncfl.errors import InputError
-from ncfl.files import sha256
-from ncfl.params import Baseline, Compared, Official, Params
+from ncfl.common.errors import InputError
+from ncfl.common.files import sha256
+from ncfl.config import layout
+from ncfl.config.params import Baseline, Compared, Official, Params
 from ncfl.steps.common import one_of, open_store, step
 from ncfl.steps.importing import imported
 
@@ -68,7 +68,7 @@ def evaluate(params: Params, name: str) -> Path:
 
 def _isp(params: Params, pattern: str | None) -> "Callable[[np.ndarray], np.ndarray] | None":
     """Develops packed raw frames of a pattern: the built-in way, or the user's own. None for RGB."""
-    from ncfl.evaluate import isp
+    from ncfl.data import isp
 
     if pattern is None:
         return None
@@ -87,12 +87,12 @@ def _method(params: Params, name: str) -> tuple[Any, Any]:
     """The method that an experiment measures, and the device that it runs on."""
     import torch
 
-    from ncfl.device import pick_device
+    from ncfl.common.device import pick_device
     from ncfl.methods import baseline
     from ncfl.methods.networks import method_of
-    from ncfl.methods.official import with_weights
-    from ncfl.methods.weights import load as load_weights
-    from ncfl.train.checkpoint import load, load_model
+    from ncfl.weights.checkpoint import load, load_model
+    from ncfl.weights.matching import load as load_weights
+    from ncfl.weights.official import with_weights
 
     torch.set_num_threads(params.evaluation.threads)
     experiment = params.evaluated[name]

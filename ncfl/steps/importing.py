@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ncfl import layout
-from ncfl.console import say
-from ncfl.errors import InputError
-from ncfl.files import sha256
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
+from ncfl.common.files import sha256
+from ncfl.config import layout
 
 
 def import_weights(name: str, files: list[Path]) -> Path:
@@ -21,8 +21,8 @@ def import_weights(name: str, files: list[Path]) -> Path:
     Raises:
         InputError: an unknown method, or files that cannot be read or are of another network.
     """
-    from ncfl.methods.official import official, read_official
-    from ncfl.methods.weights import save
+    from ncfl.weights.matching import save
+    from ncfl.weights.official import official, read_official
 
     state = read_official(name, files)
     target = layout.weights(name)
@@ -40,7 +40,7 @@ def imported(name: str) -> Path:
     Raises:
         InputError: none were imported; says how they are.
     """
-    from ncfl.methods.official import official
+    from ncfl.weights.official import official
 
     path = layout.weights(name)
     if not path.is_file():

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncfl import layout, provenance
-from ncfl.params import Baseline, Compared, Official, Params
-from ncfl.params import Experiment as Trained
+from ncfl.config import layout
+from ncfl.config.params import Baseline, Compared, Official, Params
+from ncfl.config.params import Experiment as Trained
 from ncfl.steps.common import step
+from ncfl.tracking import provenance
 
 if TYPE_CHECKING:
     from ncfl.report.results import Experiment

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncfl import layout
-from ncfl.console import say
-from ncfl.errors import InputError
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
+from ncfl.config import layout
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ def restore(
     Args:
         source: the video.
         target: where its restoration goes.
-        weights: the name of shipped weights, or a file of one's own (:func:`ncfl.pretrained.find`); or
+        weights: the name of shipped weights, or a file of one's own (:func:`ncfl.weights.shipped.find`); or
         checkpoint: a network that was trained here, NCFL or a compared method; or
         method: a compared method: one without training, or one whose official weights were imported.
         sigma: the noise level in 0..255, for methods that must be told it; estimated for them where it is None.
@@ -37,14 +37,14 @@ def restore(
         device: auto, cpu or cuda.
 
     Returns:
-        The summary of :func:`ncfl.evaluate.restore.restore`.
+        The summary of :func:`ncfl.restore.streaming.restore`.
 
     Raises:
         InputError: an unreadable input, weights or checkpoint, an output that exists or would overwrite the input,
             an unknown method, weights that are not here, several of weights, checkpoint and method.
     """
-    from ncfl.device import pick_device
-    from ncfl.evaluate.restore import restore as run
+    from ncfl.common.device import pick_device
+    from ncfl.restore.streaming import restore as run
 
     place = pick_device(device)
     chosen = _chosen(weights, checkpoint, method, place)
@@ -66,7 +66,7 @@ def estimate(source: Path, *, why: str = "") -> float:
     Raises:
         InputError: an input that can't be read or is too small.
     """
-    from ncfl.evaluate.noise import estimate_video
+    from ncfl.restore.noise import estimate_video
 
     found = estimate_video(source)
     say(f"{why}estimated sigma {found.sigma:.1f} of 255 in {source} (median of {found.frames} frames)")
@@ -75,7 +75,7 @@ def estimate(source: Path, *, why: str = "") -> float:
 
 def list_weights() -> list[dict[str, Any]]:
     """The weights that come with this copy, a row each; InputError where there are none, or a damaged index."""
-    from ncfl.pretrained import NONE_SHIPPED, shipped
+    from ncfl.weights.shipped import NONE_SHIPPED, shipped
 
     known = shipped()
     if not known:
@@ -116,7 +116,7 @@ def _chosen(weights: str | None, checkpoint: Path | None, method: str | None, pl
 
 def _shipped(name: str | None, place: "torch.device") -> "Method":
     from ncfl.methods.networks import method_of
-    from ncfl.pretrained import find
+    from ncfl.weights.shipped import find
 
     weights = find(name)
     method = method_of(weights.load(), name=weights.name, device=place, channels_last=True)
@@ -126,7 +126,7 @@ def _shipped(name: str | None, place: "torch.device") -> "Method":
 
 def _trained(checkpoint: Path, place: "torch.device") -> "Method":
     from ncfl.methods.networks import method_of
-    from ncfl.train.checkpoint import load_model
+    from ncfl.weights.checkpoint import load_model
 
     return method_of(load_model(checkpoint), name=str(checkpoint), device=place, channels_last=True)
 
@@ -135,9 +135,9 @@ def _compared(name: str, place: "torch.device") -> "Method":
     """A method without training; else with its imported official weights; else with those of its own training here."""
     from ncfl.methods import BASELINES, baseline
     from ncfl.methods.networks import NETWORKS
-    from ncfl.methods.official import OFFICIAL, with_weights
-    from ncfl.methods.weights import load
     from ncfl.steps.importing import imported
+    from ncfl.weights.matching import load
+    from ncfl.weights.official import OFFICIAL, with_weights
 
     if name in BASELINES:
         return baseline(name)

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncfl import layout
-from ncfl.files import sha256
-from ncfl.params import Compared, Experiment, Params
+from ncfl.common.files import sha256
+from ncfl.config import layout
+from ncfl.config.params import Compared, Experiment, Params
 from ncfl.steps.common import one_of, open_store, step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ncfl.tracking import Run
-    from ncfl.train.checkpoint import Checkpoint
+    from ncfl.tracking.run import Run
     from ncfl.train.stages import Stage, Training
+    from ncfl.weights.checkpoint import Checkpoint
 
 
 def pretrain_flow(params: Params) -> Path:
@@ -29,7 +29,7 @@ def pretrain_flow(params: Params) -> Path:
     label = "synthetic motion of embedded photographs"
     with step(params, "pretrain-flow", parameters=parameters, data=label) as run:
         from ncfl.data.synthetic import photographs
-        from ncfl.train import flow
+        from ncfl.train.motion import synthetic as flow
 
         training = flow.FlowTraining(
             levels=motion.levels, width=motion.width, iterations=motion.iterations, batch=motion.batch,
@@ -65,8 +65,8 @@ def train(params: Params, name: str, stage: int) -> Path:
     experiment = params.two_stage[name]
     parameters = {"model": params.model.model_dump(), **experiment.train.model_dump()}
     with training_step(params, name, stage, parameters) as run:
-        from ncfl.train import checkpoint
         from ncfl.train.stages import Stage
+        from ncfl.weights import checkpoint
 
         schedule, inverse = params.schedules[experiment.dataset], experiment.train.inverse_lambda
         stages = (
@@ -189,7 +189,7 @@ def training_numbers(params: Params, name: str, **own: Any) -> "Training":
 def _model(params: Params, name: str, channels: int) -> "nn.Module":
     """The network of an experiment, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
-    from ncfl.train import checkpoint
+    from ncfl.weights import checkpoint
 
     sizes = {
         **params.model.model_dump(),

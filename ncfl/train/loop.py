@@ -9,12 +9,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ncfl.device import pick_device, place
-from ncfl.errors import InputError, StepError
-from ncfl.files import write_csv, write_json
-from ncfl.progress import Progress
-from ncfl.train import checkpoint
-from ncfl.train.checkpoint import Checkpoint
+from ncfl.common.device import pick_device, place
+from ncfl.common.errors import InputError, StepError
+from ncfl.common.files import write_csv, write_json
+from ncfl.common.progress import Progress
 from ncfl.train.interruption import Interrupted, Interruption
 from ncfl.train.losses import Loss, clip_loss, psnr, restored_loss
 from ncfl.train.optimizer import (
@@ -28,6 +26,8 @@ from ncfl.train.optimizer import (
 from ncfl.train.prefetch import prefetched
 from ncfl.train.resume import ResumeFile, TrainingState, key_of
 from ncfl.train.stages import Stage, Training, numbers
+from ncfl.weights import checkpoint
+from ncfl.weights.checkpoint import Checkpoint
 
 T = TypeVar("T")
 Log = Callable[[int, Mapping[str, float]], None]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 Rule = tuple[Callable[[Any], bool], str]
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 import ncfl
-from ncfl.errors import InputError
-from ncfl.train import checkpoint
+from ncfl.common.errors import InputError
 from ncfl.train.optimizer import AdamW, moments, restore_moments
+from ncfl.weights import checkpoint
 
 logger = logging.getLogger(__name__)
 

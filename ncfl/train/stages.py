@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from ncfl.device import DEVICES
-from ncfl.errors import InputError
+from ncfl.common.device import DEVICES
+from ncfl.common.errors import InputError
 from ncfl.train.ranges import (
     BETAS,
     BOOLEAN,

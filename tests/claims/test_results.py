@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ncfl import layout
-from ncfl.params import load
+from ncfl.config import layout
+from ncfl.config.params import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGMAS = ("10", "20", "30", "40", "50")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "ncfl.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "ncfl.cli.main", *map(str, arguments)]
 
 
 def ncfl(*arguments: str, cwd: Path) -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from graphs import due_in_snakemake, dvc_jobs, snakemake_jobs, with_all_after
+from helpers.graphs import due_in_snakemake, dvc_jobs, snakemake_jobs, with_all_after
 
 BIN = Path(sys.executable).parent
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from graphs import dvc_jobs, snakemake_jobs
+from helpers.graphs import dvc_jobs, snakemake_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))

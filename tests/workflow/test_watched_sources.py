@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from graphs import snakemake_jobs
+from helpers.graphs import snakemake_jobs
 
-from ncfl.params import load
+from ncfl.config.params import load
 
 ROOT = Path(__file__).resolve().parents[2]
 # What every step imports to say and record things, and what brings files without deciding what they hold.
-NOT_WATCHED = ("ncfl/data/transport/", "ncfl/data/sources.csv")
+NOT_WATCHED = ("ncfl/data/transport/", "ncfl/data/sources.csv", "ncfl/common/", "ncfl/config/", "ncfl/tracking/")
 STEPS = {
     "fetch": "data", "prepare": "data", "pretrain-flow": "training", "train": "training", "evaluate": "evaluation",
     "complexity": "complexity", "tables": "reporting", "figures": "reporting", "report": "reporting",

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from ncfl import layout
-from ncfl.errors import InputError
-from ncfl.params import GROUPS, load
-from ncfl.yaml12 import load_yaml
+from ncfl.config import layout
+from ncfl.common.errors import InputError
+from ncfl.config.params import GROUPS, load
+from ncfl.config.yaml12 import load_yaml
 
 try:
     PARAMS = load(Path("params.yaml"))

@@ -2,7 +2,7 @@
 
 # Where files come from (data/sources.csv) and how (data/transport) does not change what they hold.
 BROUGHT_BY = ("data/fetch.py", "data/sources", "data/datasets", "data/splits", "data/synthetic",
-              "data/formats", "data/bayer.py", "data/frames.py", "steps/data.py")
+              "media", "data/bayer.py", "data/frames.py", "steps/data.py")
 PREPARED_BY = (*BROUGHT_BY, "data/prepare.py", "data/store.py", "data/store_writer.py")
 
 

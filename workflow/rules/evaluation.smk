@@ -1,7 +1,7 @@
 """Measuring: restored frames against clean ones, and complexity."""
 
-MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "evaluate", "methods", "models",
-               "train/checkpoint.py", "steps/evaluation.py", "steps/importing.py")
+MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "data/isp.py", "evaluate", "methods", "models",
+               "weights", "steps/evaluation.py", "steps/importing.py")
 
 
 def measured_with(wildcards):
@@ -41,6 +41,6 @@ rule complexity:
     output:
         layout.COMPLEXITY / "complexity.json",
     input:
-        sources("models", "methods", "evaluate/complexity.py", "report", "steps/complexity.py"),
+        sources("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py"),
     shell:
         "ncfl complexity"

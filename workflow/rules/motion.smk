@@ -7,7 +7,7 @@ rule pretrain_flow:
         layout.FLOW / "metrics.json",
         layout.FLOW / "history.csv",
     input:
-        sources("data/synthetic", "models", "train", "steps/training.py"),
+        sources("data/synthetic", "models", "train", "weights", "steps/training.py"),
     params:
         watched=watched("seed", "motion", "training.threads", "training.log_every"),
     threads: PARAMS.training.threads

@@ -4,7 +4,7 @@ OF_EVERY_TRAINING = ("seed", "training", "schedules.{dataset}", "{group}.{experi
 OF_TRAINING = (*OF_EVERY_TRAINING, "model")
 OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{experiment}.network")
 
-TRAINED_BY = ("data/store.py", "data/sampler.py", "data/degradations.py", "data/bayer.py", "models", "train",
+TRAINED_BY = ("data/store.py", "data/sampler.py", "data/degradations.py", "data/bayer.py", "models", "train", "weights",
               "steps/training.py")
 NEVER = "(?!)"  # matches no name: a list of experiments may be empty
 

@@ -1,5 +1,6 @@
 """The published datasets, a module for each family."""
 
+from ncfl.common.errors import InputError
 from ncfl.data.datasets.crvd import CRVD
 from ncfl.data.datasets.davis import DAVIS
 from ncfl.data.datasets.interface import Dataset
@@ -7,7 +8,6 @@ from ncfl.data.datasets.ntu_rain import NTU_RAIN
 from ncfl.data.datasets.rainsyn import RAINSYNALL100, RAINSYNCOMPLEX25, RAINSYNLIGHT25
 from ncfl.data.datasets.revide import REVIDE
 from ncfl.data.datasets.set8 import SET8
-from ncfl.errors import InputError
 
 DATASETS = {
     dataset.name: dataset

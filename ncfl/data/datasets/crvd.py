@@ -10,8 +10,8 @@ means before BM3D (``frame1_clean.tiff`` beside the noisy frames) are not used.
 
 import re
 
+from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import ClipFiles, Dataset, Lists, RawFormat, Tree, incomplete, read_list
-from ncfl.errors import InputError
 
 TITLE = "CRVD"
 SCENES = {"train": range(1, 7), "test": range(7, 12)}

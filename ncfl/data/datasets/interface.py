@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ncfl.data.formats.pictures import natural_key
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
+from ncfl.media.pictures import natural_key
 
 Split = Literal["train", "test"]
 Lists = Mapping[str, Sequence[str]]  # split -> names of its clips

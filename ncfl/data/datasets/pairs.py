@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from itertools import islice
 
+from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import MOST_NAMED, ClipFiles, Lists, Tree
-from ncfl.errors import InputError
 
 PICTURES = (".jpg", ".jpeg", ".png")
 Run = Mapping[int, str]  # frame number -> path

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
 
+from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import MOST_NAMED, ClipFiles, Lists, Tree, incomplete, read_list
-from ncfl.errors import InputError
 
 
 def plain_clips(

@@ -23,10 +23,10 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from ncfl.data.formats.pictures import IMAGE_SUFFIXES, list_pictures, natural_key
-from ncfl.data.formats.video import VIDEO_SUFFIXES, open_frames
-from ncfl.errors import InputError
-from ncfl.files import sha256
+from ncfl.common.errors import InputError
+from ncfl.common.files import sha256
+from ncfl.media.pictures import IMAGE_SUFFIXES, list_pictures, natural_key
+from ncfl.media.video import VIDEO_SUFFIXES, open_frames
 
 FORMATS = f"video files ({' '.join(VIDEO_SUFFIXES)}) and folders of pictures ({' '.join(IMAGE_SUFFIXES)})"
 

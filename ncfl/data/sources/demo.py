@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from ncfl.common.errors import InputError
+from ncfl.common.files import atomic_path, sha256
 from ncfl.data.datasets import find
 from ncfl.data.datasets.interface import Dataset, RawFormat, Split
-from ncfl.data.formats.pictures import encode_picture
 from ncfl.data.frames import Splits
 from ncfl.data.sources.framefiles import index_files, read_clips
 from ncfl.data.sources.stand_ins import film
@@ -28,8 +29,7 @@ from ncfl.data.synthetic import photographs
 from ncfl.data.synthetic.outlines import OUTLINES
 from ncfl.data.synthetic.scenes import Scene
 from ncfl.data.transport.archives import unpack
-from ncfl.errors import InputError
-from ncfl.files import atomic_path, sha256
+from ncfl.media.pictures import encode_picture
 
 PHOTOGRAPHS = {"train": photographs.TRAIN_PHOTOGRAPHS, "test": photographs.TEST_PHOTOGRAPHS}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # an archive's bytes must not depend on the day

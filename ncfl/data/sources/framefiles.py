@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ncfl.common.errors import InputError
+from ncfl.common.files import sha256
+from ncfl.common.progress import Progress
 from ncfl.data import bayer
 from ncfl.data.datasets.interface import Dataset, Lists, Tree
-from ncfl.data.formats.pictures import decode_mosaic, decode_picture, read_bytes
 from ncfl.data.frames import Frame, Pair
-from ncfl.errors import InputError
-from ncfl.files import sha256
-from ncfl.progress import Progress
+from ncfl.media.pictures import decode_mosaic, decode_picture, read_bytes
 
 T, R = TypeVar("T"), TypeVar("R")
 WORKERS = min(4, os.cpu_count() or 1)

@@ -1,7 +1,7 @@
 """Where clips come from: what every source offers.
 
 Adding one: a frozen dataclass with its settings and these methods, in a module of its own; its settings in
-``ncfl/params.py``, its name in ``ncfl/steps/data.py``. (A published dataset needs no source of its own: see
+``ncfl/config/params.py``, its name in ``ncfl/steps/data.py``. (A published dataset needs no source of its own: see
 :mod:`ncfl.data.datasets`.)
 """
 

@@ -8,13 +8,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ncfl.console import say
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, sha256, write_json
 from ncfl.data.datasets.interface import Dataset, Tree
 from ncfl.data.sources.framefiles import index_files
 from ncfl.data.sources.unpacking import Budget, is_archive, stem
 from ncfl.data.transport.source_table import Archive
-from ncfl.errors import InputError
-from ncfl.files import read_json, sha256, write_json
 
 RECORD = "given.json"
 

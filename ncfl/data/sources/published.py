@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ncfl.common.errors import InputError
 from ncfl.data.datasets import find
 from ncfl.data.datasets.interface import Dataset, RawFormat
 from ncfl.data.frames import Splits
@@ -22,7 +23,6 @@ from ncfl.data.sources.unpacking import remove_unlisted, unpack_archive, unpacke
 from ncfl.data.transport.download import alone
 from ncfl.data.transport.obtain import given_kind, obtain, remember
 from ncfl.data.transport.source_table import Archive, archives
-from ncfl.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,12 +14,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import Dataset
 from ncfl.data.synthetic.haze import Haze
 from ncfl.data.synthetic.rain import Rain
 from ncfl.data.synthetic.scenes import Scene
 from ncfl.data.synthetic.sensor import mosaic, raw_noise
-from ncfl.errors import InputError
 
 ISO = 3200  # of raw clips whose names say none
 # Frame number -> the clean frame and its degraded shots, uint8 [H,W,3] RGB or uint16 [H,W].

@@ -8,12 +8,12 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, write_json
 from ncfl.data.transport.archives import unpack
 from ncfl.data.transport.checksums import ARCHIVES
 from ncfl.data.transport.obtain import Obtained
 from ncfl.data.transport.source_table import Archive
-from ncfl.errors import InputError
-from ncfl.files import read_json, write_json
 
 RECORD = "unpacked.json"
 # For an archive whose table row has no bounds. Pictures hardly shrink in an archive; 16-bit raw to a third or so.

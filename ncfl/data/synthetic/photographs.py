@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 # name: (package, file inside it). The stereo pair of the motorcycle counts as one photograph: its left view.
 FILES = {

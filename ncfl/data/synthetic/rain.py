@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)

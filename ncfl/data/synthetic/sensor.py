@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ncfl.common.errors import InputError
 from ncfl.data import bayer
 from ncfl.data.bayer import GAINS
 from ncfl.data.datasets.interface import RawFormat
-from ncfl.errors import InputError
 
 
 class NoiseLevel(NamedTuple):
@@ -63,7 +63,7 @@ def linear(srgb: np.ndarray) -> np.ndarray:
 def mosaic(rgb: np.ndarray, raw: RawFormat, gains: tuple[float, float, float] = GAINS) -> np.ndarray:
     """What a noiseless sensor would have read.
 
-    :class:`ncfl.evaluate.isp.PlainISP` with the same gains shows the picture again, at :data:`EXPOSURE` of
+    :class:`ncfl.data.isp.PlainISP` with the same gains shows the picture again, at :data:`EXPOSURE` of
     its light.
 
     Args:

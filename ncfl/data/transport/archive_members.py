@@ -11,7 +11,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 FOLDERS_AT_LEAST = 100  # so that a bound of few files does not forbid the folders around them
 _LONGEST_PART, _LONGEST_PATH, _DEEPEST = 255, 1024, 64  # bytes, bytes, folders: what common file systems take

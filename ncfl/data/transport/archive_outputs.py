@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
+from ncfl.common.errors import InputError
+from ncfl.common.progress import Progress
 from ncfl.data.transport.archive_members import Member
-from ncfl.errors import InputError
-from ncfl.progress import Progress
 
 BUFFER = 1 << 20  # bytes moved at a time
 

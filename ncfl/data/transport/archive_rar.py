@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ncfl.common.errors import InputError
 from ncfl.data.transport.archive_members import Member, clean, kind_of
 from ncfl.data.transport.archive_outputs import BUFFER, Outputs, Source, encrypted
-from ncfl.errors import InputError
 
 _SILENCE = 60.0  # seconds without output after which a program is taken to hang
 # The program and what makes it write every file's content to standard output.

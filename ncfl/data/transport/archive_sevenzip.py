@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ncfl.common.errors import InputError
 from ncfl.data.transport.archive_members import Member, kind_of
 from ncfl.data.transport.archive_outputs import Outputs, encrypted
-from ncfl.errors import InputError
 
 
 class SevenZipReader:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ncfl.common.errors import InputError
+from ncfl.common.progress import Progress
 from ncfl.data.transport.archive_members import FOLDERS_AT_LEAST, Member, clean
 from ncfl.data.transport.archive_outputs import BUFFER, Outputs, Source
-from ncfl.errors import InputError
-from ncfl.progress import Progress
 
 _TAR_OVERHEAD = 4096  # bytes per entry: its headers, and its padding to blocks of 512
 _HEADER_BYTES = 1 << 16  # of a long name or an extended header: 16 times the longest path of a system

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ncfl.common.errors import InputError
 from ncfl.data.transport.archive_members import Member, clean, kind_of
 from ncfl.data.transport.archive_outputs import Outputs, encrypted
-from ncfl.errors import InputError
 
 _ENCRYPTED = 0x1  # an entry's flag
 

@@ -10,14 +10,14 @@ import contextlib
 from pathlib import Path
 from typing import BinaryIO
 
+from ncfl.common.errors import InputError
+from ncfl.common.progress import Progress
 from ncfl.data.transport.archive_members import Contents
 from ncfl.data.transport.archive_outputs import Outputs, Reader, new_folder
 from ncfl.data.transport.archive_rar import RarReader
 from ncfl.data.transport.archive_sevenzip import SevenZipReader
 from ncfl.data.transport.archive_tar import DECOMPRESSORS, TarReader
 from ncfl.data.transport.archive_zip import ZipReader
-from ncfl.errors import InputError
-from ncfl.progress import Progress
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _RAR = (b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, sha256, write_json
 from ncfl.data.transport.download import alone
 from ncfl.data.transport.source_table import Archive
-from ncfl.errors import InputError
-from ncfl.files import read_json, sha256, write_json
 
 ARCHIVES = "archives"
 CHECKSUMS = "checksums.json"

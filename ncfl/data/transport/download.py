@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ncfl import files
-from ncfl.console import say
+from ncfl.common import files
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
 from ncfl.data.transport import google_drive
 from ncfl.data.transport.part import Part, writing
 from ncfl.data.transport.transfer import Interrupted, Unavailable, transfer
-from ncfl.errors import InputError
 
 if TYPE_CHECKING:
     import requests

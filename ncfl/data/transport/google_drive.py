@@ -4,10 +4,10 @@ import glob
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from ncfl.common.errors import InputError
+from ncfl.common.progress import Progress
 from ncfl.data.transport.part import writing
 from ncfl.data.transport.transfer import MB, Unavailable, is_page
-from ncfl.errors import InputError
-from ncfl.progress import Progress
 
 HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
 

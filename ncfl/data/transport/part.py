@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ncfl.errors import InputError
-from ncfl.files import read_json, write_json
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, write_json
 
 PIECE = 1 << 20  # bytes read at once, at most
 FULL = (errno.ENOSPC, errno.EDQUOT)

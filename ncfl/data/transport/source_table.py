@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 SOURCES_CSV = Path(__file__).parent.parent / "sources.csv"
 

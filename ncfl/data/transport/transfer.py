@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from ncfl.common.errors import InputError
+from ncfl.common.progress import Progress
 from ncfl.data.transport.part import PIECE, Part
-from ncfl.errors import InputError
-from ncfl.progress import Progress
 
 if TYPE_CHECKING:
     import requests

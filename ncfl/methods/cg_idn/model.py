@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.common import check_clip, check_window
 from ncfl.methods.deform import GuidedDeformConv
 from ncfl.methods.edvr.layers import active, doubled

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.basicvsr import reflected, residual_blocks
 from ncfl.methods.edvr.layers import PCDAlignment, Predeblur, TSAFusion, active, stacked
 from ncfl.methods.interface import Border

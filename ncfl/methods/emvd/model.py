@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.common import Reflecting, check_clip, noise_level
 from ncfl.models.layers import beside, conv3, full_precision, ordered_as
 from ncfl.models.ncfl import _plain

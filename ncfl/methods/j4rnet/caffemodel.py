@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 
 LAYER = 100  # of NetParameter
 NAME, BLOBS = 1, 7  # of LayerParameter

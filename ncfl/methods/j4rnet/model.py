@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.common import check_clip, he_normal
 from ncfl.methods.learned import LearnedChunk
 from ncfl.methods.luma import luma, with_luma

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.common import check_clip, check_window, he_normal
 from ncfl.methods.frequency import with_spectra
 from ncfl.methods.learned import LearnedWindow

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.methods.common import he_normal, without_prefix
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import Learned

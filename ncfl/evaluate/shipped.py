@@ -1,0 +1,213 @@
+"""What shipped weights do on clips that no training saw, beside classical filters; resumable figure by figure."""
+
+import hashlib
+import itertools
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, write_json
+from ncfl.data.degradations import awgn, noise_rng
+from ncfl.evaluate import conventions, nlm
+from ncfl.evaluate.metrics import Reference
+from ncfl.media.video import open_frames
+from ncfl.methods.interface import Method, Recurrent, stream
+from ncfl.methods.median import Median
+from ncfl.methods.networks import method_of
+from ncfl.methods.noisy import Noisy
+from ncfl.weights.shipped import Weights
+
+WITHOUT_MEMORY = "without memory"
+NLM = "non-local means"
+SETTLED = 5  # the frame from which on a recurrent network's memory counts as filled
+NOISE = "pretrained"  # the dataset's name in the noise's seed
+CACHE_FORMAT = 1  # another one wherever the meaning of a cached figure changes
+
+
+class Footage(NamedTuple):
+    """A clip to measure on: its name, its frames (uint8 RGB [H,W,3]) and the SHA-256 of these."""
+
+    name: str
+    frames: list[np.ndarray]
+    sha256: str
+
+
+class WithoutMemory:
+    """A recurrent method that forgets everything before each frame: what its memory is worth is the difference."""
+
+    blind: bool
+    channels: int | None
+
+    def __init__(self, method: Recurrent) -> None:
+        self._method = method
+        self.name, self.blind, self.channels = WITHOUT_MEMORY, method.blind, method.channels
+
+    def step(self, frame: Tensor, state: Any, sigma: Tensor | None) -> tuple[Tensor, Any]:
+        """Restore ``frame`` as a clip's first; see :meth:`ncfl.methods.interface.Recurrent.step`."""
+        return self._method.step(frame, None, sigma)[0], None
+
+
+def read_clip(path: Path, frames: int) -> Footage:
+    """The first ``frames`` frames of a video or of a folder of pictures, at its own resolution.
+
+    Raises:
+        InputError: as :func:`ncfl.media.video.open_frames`.
+    """
+    path = Path(path)
+    with open_frames(path) as reader:
+        found = list(itertools.islice(reader, frames))
+    digest = hashlib.sha256()
+    for frame in found:
+        digest.update(f"{frame.shape}{frame.dtype}".encode() + np.ascontiguousarray(frame).tobytes())
+    return Footage(path.name if path.is_dir() else path.stem, found, digest.hexdigest())
+
+
+def noisy_frames(footage: Footage, sigma: float, seed: int) -> Iterator[np.ndarray]:
+    """The clip with white Gaussian noise, float32 [H,W,3] each; not clipped, as in the evaluation protocol."""
+    rng = noise_rng(seed, NOISE, footage.name, sigma)
+    for frame in footage.frames:
+        yield awgn(_unit(frame), sigma, rng)
+
+
+def methods(weights: Weights, *, with_nlm: bool, channels_last: bool = True) -> dict[str, Method | None]:
+    """What is measured, by name; None stands for non-local means, which takes a whole clip and the noise level.
+
+    Raises:
+        InputError: weights that are damaged, or of a network that restores nothing by itself.
+    """
+    network = method_of(weights.load(), name=weights.name, channels_last=channels_last)
+    found: dict[str, Method | None] = {"noisy": Noisy(), "median 3x3": Median(3), "median 5x5": Median(5)}
+    if with_nlm:
+        found[NLM] = None
+    if isinstance(network, Recurrent):
+        found[WITHOUT_MEMORY] = WithoutMemory(network)
+    return found | {weights.name: network}
+
+
+def measure(
+    *,
+    weights: Weights,
+    clips: Sequence[Path],
+    sigmas: Sequence[float],
+    frames: int,
+    seed: int,
+    cache: Path,
+    with_nlm: bool = True,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """PSNR and SSIM of every frame, by clip, noise level and method.
+
+    Args:
+        weights: what is measured; see :func:`ncfl.weights.shipped.find`.
+        clips: videos or folders of pictures, RGB of 8 bits.
+        sigmas: noise levels, 0..255.
+        frames: at most so many of each clip, from its first.
+        seed: of the noise.
+        cache: a JSON file; what it holds of the same file, clip and settings is not measured again.
+        with_nlm: whether to run non-local means, the slowest of the filters.
+        say: told what is going on.
+
+    Returns:
+        ``clips``: name -> ``frames``, ``height``, ``width``, ``sha256`` and ``levels``: sigma as text -> method -> the
+        lists ``psnr`` (dB) and ``ssim``, a number per frame.
+
+    Raises:
+        InputError: no such clip, two of one name, a number out of range, damaged weights.
+    """
+    _check(sigmas, frames)
+    compared = methods(weights, with_nlm=with_nlm)
+    known = _Cache(cache)
+    found: dict[str, Any] = {"clips": {}}
+    for path in clips:
+        footage = read_clip(path, frames)
+        if footage.name in found["clips"]:
+            raise InputError(f"{path}: a second clip named {footage.name}")
+        levels: dict[str, Any] = {}
+        for sigma in sigmas:
+            levels[f"{sigma:g}"] = of_level = {}
+            for name, method in compared.items():
+                learned = weights.sha256 if name in (weights.name, WITHOUT_MEMORY) else ""
+                key = [name, learned, footage.name, footage.sha256, f"{sigma:g}", seed]
+                say(f"{footage.name}, sigma {sigma:g}: {name}")
+                of_level[name] = known.get(key, lambda m=method, s=sigma, f=footage: quality(m, f, s, seed))
+        height, width = footage.frames[0].shape[:2]
+        found["clips"][footage.name] = {
+            "frames": len(footage.frames), "height": height, "width": width, "sha256": footage.sha256, "levels": levels
+        }  # fmt: skip
+    return found
+
+
+def temporal_gain(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, float]]:
+    """What memory is worth: differences in dB at frame 0, and as the mean from frame :data:`SETTLED` on.
+
+    The frames of a clip differ in difficulty, so a rise of PSNR over them says nothing by itself: the network is held
+    against itself without memory, and against a median, on the same frames.
+
+    Args:
+        levels: sigma -> method -> ``psnr`` per frame, as :func:`measure` gives.
+        name: the network's.
+
+    Returns:
+        sigma -> ``first``, ``settled`` (PSNR of the network, dB), and for each of ``without memory`` and ``median 5x5``
+        that was measured ``over ... first`` and ``over ... settled``. Empty for clips of fewer frames.
+    """
+    found = {}
+    for sigma, by_method in levels.items():
+        own = by_method[name]["psnr"]
+        if len(own) <= SETTLED:
+            continue
+        found[sigma] = {"first": own[0], "settled": statistics.fmean(own[SETTLED:])}
+        for other in (WITHOUT_MEMORY, "median 5x5"):
+            if other in by_method:
+                gains = [a - b for a, b in zip(own, by_method[other]["psnr"], strict=True)]
+                found[sigma][f"over {other} first"] = gains[0]
+                found[sigma][f"over {other} settled"] = statistics.fmean(gains[SETTLED:])
+    return found
+
+
+def quality(method: Method | None, footage: Footage, sigma: float, seed: int) -> dict[str, Any]:
+    """``psnr`` (dB) and ``ssim`` of every frame; None stands for non-local means."""
+    image = conventions.rgb().spaces["rgb"]
+    noisy = noisy_frames(footage, sigma, seed)
+    if method is None:
+        restored: Iterator[np.ndarray] = iter(nlm.denoise(list(noisy), nlm.strength(sigma)))
+    else:
+        given = (torch.from_numpy(frame).permute(2, 0, 1)[None].contiguous() for frame in noisy)
+        restored = (out[0].permute(1, 2, 0).contiguous().numpy() for out in stream(method, given, sigma))
+    pairs = zip(footage.frames, restored, strict=True)
+    found = [Reference(image(_unit(clean))).compare(image(frame)) for clean, frame in pairs]
+    return {"psnr": [round(one.psnr, 4) for one in found], "ssim": [round(one.ssim, 6) for one in found]}
+
+
+class _Cache:
+    """Figures by what they were measured of, written after each."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        content = read_json(self.path) if self.path.exists() else {}
+        fits = isinstance(content, dict) and content.get("format") == CACHE_FORMAT
+        self._known: dict[str, Any] = content["figures"] if fits else {}
+
+    def get(self, key: list[Any], measured: Callable[[], Any]) -> Any:
+        text = " | ".join(str(part) for part in key)
+        if text not in self._known:
+            self._known[text] = measured()
+            write_json(self.path, {"format": CACHE_FORMAT, "figures": self._known})
+        return self._known[text]
+
+
+def _unit(frame: np.ndarray) -> np.ndarray:
+    return frame.astype(np.float32) / np.float32(255)
+
+
+def _check(sigmas: Sequence[float], frames: int) -> None:
+    if not sigmas or len(set(sigmas)) != len(sigmas) or not all(0 <= sigma <= 255 for sigma in sigmas):
+        raise InputError(f"sigmas: found {list(sigmas)}, allowed: distinct numbers in 0..255")
+    if frames < 1:
+        raise InputError(f"frames: found {frames}, allowed: 1 or more")

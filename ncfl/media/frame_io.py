@@ -1,0 +1,130 @@
+"""What a reader and a writer of frames are, whatever stands behind them: a video file, or a folder of pictures."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ncfl.common.errors import InputError
+
+
+class FrameTime(NamedTuple):
+    """When a frame is shown: start and duration, seconds; the duration is None where the file does not say."""
+
+    start: Fraction
+    duration: Fraction | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a video file says beside its pixels, for a file that is to be like it.
+
+    Attributes:
+        path: the file.
+        time_base: the unit of its frames' times, seconds.
+        bits: per sample, 8 and more.
+        chroma: how color is stored: "420", "422", "444", or None for RGB.
+        aspect: width / height of a pixel, as the frames are turned; None where the file does not say.
+        matrix, primaries, transfer: of its colors, numbered as in ISO/IEC 23091-2; 2 is "unspecified".
+        full_range: whether luma goes from 0 to the greatest value, and not from 16 to 235 (of 255).
+    """
+
+    path: Path
+    time_base: Fraction
+    bits: int
+    chroma: str | None
+    aspect: Fraction | None
+    matrix: int
+    primaries: int
+    transfer: int
+    full_range: bool
+
+
+class FrameReader:
+    """An open video or folder of frames: iterate over it once, inside a ``with``.
+
+    Attributes:
+        path: the file or folder.
+        size: (height, width) of every frame, pixels.
+        rate: frames per second, or None where the source has none (a folder of pictures).
+        frames_hint: how many frames the source says it has, or None. For progress bars: some files are wrong.
+        bits: 8 where frames are uint8; more where they are uint16, 0..65535: of the source.
+        origin: what a video file says beside its pixels; None for a folder.
+        time: when the frame given last is shown; None for a folder.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        rate: Fraction | None,
+        frames_hint: int | None,
+        frames: Iterator[tuple[np.ndarray, FrameTime | None]],
+        bits: int = 8,
+        origin: Origin | None = None,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.path, self.size, self.rate, self.frames_hint = path, size, rate, frames_hint
+        self.bits, self.origin = bits, origin
+        self.time: FrameTime | None = None
+        self._frames, self._close = frames, close
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for frame, time in self._frames:
+            self.time = time
+            yield frame
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+
+class FrameWriter:
+    """Takes frames one by one, inside a ``with``; the result appears under its name only if the block ends
+    well.
+
+    Attributes:
+        path: the file or folder.
+        size: (height, width), pixels.
+        rate: frames per second.
+        bits: 8 where it takes uint8; more where it takes uint16, 0..65535: of what is written.
+        notes: what of the source the format could not hold, a line each; complete after the ``with``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        rate: Fraction,
+        write: Callable[[np.ndarray, FrameTime | None], None],
+        *,
+        bits: int = 8,
+        notes: list[str] | None = None,
+    ) -> None:
+        self.path, self.size, self.rate, self._write = path, size, rate, write
+        self.bits, self.notes = bits, [] if notes is None else notes
+
+    def write(self, frame: np.ndarray, time: FrameTime | None = None) -> None:
+        """Write the next frame, [H,W,3] RGB of the writer's size and type; after the one before where no time is."""
+        wanted = np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+        if frame.dtype != wanted or frame.shape != (*self.size, 3):
+            raise ValueError(f"a frame must be {wanted} {[*self.size, 3]}; found {frame.dtype} {list(frame.shape)}")
+        self._write(np.ascontiguousarray(frame), time)
+
+
+def import_av() -> Any:
+    """PyAV, which is no part of the core. InputError: not installed."""
+    try:
+        import av
+    except ImportError:
+        raise InputError("package av: not installed; video files need it (pip install av), folders do not") from None
+    return av

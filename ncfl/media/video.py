@@ -1,0 +1,140 @@
+"""Frames in and out, streaming: video files through PyAV, folders of pictures through OpenCV.
+
+One frame is in memory at a time. Frames are [H,W,3] in RGB order, whatever the file holds: uint8, or uint16 where
+that is asked for and the file has more than 8 bits a sample. PyAV is imported when the first video file is opened.
+
+Colors: the matrix that a file names is used. One that names none is read as BT.709 from 720 rows up and as
+BT.601 below, as players do. What is written is as the source was and says so, or BT.709 without one; Y4M cannot say,
+so it is written as it would be read.
+"""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from ncfl.common.errors import InputError
+from ncfl.media.frame_io import FrameReader, FrameWriter, Origin
+from ncfl.media.pictures import (
+    IMAGE_SUFFIXES,
+    PictureWriter,
+    is_deep,
+    list_pictures,
+    read_picture,
+    read_pictures,
+)
+from ncfl.media.video_input import open_video
+from ncfl.media.video_output import open_video_writer
+
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".y4m")
+WRITABLE_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".m4v", ".y4m")
+DEFAULT_RATE = Fraction(25)
+
+
+def open_frames(path: Path, *, deep: bool = False) -> FrameReader:
+    """Open a video file, or a folder of pictures in natural order.
+
+    Args:
+        path: the file or folder.
+        deep: whether frames of more than 8 bits a sample are given as uint16, 0..65535, and not reduced to uint8.
+
+    Returns:
+        A reader; its first frame has been decoded, so much that is wrong shows here and not later.
+
+    Raises:
+        InputError: nothing there, an unknown format, a truncated or corrupt file (with the frame's number),
+            frames of several sizes. The reader raises it too, while it is iterated over.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _open_pictures(path, deep)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file or folder")
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        allowed = f"{' '.join(VIDEO_SUFFIXES)} or a folder of pictures ({' '.join(IMAGE_SUFFIXES)})"
+        raise InputError(f"{path}: no format that is read; allowed: {allowed}")
+    return open_video(path, deep=deep)
+
+
+def _open_pictures(folder: Path, deep: bool) -> FrameReader:
+    pictures = list_pictures(folder)
+    if not pictures:
+        raise InputError(f"{folder}: no pictures in it; allowed: {' '.join(IMAGE_SUFFIXES)}")
+    deep = deep and is_deep(pictures[0])
+    frames = read_pictures(pictures, deep=deep)
+    return FrameReader(
+        folder,
+        size=read_picture(pictures[0]).shape[:2],
+        rate=None,
+        frames_hint=len(pictures),
+        frames=((frame, None) for frame in frames),
+        bits=16 if deep else 8,
+    )
+
+
+@contextlib.contextmanager
+def open_writer(
+    path: Path,
+    *,
+    size: tuple[int, int],
+    rate: Fraction | None = None,
+    quality: int = 12,
+    overwrite: bool = False,
+    bits: int = 8,
+    origin: Origin | None = None,
+    sound: bool = True,
+) -> Iterator[FrameWriter]:
+    """Open a video file, or a folder of PNG (a path without suffix), to write frames to.
+
+    MP4, MKV and MOV hold H.264, or H.265 where frames have more than 8 bits; AVI holds Motion JPEG; Y4M is raw.
+    Color is stored as in ``origin``; where there is none it is halved in both directions (4:2:0), as players expect.
+    It is kept whole (4:4:4) where height or width is odd.
+
+    Args:
+        path: the file or folder; missing folders above it are made.
+        size: (height, width) of the frames, pixels.
+        rate: frames per second; 25 where it is None.
+        quality: constant rate factor of H.264 and H.265: 0 (largest file) .. 51; 12 is hard to tell from the original.
+        overwrite: whether something that exists may be replaced.
+        bits: of a sample that are worth keeping. Where it is more than 8 the writer may take uint16: see its ``bits``.
+        origin: the video that the frames are of. Its frames' times, shape of pixels and colors are kept.
+        sound: whether its sound, subtitles, chapters and titles are kept too.
+
+    Yields:
+        A writer. When the block fails, nothing is left behind and what was there before stays.
+
+    Raises:
+        InputError: a format that is not written, something that exists, a full disk.
+    """
+    path, rate = Path(path), Fraction(rate or DEFAULT_RATE)
+    if path.suffix == "":
+        with _picture_writer(path, overwrite) as pictures:
+            depth = 16 if bits > 8 else 8
+            yield FrameWriter(path, size, rate, lambda frame, _: pictures.write(frame), bits=depth)
+        return
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        allowed = f"{' '.join(WRITABLE_SUFFIXES)}, or a folder (a path without suffix) for PNG"
+        raise InputError(f"{path}: no format that is written; allowed: {allowed}")
+    if path.is_dir():
+        raise InputError(f"{path}: found a folder, allowed: a file's name (or a folder's without a suffix)")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists; overwriting must be asked for")
+    with open_video_writer(
+        path, size=size, rate=rate, quality=quality, bits=bits, origin=origin, sound=sound
+    ) as writer:
+        yield writer
+
+
+@contextlib.contextmanager
+def _picture_writer(path: Path, overwrite: bool) -> Iterator[PictureWriter]:
+    writer = PictureWriter(path, overwrite=overwrite)
+    try:
+        yield writer
+        writer.finish()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(f"{path}: no space left on the device that holds {path.parent}") from error
+        raise
+    finally:
+        writer.discard()

@@ -1,0 +1,159 @@
+"""Video files in, through PyAV: frames in RGB with their times, upright, one in memory at a time."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ncfl.common.errors import InputError
+from ncfl.media.containers import check_whole
+from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av
+
+HD_ROWS = 720  # from here up, a file that names no color matrix is taken for BT.709
+UNSPECIFIED = 2  # color matrix, primaries and transfer, as the standards number them; 1 is BT.709
+FULL_RANGE = 2  # as FFmpeg numbers it; 1 is 16..235
+_DEFAULT_RATE = Fraction(25)
+
+
+def open_video(path: Path, *, deep: bool) -> FrameReader:
+    """As :func:`ncfl.media.video.open_frames`, for a file."""
+    av = import_av()
+    try:
+        check_whole(path)
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: not readable as video, corrupt or truncated ({error.strerror})") from None
+    try:
+        stream = _picture_stream(av, path, container)
+        # Without it a decoder conceals damage by repeating what it has.
+        stream.codec_context.options = {"err_detect": "explode"}
+        frames = _decode(av, path, container, stream, deep)
+        first = next(frames, None)
+        if first is None:
+            raise InputError(f"{path}: no frames in it")
+    except BaseException:
+        container.close()
+        raise
+    image, time, origin = first
+    rate = stream.average_rate or stream.guessed_rate
+    return FrameReader(
+        path,
+        size=image.shape[:2],
+        rate=Fraction(rate) if rate else None,
+        frames_hint=_frames_hint(stream, rate),
+        frames=chain([(image, time)], (frame[:2] for frame in frames)),
+        bits=origin.bits if deep else 8,
+        origin=origin,
+        close=container.close,
+    )
+
+
+def _picture_stream(av: Any, path: Path, container: Any) -> Any:
+    """The first video; a cover picture of music is none."""
+    cover = av.stream.Disposition.attached_pic
+    moving = [stream for stream in container.streams.video if cover not in stream.disposition]
+    if not moving:
+        raise InputError(f"{path}: no video in it")
+    return moving[0]
+
+
+def _frames_hint(stream: Any, rate: Fraction | None) -> int | None:
+    if stream.frames:
+        return stream.frames
+    duration = stream.duration * stream.time_base if stream.duration else None
+    if duration is None and stream.container.duration:
+        duration = Fraction(stream.container.duration, 1_000_000)
+    return round(duration * rate) if duration and rate else None
+
+
+def _decode(
+    av: Any, path: Path, container: Any, stream: Any, deep: bool
+) -> Iterator[tuple[np.ndarray, FrameTime, Origin]]:
+    count, first, end, clock = 0, None, 0, _Clock(stream)
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                end = packet.pos + packet.size
+            for frame in packet.decode():
+                if frame.is_corrupt:
+                    raise InputError(f"{path}: frame {count} is corrupt")
+                first = first or (frame.height, frame.width, _origin(path, stream, frame))
+                if (frame.height, frame.width) != first[:2]:
+                    raise InputError(
+                        f"{path}: frame {count} is {frame.height} x {frame.width} pixels, those before it "
+                        f"{first[0]} x {first[1]}; all frames of a clip must be of one size"
+                    )
+                yield _rgb(av, frame, first[2], deep), clock.read(frame), first[2]
+                count += 1
+    except av.FFmpegError as error:
+        raise InputError(f"{path}: frame {count} is corrupt or cut off ({error.strerror})") from None
+    if path.suffix.lower() == ".y4m" and end < path.stat().st_size:
+        raise InputError(f"{path}: truncated: ends within frame {count}")
+
+
+class _Clock:
+    """Frames' times; a frame without one follows the frame before it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._apart = 1 / Fraction(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
+        self._next = Fraction(0)
+
+    def read(self, frame: Any) -> FrameTime:
+        start = self._next if frame.pts is None else frame.pts * frame.time_base
+        duration = frame.duration * frame.time_base if frame.duration else None
+        self._next = start + (duration or self._apart)
+        return FrameTime(start, duration)
+
+
+def _origin(path: Path, stream: Any, frame: Any) -> Origin:
+    form, context = frame.format, stream.codec_context
+    aspect = stream.sample_aspect_ratio or None
+    if aspect and (frame.rotation or 0) % 180:
+        aspect = 1 / aspect
+    width, height = form.chroma_width(64), form.chroma_height(64)
+    chroma = "444" if width == 64 else "422" if height == 64 else "420"
+    return Origin(
+        path=path,
+        time_base=Fraction(stream.time_base),
+        bits=max(8, *(component.bits for component in form.components)),
+        chroma=None if form.is_rgb or form.has_palette else "420" if len(form.components) < 3 else chroma,
+        aspect=Fraction(aspect) if aspect else None,
+        matrix=int(frame.colorspace),
+        primaries=int(context.color_primaries),
+        transfer=int(context.color_trc),
+        full_range=not form.is_rgb and (int(frame.color_range) == FULL_RANGE or form.name.startswith("yuvj")),
+    )
+
+
+def _rgb(av: Any, frame: Any, origin: Origin, deep: bool) -> np.ndarray:
+    unnamed = frame.colorspace == UNSPECIFIED and frame.height >= HD_ROWS
+    deep = deep and origin.bits > 8
+    image = frame.to_ndarray(
+        format="rgb48le" if deep else "rgb24",
+        src_colorspace="ITU709" if unnamed else None,
+        interpolation=accurate(av, origin.full_range),
+    )
+    if deep:
+        image = stretch(image)
+    # A phone held upright films lying frames and notes how to turn them.
+    turned = np.rot90(image, (frame.rotation or 0) // 90)
+    return np.ascontiguousarray(turned)
+
+
+def accurate(av: Any, full_range: bool) -> Any:
+    """FFmpeg's flags of conversion: its usual ones are two levels off where luma has the full range."""
+    flags = av.video.reformatter.Interpolation
+    return flags.BICUBIC | flags.ACCURATE_RND | flags.FULL_CHR_H_INT | flags.FULL_CHR_H_INP if full_range else None
+
+
+def stretch(image: np.ndarray) -> np.ndarray:
+    """FFmpeg's 16-bit RGB has its white at 255 * 256; here it is 65535. uint16 -> uint16."""
+    return np.minimum(image.astype(np.uint32) * 257 // 256, 65535).astype(np.uint16)
+
+
+def shrink(image: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`stretch`."""
+    return ((image.astype(np.uint32) * 256 + 128) // 257).astype(np.uint16)

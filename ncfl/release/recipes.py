@@ -1,0 +1,86 @@
+"""The recipes: sizes of the network, numbers of its training. All numbers of a pretraining stand here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ncfl.release.footage import Phase
+
+SIGMA = (0.0, 55.0)  # noise range, 0..255
+SEED = 2022
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How one network is pretrained.
+
+    Args:
+        name: of the experiment.
+        sizes: of the network M_f; what is not named has the published value.
+        flow: width and motion of the rendered pairs, for :func:`ncfl.train.motion.levels.pretrain_levels`.
+        training: numbers of :class:`ncfl.train.stages.Training` beside stages, windows and machine.
+        phases: the windows of a training from the start.
+        going_on: those of a warm restart, and
+        again: numbers that differ there.
+        with_memory: windows of a warm restart that first gives the network a memory: single frames, then clips.
+        iterations: flow, stage 1, stage 2, where the command names none.
+    """
+
+    name: str
+    sizes: Mapping[str, Any]
+    flow: Mapping[str, Any]
+    training: Mapping[str, Any]
+    phases: tuple[Phase, ...]
+    going_on: tuple[Phase, ...]
+    again: Mapping[str, Any]
+    with_memory: tuple[Phase, ...]
+    iterations: tuple[int, int, int]
+
+
+HALF = Recipe(
+    name="ncfl-half",
+    sizes={
+        "unet_widths": (16, 32, 64, 128, 256),
+        "feature_width": 24,
+        "flow_width": 0.5,
+        "mv_width": 32,
+        "latent_width": 32,
+        "attention_widths": (8, 16, 32),
+        "attention_blocks": 3,
+    },
+    flow={"width": 0.5, "max_motion": 16.0},
+    training={
+        "learning_rate": 1e-3,  # five times the published: thousands of iterations, not a hundred thousand
+        "motion_learning_rate": 1e-4,
+        "warmup": 100,
+        "freeze_motion": 200,
+        "betas": (0.9, 0.99),
+        "grad_clip": 1.0,
+    },
+    # Short clips learn the single frame cheaply; long ones then teach what memory is for.
+    phases=(Phase(0.6, 2, 5, 64), Phase(0.4, 2, 8, 64)),
+    going_on=(Phase(1.0, 2, 7, 64),),
+    again={"learning_rate": 5e-4, "motion_learning_rate": 5e-5, "freeze_motion": 0},
+    with_memory=(Phase(0.1, 8, 1, 64), Phase(0.9, 2, 5, 64)),
+    iterations=(9300, 2000, 7500),
+)
+
+PUBLISHED = Recipe(
+    name="ncfl-published",
+    sizes={},
+    flow={"width": 1.0, "max_motion": 20.0},
+    training={
+        "learning_rate": 2e-4,
+        "motion_learning_rate": 2.5e-5,
+        "warmup": 200,
+        "freeze_motion": 2500,
+        "grad_clip": 1.0,
+    },
+    phases=(Phase(0.7, 16, 5, 128), Phase(0.3, 8, 10, 128)),
+    going_on=(Phase(1.0, 8, 10, 128),),
+    again={"learning_rate": 1e-4, "motion_learning_rate": 1.25e-5, "freeze_motion": 0},
+    with_memory=(Phase(0.1, 64, 1, 128), Phase(0.9, 8, 10, 128)),
+    iterations=(20_000, 50_000, 50_000),
+)
+
+RECIPES = {"half": HALF, "published": PUBLISHED}

@@ -1,0 +1,1 @@
+"""Restoring a video of one's own, and estimating its noise."""

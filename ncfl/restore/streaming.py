@@ -1,0 +1,148 @@
+"""Restore one's own video: frames stream from a file or folder, through a method, into a file or folder.
+
+No ground truth is needed, and memory does not grow with the length: one frame is decoded, restored and
+encoded before the next is read (a window method keeps as many as its window has). A video stays what it was beside
+its pixels: frame times, bits a sample, shape of the pixels, colors, sound, as far as the output's format can hold them.
+"""
+
+import io
+import time
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ncfl.common.errors import InputError
+from ncfl.common.progress import Progress
+from ncfl.media.frame_io import FrameReader, FrameTime
+from ncfl.media.pictures import list_pictures
+from ncfl.media.video import open_frames, open_writer
+from ncfl.methods.interface import Method, stream
+
+MIN_SIZE = 16
+
+
+class Restored(TypedDict):
+    """What was done: plain data."""
+
+    output: str
+    frames: int
+    height: int  # pixels
+    width: int
+    seconds: float  # reading, restoring and writing together
+    frames_per_second: float
+    notes: list[str]  # what of the input the output's format could not hold, a line each
+
+
+def restore(
+    input: Path,
+    output: Path,
+    *,
+    method: Method,
+    sigma: float | None = None,
+    device: str | torch.device = "cpu",
+    rate: Fraction | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Restored:
+    """Restore ``input`` into ``output``, which appears under its name only when it is whole.
+
+    Args:
+        input: a video file, or a folder of pictures (in natural order).
+        output: a video file, its format chosen by the suffix, or a folder for PNG files (no suffix).
+        method: what restores RGB frames.
+        sigma: the noise level in 0..255, or None where it is unknown, which a blind method allows.
+        device: where the frames are put.
+        rate: frames per second of the output, which then has no sound; the input's own frame times where it is None.
+        overwrite: whether an output that exists may be replaced. The input never is.
+        progress: whether to show how far it is.
+
+    Raises:
+        InputError: an input that can't be read or is too small, an output that is the input, exists or is of
+            no known format, a noise level that is missing or out of range, a full disk. Nothing is left.
+    """
+    input, output = Path(input), Path(output)
+    _check_method(method, sigma)
+    with open_frames(input, deep=True) as reader:
+        _check_size(reader)
+        _protect(input, output)
+        began = time.perf_counter()
+        times: deque[FrameTime | None] = deque()  # of the frames that the method has and has not given back
+        with (
+            open_writer(
+                output,
+                size=reader.size,
+                rate=rate or reader.rate,
+                overwrite=overwrite,
+                bits=reader.bits,
+                origin=reader.origin,
+                sound=rate is None,
+            ) as writer,
+            Progress(
+                reader.frames_hint,
+                f"restore {input.name}",
+                unit="frame",
+                stream=None if progress else io.StringIO(),
+            ) as bar,
+        ):
+            for count, frame in enumerate(stream(method, _frames(reader, device, times), sigma), start=1):
+                at = times.popleft()
+                writer.write(_to_array(frame, writer.bits), at if rate is None else None)
+                bar.update(count)
+    seconds = time.perf_counter() - began
+    height, width = reader.size
+    return Restored(
+        output=str(output),
+        frames=count,
+        height=height,
+        width=width,
+        seconds=seconds,
+        frames_per_second=count / seconds,
+        notes=writer.notes,
+    )
+
+
+def _frames(reader: FrameReader, device: str | torch.device, times: deque[FrameTime | None]) -> Iterator[Tensor]:
+    for frame in reader:
+        times.append(reader.time)
+        # PyTorch does little with uint16.
+        numbers = torch.from_numpy(frame if reader.bits == 8 else frame.astype(np.int32))
+        peak = 255 if reader.bits == 8 else 65535
+        yield numbers.to(device).permute(2, 0, 1)[None].contiguous().float() / peak
+
+
+def _to_array(frame: Tensor, bits: int) -> np.ndarray:
+    peak, kind, keeps = (255, np.uint8, torch.uint8) if bits == 8 else (65535, np.uint16, torch.int32)
+    whole = (frame[0].clamp(0, 1) * peak).round().to(keeps).permute(1, 2, 0).contiguous().cpu()
+    return whole.numpy().astype(kind, copy=False)
+
+
+def _check_method(method: Method, sigma: float | None) -> None:
+    if method.channels not in (None, 3):
+        raise InputError(f"method {method.name}: takes {method.channels} channels, allowed is 3 (RGB)")
+    if sigma is None and not method.blind:
+        raise InputError(f"sigma: missing, and method {method.name} must be told it (0..255)")
+    if sigma is not None and not 0 <= sigma <= 255:
+        raise InputError(f"sigma: found {sigma}, allowed are 0..255")
+
+
+def _check_size(reader: FrameReader) -> None:
+    height, width = reader.size
+    if min(height, width) < MIN_SIZE:
+        raise InputError(
+            f"{reader.path}: frames of {height}x{width} pixels; height and width must be at least {MIN_SIZE}"
+        )
+
+
+def _protect(input: Path, output: Path) -> None:
+    """Refuse an output that is the input, by whatever name, or holds what the input's frames are links to."""
+    if not output.exists():
+        return
+    folders = {picture.resolve().parent for picture in list_pictures(input)} if input.is_dir() else set()
+    if output.samefile(input) or output.resolve() in folders:
+        raise InputError(f"{output}: holds the input {input}, which is never overwritten; name another output")

@@ -1,0 +1,1 @@
+"""What is remembered of each step: its run, written as it goes, and brought to MLflow."""

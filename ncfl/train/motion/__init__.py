@@ -1,0 +1,1 @@
+"""Motion estimation: its pretraining, from rendered and from real pairs of frames."""

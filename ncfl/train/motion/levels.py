@@ -1,0 +1,156 @@
+"""Pretraining of motion estimation level by level, from the coarsest on, as SPyNet was published.
+
+All levels at once learn slowly: a fine level can't see a large motion, and disturbs the coarse one that could. Each by
+itself has an easy task, and the coarse ones, on frames of an eighth of the size, cost next to nothing.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ncfl.models.motion import SPyNet
+from ncfl.release.pack import Pack
+from ncfl.train.motion import pairs as flow_pairs
+from ncfl.train.motion.alignment import ITERATIONS, align
+from ncfl.train.motion.fit import fit_motion, on
+from ncfl.train.motion.pairs import Pairs, render_pairs
+from ncfl.train.motion.real_pairs import real_pairs
+from ncfl.train.motion.start import start
+from ncfl.train.motion.synthetic import HELD_OUT, end_point_error, measure
+from ncfl.weights import checkpoint
+
+WINDOW = 256  # pixels, of the pairs at full size
+RENDERED, REAL = 160, 640  # pairs
+
+
+class Level(NamedTuple):
+    """How one level is trained: optimizer steps, learning rate, pairs per step, side of these in full-size pixels."""
+
+    iterations: int
+    learning_rate: float
+    batch: int
+    patch: int
+
+
+LEVELS = (Level(3000, 1e-3, 16, 256), Level(1500, 1e-3, 8, 256), Level(1000, 7e-4, 6, 160), Level(800, 5e-4, 4, 96))
+
+
+def pretrain_levels(
+    *,
+    pack: Pack,
+    output: Path,
+    resume: Path,
+    width: float,
+    seed: int,
+    max_motion: float,
+    sigma: tuple[float, float],
+    levels: Sequence[Level] = LEVELS,
+    aligned: int = ITERATIONS,
+    threads: int = 1,
+    device: torch.device | str = "cpu",
+    checkpoint_seconds: float = 60.0,
+) -> dict[str, float]:
+    """Train a SPyNet on rendered and real pairs and write ``spynet.pt`` into ``output``.
+
+    Args:
+        pack: photographs and clips.
+        output: a folder; ``level<n>.pt`` in it are finished levels, which are not trained again.
+        resume: a folder for the resume state of a level.
+        width: of the network, times the published channels.
+        seed: of every draw.
+        max_motion: of the rendered pairs, pixels.
+        sigma: noise of both frames, 0..255.
+        levels: coarsest first.
+        aligned: iterations of all levels together after that (:mod:`ncfl.train.motion.alignment`).
+        threads: of PyTorch on the CPU.
+        device: what trains; the pairs lie in the machine's memory.
+        checkpoint_seconds: between two saves of the resume state.
+
+    Returns:
+        As :func:`ncfl.train.motion.synthetic.measure`, on rendered pairs of other photographs.
+    """
+    torch.set_num_threads(threads)
+    spynet = SPyNet(levels=len(levels), width=width)
+    start(spynet, torch.Generator().manual_seed(seed))
+    rendered = render_pairs(pack.photographs, RENDERED, WINDOW, seed, max_motion)
+    pool = Pairs(*map(torch.cat, zip(rendered, real_pairs(pack.clips, REAL, WINDOW, seed), strict=True)))
+    spynet.to(device)
+    for number, level in enumerate(levels):
+        done = Path(output) / f"level{number}.pt"
+        if done.is_file():
+            found = checkpoint.load(done)
+            checkpoint.load_weights(spynet, found.state, done)
+            continue
+        factor = 2 ** (len(levels) - 1 - number)
+        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, checkpoint_seconds)
+        checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
+    if aligned:
+        align(
+            spynet, pool, iterations=aligned, seed=seed, sigma=sigma, resume=resume,
+            checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
+    spynet.to("cpu")
+    held_out = render_pairs(pack.held_out, HELD_OUT, 96, seed + 1, max_motion)
+    found = {name: round(value, 4) for name, value in measure(spynet, held_out, seed).items()}
+    extra = {"levels": [list(level) for level in levels], "aligned": aligned}
+    checkpoint.save(Path(output) / "spynet.pt", model=spynet, extra=extra)
+    return found
+
+
+def train_level(
+    spynet: SPyNet,
+    number: int,
+    level: Level,
+    pool: Pairs,
+    factor: int,
+    seed: int,
+    sigma: tuple[float, float],
+    resume: Path,
+    checkpoint_seconds: float,
+) -> None:
+    """Train level ``number`` alone, on pairs reduced by ``factor``; those before it stay as they are."""
+    own = spynet.levels[number]
+    device = next(own.parameters()).device
+    # The levels up to this one are a SPyNet of fewer levels, and what it gives is this level's motion.
+    network = _up_to(spynet, number).to(device)
+
+    def batch_of(iteration: int) -> Pairs:
+        return draw(pool, level, factor, sigma, np.random.default_rng((seed, number, iteration)))
+
+    def objective(batch: Pairs) -> dict[str, Tensor]:
+        x_t, x_prev, mv = on(device, batch)
+        error = end_point_error(network(x_t, x_prev), mv)
+        return {"loss": error, "epe": factor * error}
+
+    spynet.requires_grad_(False)
+    own.requires_grad_(True)
+    fit_motion(
+        own, objective=objective, batch_of=batch_of, iterations=level.iterations, learning_rate=level.learning_rate,
+        label=f"motion estimation, level {number}", key={"level": number, **level._asdict(), "seed": seed},
+        weights=spynet.state_dict(), first=batch_of(0), resume=resume, checkpoint_seconds=checkpoint_seconds,
+    )  # fmt: skip
+    spynet.requires_grad_(True)
+
+
+def _up_to(spynet: SPyNet, number: int) -> SPyNet:
+    """The levels up to ``number`` as a network that shares their weights."""
+    part = SPyNet(levels=1, width=spynet.arguments["width"])
+    part.levels = nn.ModuleList(list(spynet.levels)[: number + 1])
+    return part
+
+
+def reduced(pairs: Pairs, factor: int) -> Pairs:
+    """Pairs at 1 / ``factor`` of their size, by means over squares; motion in pixels of that size."""
+    x_t, x_prev, mv = (functional.avg_pool2d(part, factor) for part in pairs)
+    return Pairs(x_t, x_prev, mv / factor)
+
+
+def draw(pool: Pairs, level: Level, factor: int, sigma: tuple[float, float], rng: Any) -> Pairs:
+    """A batch of reduced pairs; their noise is what means over squares leave of white noise of strength ``sigma``."""
+    low, high = sigma
+    return flow_pairs.draw(pool, level.batch, level.patch // factor, (low / factor, high / factor), rng)

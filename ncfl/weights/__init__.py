@@ -1,0 +1,1 @@
+"""Files of weights: reading, matching, official formats, what ships, and checkpoints of this project's trainings."""

@@ -1,0 +1,185 @@
+"""The weights that come with the program: which there are, where they lie, and a network from them.
+
+``pretrained/index.json`` names a default and describes each file: its size and SHA-256, which network it is of
+(``kind`` and ``arguments``, as in a checkpoint) and which noise levels it was trained on. A file that is not exactly
+the one described is never loaded.
+"""
+
+import os
+import sysconfig
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json, sha256
+from ncfl.methods.networks import rebuild
+from ncfl.weights.checkpoint import load_weights
+from ncfl.weights.tensorfile import read_tensors
+
+VARIABLE = "NCFL_WEIGHTS"  # what to take where a command names none: a name of the index, or one's own file
+INDEX = "index.json"
+SUFFIX = ".safetensors"
+NONE_SHIPPED = (
+    f"no weights come with this copy (no pretrained/{INDEX}); name --checkpoint, --method or --weights FILE{SUFFIX}, "
+    "or train: make results"
+)
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "file": str,
+    "bytes": int,
+    "sha256": str,
+    "kind": str,
+    "arguments": dict,
+    "sigma": list,
+    "description": str,
+    "licence": str,
+}
+
+
+class Weights(NamedTuple):
+    """One file of weights, as its index describes it.
+
+    Attributes:
+        name: how ``--weights`` calls it.
+        path: the file.
+        bytes: its size.
+        sha256: of its content, in hexadecimal.
+        kind: which class builds the network; and
+        arguments: its constructor's keyword arguments.
+        sigma: the least and the greatest noise level that it was trained on, 0..255.
+        description: what it is and what it was trained on, a line.
+        licence: of the weights.
+        default: whether it is taken where none is named.
+    """
+
+    name: str
+    path: Path
+    bytes: int
+    sha256: str
+    kind: str
+    arguments: dict[str, Any]
+    sigma: tuple[float, float]
+    description: str
+    licence: str
+    default: bool
+
+    def check(self) -> None:
+        """InputError: the file is missing, or not the one described."""
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: no such file, and the index names it; get it again")
+        found = self.path.stat().st_size
+        if found != self.bytes:
+            cut = "truncated: " if found < self.bytes else ""
+            raise InputError(f"{self.path}: {cut}found {found} bytes, allowed: {self.bytes}; get it again")
+        found = sha256(self.path)
+        if found != self.sha256:
+            raise InputError(f"{self.path}: damaged: found SHA-256 {found}, allowed: {self.sha256}; get it again")
+
+    def build(self) -> nn.Module:
+        """The network without its weights. InputError: no such kind, or arguments that it does not take."""
+        try:
+            return rebuild(self.kind, self.arguments)
+        except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{self.path}: no model of kind {self.kind!r} can be built ({reason})") from None
+
+    def load(self) -> nn.Module:
+        """The network with its weights, float32, in evaluation mode, on the CPU. InputError: as :meth:`check`."""
+        self.check()
+        model = self.build()
+        load_weights(model, read_tensors(self.path)[0], self.path)
+        for name, tensor in model.state_dict().items():
+            if not tensor.isfinite().all():
+                raise InputError(f"{self.path}: {name} has values that are not finite")
+        return model.eval()
+
+    def parameters(self) -> int:
+        """How many values are trained; without memory for them."""
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in self.build().parameters())
+
+
+def folder() -> Path | None:
+    """Where the weights of this copy lie: beside the package in a checkout, or where its installation put them."""
+    schemes = sysconfig.get_path("data"), sysconfig.get_path("data", sysconfig.get_preferred_scheme("user"))
+    places = [Path(__file__).parents[2] / "pretrained", *(Path(data) / "share/ncfl/pretrained" for data in schemes)]
+    return next((place for place in places if (place / INDEX).is_file()), None)
+
+
+def shipped(place: Path | None = None) -> dict[str, Weights]:
+    """The weights of a folder with an index, by name.
+
+    Args:
+        place: the folder; that of this copy where it is None.
+
+    Returns:
+        What the index describes, the default first; empty where this copy has none.
+
+    Raises:
+        InputError: an index that is damaged. The files themselves are not looked at.
+    """
+    place = folder() if place is None else place
+    if place is None:
+        return {}
+    path = place / INDEX
+    content = read_json(path)
+    described = content.get("weights") if isinstance(content, dict) else None
+    if not isinstance(described, dict) or content.get("default") not in described:
+        raise InputError(f"{path}: damaged: needs 'weights' by name, and one of the names as 'default'")
+    default = content["default"]
+    return {name: _weights(path, name, described[name], default) for name in sorted(described, key=default.__ne__)}
+
+
+def find(given: str | None = None) -> Weights:
+    """The weights that a user means.
+
+    Args:
+        given: a name of the index; or the path of a .safetensors file that an index beside it describes. Where it is
+            None, the environment's ``NCFL_WEIGHTS`` is taken in its place, and the default without one.
+
+    Raises:
+        InputError: none are shipped, an unknown name, a file without description, a damaged index.
+    """
+    given = given or os.environ.get(VARIABLE) or None
+    if given is not None and (given.endswith(SUFFIX) or os.sep in given):
+        return _own(Path(given))
+    known = shipped()
+    if not known:
+        raise InputError(f"weights{f' {given}' if given else ''}: {NONE_SHIPPED}")
+    if given is None:
+        return next(iter(known.values()))
+    if given not in known:
+        raise InputError(f"weights {given}: unknown; allowed: {', '.join(known)}, or a file ending in {SUFFIX}")
+    return known[given]
+
+
+def _own(path: Path) -> Weights:
+    if path.suffix != SUFFIX:
+        raise InputError(f"{path}: no file of weights; allowed: *{SUFFIX} (a checkpoint.pt goes to --checkpoint)")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if not (path.parent / INDEX).is_file():
+        raise InputError(f"{path}: no {INDEX} beside it, which says what network it is of")
+    for weights in shipped(path.parent).values():
+        if weights.path.name == path.name:
+            return weights
+    raise InputError(f"{path}: not described in {path.parent / INDEX}")
+
+
+def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
+    where = f"{index}: weights {name!r}"
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: found a {type(entry).__name__}, allowed: {', '.join(_KINDS)}")
+    for key, kind in _KINDS.items():
+        if not isinstance(entry.get(key), kind):
+            raise InputError(f"{where}: {key!r} is missing or no {getattr(kind, '__name__', kind)}")
+    if Path(entry["file"]).name != entry["file"]:
+        raise InputError(f"{where}: file: found {entry['file']!r}, allowed: a name beside the index")
+    sigma = entry["sigma"]
+    if len(sigma) != 2 or not all(isinstance(level, int | float) for level in sigma):
+        raise InputError(f"{where}: sigma: found {sigma}, allowed: the least and the greatest level")
+    fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
+    low, high = sigma
+    return Weights(name=name, path=index.parent / entry["file"], sigma=(low, high), default=name == default, **fields)

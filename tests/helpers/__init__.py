@@ -1,0 +1,1 @@
+"""Samples, servers and checks that several tests share."""

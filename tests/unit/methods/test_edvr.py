@@ -1,0 +1,163 @@
+"""EDVR: sizes and names of the published forms, agreement with their code, windows and refusals."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.basicvsr_samples import away_from_start, filled, noisy, probed, waves
+from torch.utils.flop_counter import FlopCounterMode
+
+from ncfl.common.errors import InputError
+from ncfl.methods.edvr import EDVR, EDVRMethod, edvr, edvr_m_x4, edvr_x4, official_names
+from ncfl.methods.interface import Window, stream
+
+SMALL = {"width": 8, "extract_blocks": 1, "reconstruct_blocks": 1, "tail_width": 8}
+
+
+@pytest.fixture(scope="module")
+def network() -> EDVR:
+    torch.manual_seed(0)
+    return away_from_start(edvr(**SMALL))
+
+
+@pytest.mark.parametrize(
+    ("form", "sizes", "parameters"),
+    [
+        (edvr, {}, 23_602_019),
+        (edvr_x4, {}, 20_633_827),
+        (edvr_x4, {"predeblur": True}, 23_306_851),
+        (edvr_m_x4, {}, 3_300_131),
+        (edvr_m_x4, {"tsa": False}, 2_996_259),
+    ],
+)
+def test_published_forms_have_the_published_sizes(form, sizes: dict[str, bool], parameters: int):
+    # counted on XPixelGroup/BasicSR v1.4.2
+    assert sum(parameter.numel() for parameter in form(**sizes).parameters()) == parameters
+
+
+def test_counts_what_the_table_says():
+    with torch.device("meta"):
+        network, window = edvr(), torch.empty(1, 5, 3, 544, 960)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(window)
+    assert counter.get_total_flops() / 1e9 == pytest.approx(3089, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("form", "sizes", "clip", "expected"),
+    [
+        (edvr, {}, (5, 32, 48), [0.349657, 0.700895, 0.432408, 0.759966, 0.627381]),
+        (edvr_x4, {}, (5, 16, 20), [0.350054, 0.700368, 0.840423, 0.562423, 0.680941]),
+        (edvr_x4, {"frames": 3, "tsa": False}, (3, 16, 20), [0.376928, 0.74546, 0.960285, 0.658086, 0.683832]),
+    ],
+)
+def test_agrees_with_the_published_code(form, sizes, clip: tuple[int, int, int], expected: list[float]):
+    # XPixelGroup/BasicSR v1.4.2, num_feat=16, num_extract_block=1, num_reconstruct_block=2, the same weights and clip
+    network = filled(form(width=16, extract_blocks=1, reconstruct_blocks=2, **sizes))
+    with torch.inference_mode():
+        assert probed(network(waves(*clip))) == pytest.approx(expected, abs=2e-5)
+
+
+def mmagic(name: str) -> str:
+    """BasicSR's name of a tensor -> MMagic's, which wraps a convolution that an activation follows."""
+    wrapped = (
+        "conv_l", "pcd_align.offset_conv", "pcd_align.feat_conv", "pcd_align.cas_offset", "fusion.feat_fusion",
+        "fusion.spatial_attn1", "fusion.spatial_attn2", "fusion.spatial_attn3", "fusion.spatial_attn4",
+        "fusion.spatial_attn_l", "fusion.spatial_attn_add1",
+    )  # fmt: skip
+    if name.startswith(wrapped) and not name.startswith("conv_last"):
+        name = name.replace(".weight", ".conv.weight").replace(".bias", ".conv.bias")
+    for ours, theirs in {
+        "conv_l2_": "feat_l2_conv", "conv_l3_": "feat_l3_conv", "pcd_align.": "pcd_alignment.",
+        "upconv1.": "upsample1.upsample_conv.", "upconv2.": "upsample2.upsample_conv.",
+    }.items():  # fmt: skip
+        name = theirs + name.removeprefix(ours) if name.startswith(ours) else name
+    return f"generator.{name}"
+
+
+def test_names_of_either_publication_fit():
+    state = filled(edvr_m_x4(**SMALL)).state_dict()
+    fresh = edvr_m_x4(**SMALL)
+    fresh.load_state_dict(official_names({f"module.{name}": value for name, value in state.items()}))
+    theirs = {mmagic(name): value for name, value in state.items()}
+    for name in (
+        "feat_l3_conv2.conv.bias",
+        "pcd_alignment.dcn_pack.l1.conv_offset.weight",
+        "fusion.temporal_attn2.bias",
+    ):
+        assert f"generator.{name}" in theirs
+    fresh.load_state_dict(official_names({**theirs, "step_counter": torch.zeros(1)}))
+    for name, value in fresh.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_the_middle_frame_is_restored(network: EDVR):
+    still = edvr(**SMALL)
+    torch.nn.init.zeros_(still.conv_last.weight)
+    torch.nn.init.zeros_(still.conv_last.bias)
+    window = noisy(5, 17, 35).requires_grad_()
+    assert torch.equal(still(window), window[:, 2])
+    restored = network(window)
+    assert restored.shape == (1, 3, 17, 35)
+    (gradient,) = torch.autograd.grad((restored - window[:, 2]).sum(), window)
+    assert (gradient.abs().sum(dim=(0, 2, 3, 4)) > 0).all()  # of every frame
+
+
+def test_padding_reflects_up_to_multiples_of_16(network: EDVR):
+    window = noisy(5, 29, 27)
+    padded = np.pad(window.numpy(), ((0, 0), (0, 0), (0, 0), (0, 3), (0, 5)), mode="reflect")
+    with torch.no_grad():
+        torch.testing.assert_close(network(window), network(torch.from_numpy(padded))[..., :29, :27])
+
+
+def test_enlarges_any_size():
+    network = edvr_x4(**SMALL)
+    assert network(noisy(5, 17, 18)).shape == (1, 3, 68, 72)
+
+
+def test_trains_on_the_frames_that_have_a_whole_window(network: EDVR):
+    clip = noisy(6, 16, 16, batch=2)
+    with torch.no_grad():
+        restored = network.restore_clip(clip, torch.tensor([10.0, 20.0]))
+        assert network.supervised(6) == range(2, 4)
+        torch.testing.assert_close(restored[:, 1], network(clip[:, 1:]))
+    assert restored.shape == (2, 2, 3, 16, 16)
+    learner = edvr(**SMALL)
+    F.l1_loss(learner.restore_clip(clip, None), clip[:, 2:4]).backward()
+    assert not [name for name, parameter in learner.named_parameters() if parameter.grad is None]
+
+
+def test_the_method_repeats_the_ends(network: EDVR):
+    method = EDVRMethod(network)
+    assert isinstance(method, Window)
+    assert (method.name, method.blind, method.channels, method.radius, method.border) == (
+        "edvr",
+        True,
+        3,
+        2,
+        "replicate",
+    )
+    clip = noisy(3, 16, 18)
+    restored = list(stream(method, clip.unbind(1)))
+    with torch.no_grad():
+        torch.testing.assert_close(restored[0], network(clip[:, [0, 0, 0, 1, 2]]))
+        torch.testing.assert_close(restored[2], network(clip[:, [0, 1, 2, 2, 2]]))
+
+
+def test_is_rebuilt_from_its_arguments(network: EDVR):
+    assert network.kind == "edvr"
+    EDVR(**network.arguments).load_state_dict(network.state_dict())
+
+
+def test_refuses_what_does_not_fit(network: EDVR):
+    for shape in ((1, 3, 16, 16), (1, 4, 3, 16, 16), (1, 5, 1, 16, 16), (1, 5, 3, 16, 15)):
+        with pytest.raises(InputError, match="allowed"):
+            network(torch.zeros(shape))
+    with pytest.raises(InputError, match=r"edvr: clips have shape \[1, 4, 3, 16, 16\]; allowed: \[B,T>=5,3,H,W\]"):
+        network.restore_clip(noisy(4, 16, 16), None)
+    with pytest.raises(InputError, match="frames is 4; allowed: odd numbers"):
+        edvr(frames=4)
+    with pytest.raises(InputError, match="predeblur is false; allowed: true"):
+        edvr(predeblur=False)
+    with pytest.raises(InputError, match="upscale is true; allowed: false"):
+        EDVRMethod(edvr_x4(**SMALL))

@@ -1,0 +1,161 @@
+"""FastDVDNet: the published sizes and names, its windows, its padding and its refusals."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ncfl.common.errors import InputError
+from ncfl.methods.fastdvdnet import FastDVDNet, FastDVDNetMethod, official_names
+from ncfl.methods.interface import Window, stream
+
+SMALL = {"widths": (4, 6, 8), "input_width": 2}
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    """With statistics that are not those of a fresh batch normalization."""
+    generator = torch.Generator().manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=generator)
+            module.running_var.uniform_(0.5, 1.5, generator=generator)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model() -> FastDVDNet:
+    torch.manual_seed(0)
+    return shaken(FastDVDNet(**SMALL))
+
+
+def clip(length: int, height: int = 18, width: int = 22, batch: int = 1) -> torch.Tensor:
+    return torch.rand(batch, length, 3, height, width, generator=torch.Generator().manual_seed(length))
+
+
+def test_the_published_network_has_the_published_size_and_cost():
+    with torch.device("meta"):
+        published = FastDVDNet().eval()
+    assert sum(parameter.numel() for parameter in published.parameters()) == 2_479_096
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        published.restore_clip(torch.empty(1, 5, 3, 544, 960, device="meta"), torch.empty(1, device="meta"))
+    # 636,192 multiply-accumulates per pixel; the paper's table says 665.
+    assert counter.get_total_flops() == 2 * 636_192 * 544 * 960
+
+
+def test_the_tensors_have_the_official_names_and_shapes():
+    with torch.device("meta"):
+        state = FastDVDNet().state_dict()
+    expected = {
+        "temp1.inc.convblock.0.weight": (90, 4, 3, 3),
+        "temp1.inc.convblock.3.weight": (32, 90, 3, 3),
+        "temp1.downc0.convblock.0.weight": (64, 32, 3, 3),
+        "temp1.downc0.convblock.3.convblock.4.running_var": (64,),
+        "temp2.downc1.convblock.3.convblock.0.weight": (128, 128, 3, 3),
+        "temp2.upc2.convblock.0.convblock.3.weight": (128, 128, 3, 3),
+        "temp2.upc2.convblock.1.weight": (256, 128, 3, 3),
+        "temp2.upc1.convblock.1.weight": (128, 64, 3, 3),
+        "temp2.outc.convblock.0.weight": (32, 32, 3, 3),
+        "temp2.outc.convblock.3.weight": (3, 32, 3, 3),
+    }
+    assert {name: tuple(state[name].shape) for name in expected} == expected
+    assert len(state) == 2 * (16 + 5 * 13)  # 16 convolutions and 13 normalizations of five tensors in a block
+    assert not any("convblock.0.bias" in name for name in state)
+
+
+def test_a_state_saved_inside_data_parallel_loads(model: FastDVDNet):
+    state = {f"module.{name}": tensor for name, tensor in model.state_dict().items()}
+    again = FastDVDNet(**model.arguments)
+    again.load_state_dict(official_names(state), strict=True)
+    frames, sigma = clip(5), torch.tensor([20.0])
+    torch.testing.assert_close(again.eval().restore(frames, sigma), model.restore(frames, sigma), rtol=0, atol=0)
+
+
+def test_the_result_is_the_middle_frame_less_the_noise_found(model: FastDVDNet):
+    quiet = FastDVDNet(**SMALL).eval()
+    for block in (quiet.temp1, quiet.temp2):
+        nn.init.zeros_(block.outc.convblock[3].weight)
+    frames = clip(5)
+    torch.testing.assert_close(quiet.restore(frames, torch.tensor([30.0])), frames[:, 2], rtol=0, atol=0)
+
+
+def test_other_sizes_are_reflected_and_cropped(model: FastDVDNet):
+    frames, sigma = clip(5, 18, 21), torch.tensor([30.0])
+    rows = [*range(18), 16, 15]
+    columns = [*range(21), 19, 18, 17]
+    mirrored = frames[..., rows, :][..., columns]
+    level = torch.full((1, 1, 20, 24), 30 / 255)
+    with torch.no_grad():
+        expected = model(mirrored, level)[..., :18, :21]
+        torch.testing.assert_close(model.restore(frames, sigma), expected, rtol=0, atol=0)
+
+
+def test_each_clip_of_a_batch_has_its_own_noise_level(model: FastDVDNet):
+    frames = clip(5, batch=2)
+    with torch.no_grad():
+        both = model.restore(frames, torch.tensor([10.0, 50.0]))
+        for i, sigma in enumerate((10.0, 50.0)):
+            torch.testing.assert_close(both[i : i + 1], model.restore(frames[i : i + 1], torch.tensor([sigma])))
+        other = model.restore(frames, torch.tensor([50.0, 50.0]))
+    assert (both[0] - other[0]).abs().max() > 1e-4
+
+
+def test_the_ends_of_a_clip_are_reflected_in_time(model: FastDVDNet):
+    frames, sigma = clip(6), torch.tensor([25.0])
+    method = FastDVDNetMethod(model, fold=False)
+    assert isinstance(method, Window)
+    outputs = list(stream(method, frames.unbind(1), 25.0))
+    with torch.no_grad():
+        for t, indices in ((0, [2, 1, 0, 1, 2]), (1, [1, 0, 1, 2, 3]), (5, [3, 4, 5, 4, 3])):
+            torch.testing.assert_close(outputs[t], model.restore(frames[:, indices], sigma), rtol=0, atol=0)
+    assert len(list(stream(method, frames[:, :2].unbind(1), 25.0))) == 2  # shorter than the window
+
+
+def test_a_training_clip_gives_the_frames_with_all_neighbors(model: FastDVDNet):
+    noisy, sigma = clip(7, batch=2), torch.tensor([10.0, 40.0])
+    assert list(model.supervised(7)) == [2, 3, 4]
+    assert list(model.supervised(5)) == [2]
+    with torch.no_grad():
+        restored = model.restore_clip(noisy, sigma)
+        assert restored.shape == (2, 3, 3, 18, 22)
+        for i, t in enumerate(model.supervised(7)):
+            torch.testing.assert_close(restored[:, i], model.restore(noisy[:, t - 2 : t + 3], sigma))
+
+
+def test_gradients_reach_every_parameter():
+    fresh = FastDVDNet(**SMALL).train()
+    fresh.restore_clip(clip(5, batch=2), torch.tensor([10.0, 40.0])).square().mean().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in fresh.parameters())
+
+
+@pytest.mark.parametrize(
+    ("frames", "sigma", "message"),
+    [
+        (torch.zeros(1, 4, 3, 16, 16), torch.ones(1), "a clip of 4 frames; allowed: 5 or more"),
+        (torch.zeros(5, 3, 16, 16), torch.ones(5), r"shape \[5, 3, 16, 16\]; allowed: \[B,T,3,H,W\]"),
+        (torch.zeros(1, 5, 1, 16, 16), torch.ones(1), r"allowed: \[B,3,H,W\]"),
+        (torch.zeros(1, 5, 3, 8, 16), torch.ones(1), "16x8 pixels; allowed: 16x16 or larger"),
+        (torch.zeros(1, 5, 3, 16, 16), None, "sigma has none; allowed: one noise level per clip"),
+        (torch.zeros(2, 5, 3, 16, 16), torch.ones(1), r"sigma has shape \[1\]; allowed: .*\[2\]"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(model: FastDVDNet, frames, sigma, message: str):
+    with pytest.raises(InputError, match=message) as refusal:
+        model.restore_clip(frames, sigma)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_window_of_seven_is_refused(model: FastDVDNet):
+    with pytest.raises(InputError, match="a window of 7 frames; allowed: 5"):
+        model.restore(clip(7), torch.tensor([10.0]))
+
+
+def test_a_method_that_must_be_told_sigma_says_so(model: FastDVDNet):
+    method = FastDVDNetMethod(model, name="fast")
+    assert (method.name, method.blind, method.channels, method.radius) == ("fast", False, 3, 2)
+    with pytest.raises(ValueError, match="must be told sigma"):
+        stream(method, clip(5).unbind(1))
+
+
+def test_weights_of_another_width_are_refused(model: FastDVDNet):
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        FastDVDNet(widths=(4, 6, 12), input_width=2).load_state_dict(model.state_dict())

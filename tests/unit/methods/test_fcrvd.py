@@ -1,0 +1,127 @@
+"""FCRVD: its rain model, its alignment, its recurrence and its refusals."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ncfl.common.errors import InputError
+from ncfl.methods.fcrvd import FCRVD, FCRVDMethod, RainModel
+from ncfl.methods.interface import Recurrent, stream
+
+SMALL = {"width": 4, "blocks": 1, "flow_levels": 2, "flow_width": 0.1}
+
+
+def network() -> FCRVD:
+    """With results that depend on everything it is given."""
+    torch.manual_seed(0)
+    model = FCRVD(**SMALL).eval()
+    for layer in (model.last, model.rain_model.streaks[-1], model.rain_model.transmission[-1]):
+        nn.init.normal_(layer.weight, std=0.1)
+    return model
+
+
+def clip(length: int, height: int = 18, width: int = 21, batch: int = 1, channels: int = 3) -> Tensor:
+    return torch.rand(batch, length, channels, height, width, generator=torch.Generator().manual_seed(length))
+
+
+def test_it_starts_as_the_identity():
+    frames = clip(3)
+    torch.testing.assert_close(FCRVD(**SMALL).restore_clip(frames), frames)
+
+
+def test_the_rain_model_is_undone():
+    """With known s, beta, a and u, what they were added to comes back."""
+    rain = RainModel(3, 4, 1)
+    y = clip(1, 16, 16)[:, 0]
+    s, beta, a, u = 0.2, 0.6, 0.9, 0.05
+    for layer, value in ((rain.streaks, s), (rain.transmission, beta), (rain.light, a), (rain.fluctuation, u)):
+        nn.init.constant_(layer[-1].bias, value)
+    torch.testing.assert_close(rain(beta * (y + s) + (1 - beta) * a + u), y)
+
+
+def test_a_vanishing_transmission_is_held_off_zero():
+    rain = RainModel(3, 4, 1)
+    nn.init.constant_(rain.transmission[-1].bias, -3.0)
+    nn.init.constant_(rain.light[-1].bias, 0.0)
+    y = clip(1, 16, 16)[:, 0]
+    torch.testing.assert_close(rain(y), y / 0.05)
+
+
+def test_what_was_restored_before_is_aligned_by_the_estimated_motion(monkeypatch: pytest.MonkeyPatch):
+    model, given = network(), []
+    model.encoder.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    mv = torch.tensor([1.0, 2.0])[None, :, None, None]
+    monkeypatch.setattr(model.motion, "forward", lambda current, previous: mv.expand(-1, -1, *current.shape[-2:]))
+    frames = clip(2, 16, 20)
+    with torch.no_grad():
+        one, state = model(frames[:, 0])
+        two, _ = model(frames[:, 1], state)
+    x, first, aligned, difference = given[1].split(3, dim=1)
+    inside = (..., slice(0, 14), slice(0, 19))
+    moved = (..., slice(2, 16), slice(1, 20))
+    torch.testing.assert_close(x, frames[:, 1])
+    torch.testing.assert_close(first, two.first)
+    torch.testing.assert_close(aligned[inside], one.second[moved], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(difference[inside], two.first[inside] - one.first[moved], rtol=1e-5, atol=1e-5)
+    # The clip's first frame: its own estimate in place of an earlier result, and no difference.
+    x, first, aligned, difference = given[0].split(3, dim=1)
+    torch.testing.assert_close(aligned, first)
+    assert (difference == 0).all()
+
+
+def test_it_is_causal_and_remembers():
+    model, frames = network(), clip(4)
+    with torch.no_grad():
+        before = model.restore_clip(frames)
+        frames[:, 1] = 0
+        changed = (model.restore_clip(frames) - before).abs().amax((0, 2, 3, 4)) > 0
+    assert changed.tolist() == [False, True, True, True]
+
+
+def test_a_method_restores_a_stream_of_any_size():
+    model = network()
+    method = FCRVDMethod(model)
+    assert isinstance(method, Recurrent)
+    frames = clip(3, 19, 22, batch=2)
+    streamed = torch.stack(list(stream(method, frames.unbind(1))), dim=1)
+    with torch.no_grad():
+        torch.testing.assert_close(streamed, model.restore_clip(frames), rtol=1e-5, atol=1e-6)
+    assert streamed.shape == frames.shape
+    assert model.supervised(3) == range(3)
+
+
+def test_one_loss_reaches_every_layer():
+    model, frames = network(), clip(3, 16, 16)
+    for layer in (model.rain_model.light, model.rain_model.fluctuation):
+        nn.init.normal_(layer[-1].weight, std=0.1)
+    for level in model.motion.levels:
+        nn.init.normal_(level[-1].weight, std=0.1)
+    F.mse_loss(model.restore_clip(frames, torch.tensor([5.0])), 0.5 * frames).backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
+
+
+def test_it_is_rebuilt_from_its_arguments():
+    model = network()
+    again = FCRVD(**model.arguments).eval()
+    again.load_state_dict(model.state_dict(), strict=True)
+    frames = clip(2)
+    with torch.no_grad():
+        torch.testing.assert_close(again.restore_clip(frames), model.restore_clip(frames), rtol=0, atol=0)
+
+
+def test_bad_input_is_refused_in_one_line():
+    with pytest.raises(InputError, match=r"^fcrvd: channels is 1; allowed: 3 \(RGB\) or 4 \(packed Bayer\)$"):
+        FCRVD(channels=1)
+    model = FCRVD(**SMALL)
+    for frames, words in (
+        (clip(3)[0], r"fcrvd: clips have shape"),
+        (clip(3)[:, :0], r"fcrvd: a clip of 0 frames; allowed: 1 or more"),
+        (clip(3, channels=4), r"allowed: \[B,3,H,W\]"),
+        (clip(3, height=15), r"21x15 pixels"),
+    ):
+        with pytest.raises(InputError, match=words):
+            model.restore_clip(frames)
+    _, state = model(clip(1)[:, 0])
+    with pytest.raises(InputError, match=r"frames \[1, 3, 16, 16\] follow a state of \[1, 3, 20, 24\]"):
+        model(clip(1, 16, 16)[:, 0], state)

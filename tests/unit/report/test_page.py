@@ -1,0 +1,226 @@
+"""The report page: complete in itself, readable by machines and screen readers, and honest about its data."""
+
+import base64
+import itertools
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from helpers.report_samples import EXPERIMENTS, write, write_examples, write_results
+
+from ncfl.common.errors import InputError
+from ncfl.report.figures import write_figures
+from ncfl.report.page import write_page
+from ncfl.report.results import Results
+from ncfl.report.tables import build_tables, write_tables
+
+HOSTILE = "<script>alert(1)</script>&\"'"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a test wants to know of a page: its elements in order, their attributes, and the text inside."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.unclosed: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.unclosed.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.unclosed.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self.unclosed):
+            self.texts[tag][-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def build(root: Path, preset: str = "demo", experiments=EXPERIMENTS, **values: object) -> str:
+    """The page of a results folder, with the figures of ``figures`` where that is given."""
+    if "figures" not in values:
+        write_figures(results=root, output=root / "figures", preset=preset, experiments=experiments)
+    path = root / "report" / "index.html"
+    arguments = {"results": root, "output": path, "preset": preset, "experiments": experiments}
+    assert write_page(**arguments, **values) == path
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = write_results(tmp_path_factory.mktemp("page") / "results")
+    write_examples(root)
+    metrics = {"iterations": 70, "loss": 0.5, "psnr": 20.125, "bits_per_pixel": None}
+    write(root / "experiments" / "ncfl-davis" / "stage1" / "metrics.json", metrics)
+    return root
+
+
+@pytest.fixture(scope="module")
+def text(root: Path) -> str:
+    return build(root, commit="abc123", versions={"torch": "2.13.0"}, parameters="seed: 7\n")
+
+
+@pytest.fixture
+def no_figures(tmp_path: Path) -> Path:
+    write(tmp_path / "none" / "figures.json", [])
+    return tmp_path / "none"
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_it_is_well_formed(page: Page):
+    assert page.unclosed == []
+    identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identities) == len(set(identities))
+
+
+def test_it_needs_nothing_beside_it(text: str, page: Page):
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    addresses = [v for _, attributes in page.elements for k, v in attributes.items() if k in ("src", "href", "srcset")]
+    assert addresses
+    assert all(address.startswith(("#", "data:")) for address in addresses)
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert "default-src 'none'" in text
+
+
+def test_pictures_are_embedded_whole(root: Path, page: Page):
+    shown = [base64.b64decode(img["src"].removeprefix("data:image/png;base64,")) for img in page.all("img")]
+    names = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2")  # no training curve
+    assert shown == [(root / "figures" / f"{name}.png").read_bytes() for name in names]
+
+
+def test_screen_readers_find_their_way(page: Page):
+    assert page.all("html")[0]["lang"] == "en"
+    assert all(img["alt"] for img in page.all("img"))
+    assert len(page.texts["caption"]) == len(page.all("table"))
+    assert all(caption.strip() for caption in page.texts["caption"])
+    assert all("scope" in head for head in page.all("th"))
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    targets = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    assert {a["href"][1:] for a in page.all("a") if a["href"].startswith("#")} <= targets
+    scrolled = [attributes for _, attributes in page.elements if attributes.get("class") == "scroll"]
+    assert scrolled
+    assert all(area["tabindex"] == "0" for area in scrolled)
+    assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
+    assert "prefers-color-scheme: dark" in "".join(page.texts["style"])
+
+
+def test_every_cell_of_every_table_is_shown(root: Path, page: Page):
+    cells = [cell.strip() for tag in ("td", "th") for cell in page.texts[tag]]
+    for table in build_tables(Results(root, EXPERIMENTS), "demo"):
+        for row in table.rows:
+            assert {cell for cell in row if cell} <= set(cells)
+        assert f"{table.title}. {table.origin}" in page.texts["caption"]
+
+
+def test_columns_of_words_stand_under_heads_of_both_rows(root: Path, text: str):
+    tables = build_tables(Results(root, EXPERIMENTS), "demo")
+    sheets = re.findall(r'<table class="sheet">.*?</table>', text[: text.index('id="figures"')], re.S)
+    trailing = 0
+    for table, sheet in zip(tables, sheets, strict=True):
+        first, second = re.findall(r"<tr>(.*?)</tr>", sheet[: sheet.index("</thead>")], re.S)
+        alone = [column.head for column in table.columns if not column.group]
+        assert re.findall(r'rowspan="2"[^>]*>([^<]*)<', first) == alone
+        assert second.count("<th ") == len(table.columns) - len(alone)
+        trailing += not table.columns[-1].group
+    assert trailing
+
+
+def test_tables_can_be_taken_away_as_csv(root: Path, page: Page, tmp_path: Path):
+    write_tables(results=root, output=tmp_path, preset="demo", experiments=EXPERIMENTS)
+    links = {a["download"]: a["href"] for a in page.all("a") if "download" in a}
+    assert set(links) == {path.name for path in tmp_path.glob("*.csv")}
+    for name, address in links.items():
+        content = base64.b64decode(address.removeprefix("data:text/csv;base64,"))
+        assert content == (tmp_path / name).read_bytes()
+
+
+def test_it_says_what_was_run_and_how(text: str):
+    for words in (
+        "abc123",
+        "torch 2.13.0",
+        "seed: 7",
+        "stage 1: 70 iterations, loss 0.5, PSNR 20.12",
+        "λ 1/2048",
+    ):
+        assert words in text
+
+
+def test_stand_ins_are_named_at_the_top_in_captions_and_in_headings(page: Page):
+    assert "These are not results on the paper's data." in "".join(page.texts["p"])
+    heads = [head.strip() for head in page.texts["th"]]
+    assert heads.count("measured (demo stand-in)") == 1 + 1 + 5 + 2 + 5 + 1  # Tables 1 to 5 and section 4.3
+    assert heads.count("restored (demo stand-in)") == 2  # the additional table
+    captions = [caption for caption in page.texts["caption"] if "demo stand-in" in caption]
+    assert len(captions) == 7
+    assert sum("demo stand-in" in caption for caption in page.texts["figcaption"]) == 7
+
+
+def test_the_true_data_are_not_called_a_stand_in(tmp_path: Path, no_figures: Path):
+    root = write_results(tmp_path, source="clips", stand_in=False)
+    experiments = {name: replace(e, training_data="DAVIS") for name, e in EXPERIMENTS.items()}
+    text = build(root, "paper", experiments, figures=no_figures)
+    assert "These are not results on the paper's data." not in text
+    assert "demo stand-in" not in text
+    assert "Measured on: DAVIS; Set8; NTU-Rain; CRVD; REVIDE." in text
+
+
+def test_it_says_in_what_each_dataset_was_compared(text: str):
+    for title, spaces in (("Set8", "RGB"), ("NTU-Rain", "Y, RGB"), ("CRVD", "raw, sRGB")):
+        row = f'<tr><th scope="row">{title}</th><td class="label">demo stand-in</td><td>test</td><td>{spaces}</td>'
+        assert row in text
+
+
+def test_hostile_text_is_shown_as_text(tmp_path: Path, no_figures: Path):
+    root = write_results(tmp_path, source=HOSTILE)
+    experiments = {name: replace(e, obtained=HOSTILE) for name, e in EXPERIMENTS.items()}
+    write(
+        no_figures / "figures.json",
+        [{"file": "table1.png", "caption": HOSTILE, "alternative": HOSTILE, "shown": True}],
+    )
+    (no_figures / "table1.png").write_bytes(b"not looked at")
+    words = {"commit": HOSTILE, "versions": {HOSTILE: HOSTILE}, "parameters": HOSTILE, "figures": no_figures}
+    text = build(root, HOSTILE, experiments, **words)
+    page = Page(text)
+    assert "<script" not in text
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert HOSTILE in page.texts["pre"][0]
+    assert HOSTILE in page.texts["code"][-1]
+    assert page.texts["figcaption"] == [HOSTILE]
+    assert [img["alt"] for img in page.all("img")] == [HOSTILE]
+
+
+def test_equal_results_give_equal_bytes(root: Path, text: str):
+    known = {"commit": "abc123", "versions": {"torch": "2.13.0"}, "parameters": "seed: 7\n"}
+    assert build(root, figures=root / "figures", **known) == text
+
+
+def test_figures_that_were_not_drawn_are_named(tmp_path: Path):
+    root = write_results(tmp_path)
+    with pytest.raises(InputError, match=r"figures\.json: no such file"):
+        write_page(results=root, output=tmp_path / "index.html", preset="demo", experiments=EXPERIMENTS)
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_broken_training_metrics_are_named(tmp_path: Path, no_figures: Path):
+    root = write_results(tmp_path)
+    write(root / "experiments" / "ncfl-davis" / "stage2" / "metrics.json", [1])
+    with pytest.raises(InputError, match=r"stage2.metrics\.json: expected a JSON object, found list"):
+        build(root, figures=no_figures)
