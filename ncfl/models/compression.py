@@ -38,9 +38,14 @@ def straight_through_round(x: Tensor) -> Tensor:
 
 
 def adaptive_quantization(e_t: Tensor, mu: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """e_hat = q (r + mu) with r = round(e_t / q - mu); gives (e_hat, r), both of e_t's shape."""
+    """e_hat = q (r + mu) with r = round(e_t / q - mu); gives (e_hat, r), both of e_t's shape.
+
+    e_hat's gradients by mu and q are the true ones, q and r + mu, wherever the rounding does not flip: stage 2 tunes
+    both by L2 alone. Only by e_t, where the true one is zero, it is that of a straight line. r, which the rate is
+    counted of, has the straight-through gradient in all three.
+    """
     r = straight_through_round(e_t / q - mu)
-    return q * (r + mu), r
+    return q * (r.detach() + mu) + (e_t - e_t.detach()), r
 
 
 def _log_cdf(x: Tensor, prior: str) -> Tensor:

@@ -40,9 +40,33 @@ def test_quantizer_gradients():
     e_hat, _ = adaptive_quantization(e_t, mu, q)
     e_hat.backward()
     assert e_t.grad.item() == pytest.approx(1)  # straight through
-    assert mu.grad.item() == pytest.approx(0, abs=1e-6)  # -q from the rounding, +q from the mean
-    # d/dq [q (r + mu)] = r + mu - e/q = 2 + 0.25 - 2.6
-    assert q.grad.item() == pytest.approx(-0.35, abs=1e-5)
+    assert mu.grad.item() == pytest.approx(0.5)  # q
+    assert q.grad.item() == pytest.approx(2.25)  # r + mu
+
+
+def test_gradients_of_mean_and_step_against_differences():
+    """Where no rounding flips, e_hat is differentiable by mu and q, and the gradient is that of the real function."""
+    e_t, mu, q = 3 * torch.randn(3, 400, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    q, h = q.abs() + 0.2, 1e-6
+    for which in (1, 2):
+        values = [e_t, mu, q]
+        ends = []
+        for sign in (-1, 1):
+            moved = list(values)
+            moved[which] = values[which] + sign * h
+            ends.append(adaptive_quantization(*moved))
+        steady = ends[0][1].round() == ends[1][1].round()
+        assert steady.sum() > 390
+        slope = (ends[1][0] - ends[0][0]) / (2 * h)
+        values[which] = values[which].clone().requires_grad_()
+        adaptive_quantization(*values)[0].sum().backward()
+        torch.testing.assert_close(values[which].grad[steady], slope[steady], rtol=1e-6, atol=1e-6)
+
+
+def test_symbols_keep_a_straight_gradient_for_the_rate():
+    e_t, mu, q = (torch.tensor([v], requires_grad=True) for v in (1.3, 0.25, 0.5))
+    adaptive_quantization(e_t, mu, q)[1].backward()
+    assert [v.grad.item() for v in (e_t, mu, q)] == pytest.approx([2.0, -1.0, -5.2])  # 1/q, -1, -e/q^2
 
 
 @pytest.mark.parametrize("prior", ["laplace", "gaussian"])
