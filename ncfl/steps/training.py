@@ -125,6 +125,7 @@ def run_stage(
 
     from ncfl.data.sampler import TrainingSampler
     from ncfl.train import loop
+    from ncfl.train.rate_start import start_rate
 
     dataset = params.trained[name].dataset
     run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
@@ -134,9 +135,12 @@ def run_stage(
         sigma=_sigma(params.trained[name]),
     )  # fmt: skip
     torch.manual_seed(params.seed)
+    model = build(store.split("train")[0].shape[-1])
+    if stage.rate_term and initial is None:
+        start_rate(model, sampler)
     output = layout.EXPERIMENTS / name / stage.name
     result = loop.train(
-        model=build(store.split("train")[0].shape[-1]), sampler=sampler, training=numbers, stage=stage, initial=initial,
+        model=model, sampler=sampler, training=numbers, stage=stage, initial=initial,
         output=output, resume=layout.RESUME / f"{name}-{stage.name}", log=run.log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
         extra={"experiment": name, "preset": params.preset, "dataset": dataset,
