@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ncfl.errors import InputError
+from ncfl.common.errors import InputError
 from ncfl.models.compression import SIGMA_MIN, STEP_MIN, NeuralCompression
 
 STEPS = 1.0  # standard deviations of a latent to a quantization step

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from helpers.train_samples import Batch
 from torch import Tensor
-from train_samples import Batch
 
-from ncfl import pretrained
+from ncfl.common.errors import InputError
 from ncfl.data.synthetic import photographs
 from ncfl.data.synthetic.scenes import Scene
-from ncfl.errors import InputError
 from ncfl.models.compression import NeuralCompression
 from ncfl.models.compression_start import start_compression
 from ncfl.models.variants import m_b
 from ncfl.train.losses import clip_loss
 from ncfl.train.rate_start import start_rate
+from ncfl.weights import shipped
 
 
 def features(count: int = 8) -> list[Tensor]:
@@ -99,7 +99,7 @@ def worth_of_memory(model: torch.nn.Module, clips: Clips) -> float:
 
 def test_a_memory_survives_fifty_iterations_that_charge_it():
     """Rate weight and learning rate are the published ones. From fine steps this training leaves 0.07 of 1.59 dB."""
-    model, clips = pretrained.find("ncfl-half").load(), Clips()
+    model, clips = shipped.find("ncfl-half").load(), Clips()
     before = worth_of_memory(model, clips)
     start_rate(model, clips)
     assert worth_of_memory(model, clips) == pytest.approx(before, abs=0.02)
