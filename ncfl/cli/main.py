@@ -181,6 +181,9 @@ def restore(
     estimate: Annotated[bool, typer.Option("--estimate", help="Print the noise level of INPUT; no OUTPUT.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="What runs the network: torch, or onnxruntime with `--weights FILE.onnx`.")
+    ] = "torch",
 ) -> None:
     """Restore a video of your own, frame by frame: memory does not grow with its length.
 
@@ -204,6 +207,7 @@ def restore(
         sigma=sigma,
         overwrite=overwrite,
         device=device,
+        backend=backend,
     )
 
 
@@ -221,6 +225,20 @@ def weights(
     from tabulate import tabulate
 
     print(tabulate(rows, headers="keys", intfmt=","))
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: NAME.onnx or NAME.pt2.")],
+    form: Annotated[str, typer.Option("--format", help="`onnx`, or `torch` for torch.export.")] = "onnx",
+    weights: Annotated[str | None, typer.Option(help="Weights by name, or a .safetensors file.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+) -> None:
+    """Write a network's recurrent step, (frame, state) to (frame, state), for ONNX Runtime and other programs."""
+    from ncfl.steps.exporting import export as write
+
+    write(target, form=form, weights=weights, checkpoint=checkpoint, overwrite=overwrite)
 
 
 @app.command("import-weights")

@@ -23,6 +23,7 @@ def restore(
     sigma: float | None = None,
     overwrite: bool = False,
     device: str = "auto",
+    backend: str = "torch",
 ) -> dict[str, Any]:
     """Restore a video file or a folder of frames, with one of the following; the default weights without any.
 
@@ -35,6 +36,7 @@ def restore(
         sigma: the noise level in 0..255, for methods that must be told it; estimated for them where it is None.
         overwrite: whether an existing output may be replaced.
         device: auto, cpu or cuda.
+        backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
 
     Returns:
         The summary of :func:`ncfl.restore.streaming.restore`.
@@ -47,7 +49,7 @@ def restore(
     from ncfl.restore.streaming import restore as run
 
     place = pick_device(device)
-    chosen = _chosen(weights, checkpoint, method, place)
+    chosen = _exported(weights, backend) or _chosen(weights, checkpoint, method, place)
     if sigma is None and not chosen.blind:
         sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
     summary = run(source, target, method=chosen, sigma=sigma, device=place, overwrite=overwrite)
@@ -102,6 +104,23 @@ def _whole(weights: Any) -> bool:
         say(f"note: {error}")
         return False
     return True
+
+
+def _exported(weights: str | None, backend: str) -> "Method | None":
+    """The method of a file that `ncfl export` wrote; None where PyTorch runs the network."""
+    if backend not in ("torch", "onnxruntime"):
+        raise InputError(f"--backend: expected torch or onnxruntime, got {backend!r}")
+    is_exported = weights is not None and weights.lower().endswith(".onnx")
+    if is_exported != (backend == "onnxruntime"):
+        raise InputError(
+            f"restore: expected --backend onnxruntime with --weights FILE.onnx, got --backend {backend} with "
+            f"--weights {weights}; `ncfl export FILE.onnx` writes such a file"
+        )
+    if not is_exported:
+        return None
+    from ncfl.export.onnx_method import OnnxMethod
+
+    return OnnxMethod(Path(weights))
 
 
 def _chosen(weights: str | None, checkpoint: Path | None, method: str | None, place: "torch.device") -> "Method":
