@@ -18,7 +18,7 @@ if sys.dont_write_bytecode:
     sys.pycache_prefix = sys.pycache_prefix or str(ROOT / ".pytest_cache" / "bytecode")
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-PARTS = ("ncfl", "workflow", "presets", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml")
+PARTS = ("ncfl", "workflow", "presets", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "pretrained/starts")
 
 
 @pytest.fixture

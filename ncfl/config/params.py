@@ -118,7 +118,7 @@ class Motion(Block):
 
     levels: Annotated[int, Field(ge=1, le=6)] = Field(description="pyramid levels")
     width: Annotated[float, Field(gt=0.0, le=4.0)] = Field(description="times the published channels")
-    weights: str | None = Field(description="a state dict in this project's own names instead of pretraining, or null")
+    weights: str | None = Field(description="a file of weights, shipped or yours; null: pretrained here")
     iterations: Positive = Field(description="of pretraining")
     batch: Positive = Field(description="frame pairs per iteration")
     patch: Annotated[int, Field(ge=16)] = Field(description="pixels, height and width of a pair")
@@ -130,6 +130,7 @@ class Motion(Block):
 class Training(Block):
     """What all trainings share."""
 
+    start: str | None = Field(default=None, description="a file that NCFL's networks begin from; null: from nothing")
     learning_rate: Fraction = Field(description="of all but motion estimation, at the start")
     motion_learning_rate: Fraction = Field(description="of motion estimation, at the start")
     warmup: Annotated[int, Field(ge=0)] = Field(description="iterations in which the rates rise to their start")
@@ -164,6 +165,7 @@ class TrainSpec(Block):
     sigma: Sigma | SigmaRange | None = Field(
         description="training noise, 0..255: a range to draw from, one value, or null for clean frames"
     )
+    learning_rate: Fraction | None = Field(default=None, description="instead of training.learning_rate")
 
 
 class EvaluateSpec(Block):

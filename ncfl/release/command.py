@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ncfl.common.errors import InputError, StepError
-from ncfl.release import training_command
+from ncfl.release import starts_command, training_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     training_command.add(commands)
+    starts_command.add(commands)
     _export_options(commands.add_parser("export", help="a shipped file from a checkpoint"))
     _card_options(commands.add_parser("card", help="measure a shipped file, write its model card"))
     return top

@@ -75,7 +75,7 @@ def export(
     path = folder / f"{name}{SUFFIX}"
     arguments = json.loads(json.dumps(source.arguments))  # tuples as lists: what reading it back gives
     about = {"format": "pt", "kind": source.kind, "arguments": json.dumps(arguments), "description": description}
-    data = _encoded(state, {**about, "licence": licence})
+    data = encoded(state, {**about, "licence": licence})
     if len(data) > largest:
         raise InputError(f"{path}: found {len(data)} bytes, allowed: at most {largest}")
     with atomic_path(path) as temporary:
@@ -125,7 +125,8 @@ def rounding_difference(model: nn.Module, half: Mapping[str, Tensor]) -> float:
     return (torch.stack(list(stream(method, clip, 25.0))) - exact).abs().max().item()
 
 
-def _encoded(state: Mapping[str, Tensor], about: dict[str, str]) -> bytes:
+def encoded(state: Mapping[str, Tensor], about: dict[str, str]) -> bytes:
+    """A safetensors file's bytes; equal weights and texts give equal bytes."""
     from safetensors.torch import save  # an extra of the project, not needed to restore
 
     data = save(dict(state), metadata=about)

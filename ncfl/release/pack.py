@@ -108,7 +108,7 @@ def write_pack(
         raise InputError(f"quality: found {quality}, allowed: 95 ... 100")
     if not widths or min(widths) < 64 or len(set(widths)) < len(widths):
         raise InputError(f"width: found {list(widths)}, allowed: different numbers of 64 or more pixels")
-    found = _find(clips)
+    found = find_clips(clips)
     missing = sorted(set(hold_out) - set(found))
     if missing:
         raise InputError(f"hold-out: found {missing[0]!r}, allowed: {', '.join(found)}")
@@ -182,7 +182,8 @@ LICENCES = {
 }
 
 
-def _find(places: Sequence[Path]) -> dict[str, Path]:
+def find_clips(places: Sequence[Path]) -> dict[str, Path]:
+    """Videos and folders of pictures by name. InputError: none, or two of one name."""
     found: dict[str, Path] = {}
     for clip in itertools.chain.from_iterable(_clips_below(Path(place)) for place in places):
         name = clip.name if clip.is_dir() else clip.stem

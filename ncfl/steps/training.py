@@ -164,7 +164,7 @@ def training_numbers(params: Params, name: str, **own: Any) -> "Training":
     experiment = params.trained[name]
     common, machine = params.training, params.machine
     shared = {
-        "learning_rate": common.learning_rate,
+        "learning_rate": experiment.train.learning_rate or common.learning_rate,
         "motion_learning_rate": common.motion_learning_rate,
         "minimum_learning_rate": common.minimum_learning_rate,
         "cosine": common.cosine,
@@ -191,9 +191,10 @@ def training_numbers(params: Params, name: str, **own: Any) -> "Training":
 
 
 def _model(params: Params, name: str, channels: int) -> "nn.Module":
-    """The network of an experiment, its motion estimation pretrained."""
+    """The network of an experiment: begun from the start where there is one, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
     from ncfl.weights import checkpoint
+    from ncfl.weights.start import adopt_start
 
     sizes = {
         **params.model.model_dump(),
@@ -202,6 +203,8 @@ def _model(params: Params, name: str, channels: int) -> "nn.Module":
         "flow_width": params.motion.width,
     }
     model = VARIANTS[params.two_stage[name].train.variant](**sizes)
+    if params.training.start is not None:
+        adopt_start(model, Path(params.training.start))
     if name in params.experiments:
         checkpoint.load_weights(model.motion, checkpoint.load(layout.SPYNET).state, layout.SPYNET)
     return model

@@ -63,3 +63,6 @@ def sources(*parts):
         path = Path("ncfl", part)
         files += sorted(path.rglob("*.*")) if path.is_dir() else [path]
     return [str(file) for file in files if "__pycache__" not in file.parts]
+
+
+STARTS = [str(file) for file in sorted(Path("pretrained/starts").rglob("*.*"))]  # what trainings may begin from

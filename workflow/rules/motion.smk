@@ -8,6 +8,7 @@ rule pretrain_flow:
         layout.FLOW / "history.csv",
     input:
         sources("data/synthetic", "models", "train", "weights", "steps/training.py"),
+        STARTS,
     params:
         watched=watched("seed", "motion", "training.threads", "training.log_every"),
     threads: PARAMS.training.threads

@@ -23,6 +23,7 @@ rule train_stage1:
     input:
         lambda w: layout.prepared(dataset_of(w)),
         start_of,
+        STARTS,
         sources(*TRAINED_BY),
     params:
         watched=watched(*OF_TRAINING),

@@ -30,6 +30,7 @@ def align(
     seed: int,
     sigma: tuple[float, float],
     resume: Path,
+    batch: int = BATCH,
     checkpoint_seconds: float = 60.0,
 ) -> None:
     """Train all levels of ``spynet`` together, in place.
@@ -41,6 +42,7 @@ def align(
         seed: of every draw.
         sigma: noise of both frames, 0..255.
         resume: a folder for the resume state.
+        batch: pairs per step.
         checkpoint_seconds: between two saves of it.
 
     Raises:
@@ -48,17 +50,17 @@ def align(
     """
     device = next(spynet.parameters()).device
 
-    def objective(batch: tuple[Pairs, Pairs]) -> dict[str, Tensor]:
-        seen, clean = (on(device, pairs) for pairs in batch)
+    def objective(drawn: tuple[Pairs, Pairs]) -> dict[str, Tensor]:
+        seen, clean = (on(device, pairs) for pairs in drawn)
         mv = spynet(seen.x_t, seen.x_prev)
         epe = end_point_error(mv, clean.mv)
         return {"loss": warping_error(clean, mv) + EPE_WEIGHT * epe, "epe": epe}
 
     fit_motion(
-        spynet, objective=objective, batch_of=lambda i: _draw(pool, sigma, seed, i), iterations=iterations,
+        spynet, objective=objective, batch_of=lambda i: _draw(pool, batch, sigma, seed, i), iterations=iterations,
         learning_rate=LEARNING_RATE, label="motion estimation, all levels",
         key={"align": iterations, "seed": seed, "sigma": list(sigma)}, weights=spynet.state_dict(),
-        first=_draw(pool, sigma, seed, 0)[1], resume=resume, checkpoint_seconds=checkpoint_seconds,
+        first=_draw(pool, batch, sigma, seed, 0)[1], resume=resume, checkpoint_seconds=checkpoint_seconds,
     )  # fmt: skip
 
 
@@ -77,9 +79,9 @@ def warping_error(clean: Pairs, mv: Tensor) -> Tensor:
     return difference.sum() / (3 * inside.sum()).clamp(min=1)
 
 
-def _draw(pool: Pairs, sigma: tuple[float, float], seed: int, iteration: int) -> tuple[Pairs, Pairs]:
+def _draw(pool: Pairs, batch: int, sigma: tuple[float, float], seed: int, iteration: int) -> tuple[Pairs, Pairs]:
     """A batch with noise on its frames, and without."""
     rng = np.random.default_rng((seed, 99, iteration))
-    clean = flow_pairs.draw(pool, BATCH, PATCH, (0.0, 0.0), rng)
-    level = rng.uniform(*sigma, size=(BATCH, 1, 1, 1)) / 255
+    clean = flow_pairs.draw(pool, batch, PATCH, (0.0, 0.0), rng)
+    level = rng.uniform(*sigma, size=(batch, 1, 1, 1)) / 255
     return Pairs(noisy(clean.x_t, level, rng), noisy(clean.x_prev, level, rng), clean.mv), clean

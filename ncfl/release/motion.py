@@ -1,0 +1,83 @@
+"""The motion estimation that ships: all ranges of motion, from near rest to beyond what a level of a pyramid sees.
+
+Rendered pairs of three largest motions and real ones at three sizes; the coarse levels one after the other, then all
+together on what warping is for. It goes on from motion that was trained before, or begins at the start of
+:mod:`ncfl.train.motion.start`.
+"""
+
+from pathlib import Path
+
+import torch
+
+from ncfl.models.motion import SPyNet
+from ncfl.release.pack import Pack
+from ncfl.train.motion.alignment import align
+from ncfl.train.motion.levels import Level, reduced, train_level
+from ncfl.train.motion.pairs import Pairs, render_pairs
+from ncfl.train.motion.real_pairs import real_pairs
+from ncfl.train.motion.start import start
+from ncfl.train.motion.synthetic import measure
+from ncfl.weights import checkpoint
+
+WIDTHS = (854, 568, 284)  # pixels, of the real clips
+WINDOW = 256  # pixels, of all pairs
+MOTIONS, RENDERED = (8.0, 24.0, 56.0), 60  # largest motion of rendered pairs, and how many there are of each
+REAL = 360  # pairs
+LEVELS = (Level(1100, 7e-4, 16, 256), Level(600, 5e-4, 8, 256), Level(250, 3e-4, 6, 160))  # the finest only with all
+ALIGNED, ALIGNED_BATCH = 1000, 3
+EXAMINED, EXAMINED_PAIRS, EXAMINED_SIZE = (6.0, 16.0, 48.0), 32, 192  # held-out rendered pairs
+
+
+def pretrain(
+    *, pack: Pack, output: Path, width: float, begin: SPyNet | None, seed: int, sigma: tuple[float, float],
+    threads: int = 1, checkpoint_seconds: float = 60.0,
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Train, and write ``spynet.pt`` into ``output``; killed and called again it goes on.
+
+    Args:
+        pack: photographs and clips.
+        output: a folder; finished levels and resume states lie in it.
+        width: times the published channels.
+        begin: motion estimation of this width to go on from.
+        seed: of every draw.
+        sigma: noise of both frames, 0..255.
+        threads: of PyTorch.
+        checkpoint_seconds: between two saves of the resume state.
+
+    Returns:
+        As :func:`ncfl.train.motion.synthetic.measure`, by the largest motion of rendered pairs of other photographs.
+    """
+    torch.set_num_threads(threads)
+    output, resume = Path(output), Path(output) / "resume"
+    spynet = SPyNet(levels=4, width=width)
+    if begin is None:
+        start(spynet, torch.Generator().manual_seed(seed))
+    else:
+        checkpoint.load_weights(spynet, begin.state_dict(), "motion estimation to go on from")
+    pool = _pool(pack, seed)
+    for number, level in enumerate(LEVELS):
+        done = output / f"level{number}.pt"
+        if done.is_file():
+            checkpoint.load_weights(spynet, checkpoint.load(done).state, done)
+            continue
+        factor = 2 ** (len(spynet.levels) - 1 - number)
+        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, checkpoint_seconds)
+        checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
+    align(
+        spynet, pool, iterations=ALIGNED, batch=ALIGNED_BATCH, seed=seed, sigma=sigma, resume=resume,
+        checkpoint_seconds=checkpoint_seconds,
+    )  # fmt: skip
+    extra = {"levels": [list(level) for level in LEVELS], "aligned": ALIGNED, "seed": seed, **pack.manifest}
+    checkpoint.save(output / "spynet.pt", model=spynet, extra=extra)
+    return {
+        f"{motion:g}": measure(
+            spynet, render_pairs(pack.held_out, EXAMINED_PAIRS, EXAMINED_SIZE, seed + 1, motion), seed
+        )
+        for motion in EXAMINED
+    }
+
+
+def _pool(pack: Pack, seed: int) -> Pairs:
+    pools = [render_pairs(pack.photographs, RENDERED, WINDOW, seed + int(motion), motion) for motion in MOTIONS]
+    pools.append(real_pairs(pack.clips, REAL, WINDOW, seed))
+    return Pairs(*map(torch.cat, zip(*pools, strict=True)))

@@ -1,0 +1,56 @@
+"""Writing the files that trainings begin from: half precision, safetensors, what they are in their own metadata."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from ncfl.common.errors import InputError
+from ncfl.common.files import atomic_path
+from ncfl.models.motion import SPyNet
+from ncfl.release.export import encoded, halved
+from ncfl.weights.checkpoint import load_weights
+from ncfl.weights.start import KIND, SIZES
+from ncfl.weights.tensorfile import read_tensors
+
+LICENCE = "MIT; trained on DAVIS-2017 clips and embedded photographs (see the card)"
+
+
+def write_motion(path: Path, spynet: SPyNet, description: str) -> int:
+    """A SPyNet's weights under the names that they have in a network. Returns the file's bytes."""
+    about = {"kind": spynet.kind, "arguments": json.dumps(spynet.arguments)}
+    return _write(path, spynet.state_dict(), {**about, "description": description})
+
+
+def read_motion(path: Path) -> SPyNet:
+    """What :func:`write_motion` wrote. InputError: missing, damaged, or no motion estimation."""
+    tensors, about = read_tensors(path)
+    if about.get("kind") != SPyNet.kind:
+        raise InputError(f"{path}: expected a SPyNet, got {about.get('kind', 'a file that does not say')}")
+    spynet = SPyNet(**json.loads(about["arguments"]))
+    load_weights(spynet, {name: tensor.float() for name, tensor in tensors.items()}, path)
+    return spynet
+
+
+def write_start(path: Path, tensors: Mapping[str, Tensor], arguments: Mapping[str, object], description: str) -> int:
+    """A start of all variants.
+
+    Args:
+        path: the file.
+        tensors: as :mod:`ncfl.weights.start` names them.
+        arguments: of a network of these sizes.
+        description: a line.
+
+    Returns:
+        Its bytes.
+    """
+    sizes = {key: arguments[key] for key in SIZES}
+    return _write(path, tensors, {"kind": KIND, "arguments": json.dumps(sizes), "description": description})
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> int:
+    data = encoded(halved(tensors, path), {"format": "pt", **about, "licence": LICENCE})
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_bytes(data)
+    return len(data)

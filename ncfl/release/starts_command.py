@@ -1,0 +1,92 @@
+"""``tools/pretrain motion`` and ``start``: what trainings begin from, each made by one command that can be resumed."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def add(commands: Any) -> None:
+    """Add the two subcommands to the parser's."""
+    motion = commands.add_parser("motion", help="the motion estimation that ships")
+    _common(motion, ROOT / "pretrained" / "starts" / "motion-half.safetensors")
+    motion.add_argument("--width", type=float, default=0.5, help="times the published channels")
+    motion.add_argument("--from", dest="begin", help="shipped weights whose motion estimation to go on from")
+    motion.set_defaults(run=_motion)
+    exam = commands.add_parser("motion-exam", help="what warping gains on real clips, by range of motion")
+    exam.add_argument("file", type=Path, nargs="+", help="what tools/pretrain motion wrote")
+    exam.add_argument("--clips", type=Path, nargs="+", required=True, help="videos, or folders with pictures below")
+    exam.add_argument("--width", type=int, default=427, help="pixels that clips are reduced to")
+    exam.add_argument("--sigmas", type=float, nargs="+", default=[0.0, 20.0, 50.0])
+    exam.add_argument("--step", type=int, default=4, help="every so many pairs of a clip")
+    exam.add_argument("--frames", type=int, default=41, help="at most so many of each clip")
+    exam.set_defaults(run=_exam)
+    start = commands.add_parser("start", help="the start that all variants of the network share")
+    _common(start, ROOT / "pretrained" / "starts" / "ncfl-half.safetensors")
+    start.add_argument("--from", dest="begin", default="ncfl-half", help="shipped weights of an M_f")
+    start.add_argument("--motion", type=Path, required=True, help="the spynet.pt of tools/pretrain motion")
+    start.add_argument("--iterations", type=int, default=3600)
+    start.set_defaults(run=_start)
+
+
+def _common(options: argparse.ArgumentParser, file: Path) -> None:
+    options.add_argument("--clips", type=Path, nargs="+", required=True, help="videos, or folders with pictures below")
+    options.add_argument("--hold-out", nargs="+", default=[], metavar="NAME", help="clips to leave out")
+    options.add_argument("--output", type=Path, required=True, help="a folder; called again with it, it goes on")
+    options.add_argument("--file", type=Path, default=file, help="what is written at the end")
+    options.add_argument("--seed", type=int, default=2022)
+    options.add_argument("--threads", type=int, default=1, help="of PyTorch on the CPU")
+
+
+def _motion(options: argparse.Namespace) -> None:
+    import json
+
+    from ncfl.models.motion import SPyNet
+    from ncfl.release import motion
+    from ncfl.release.recipes import SIGMA
+    from ncfl.release.starting import read_footage
+    from ncfl.release.starts import write_motion
+    from ncfl.weights import checkpoint, shipped
+
+    pack = read_footage(options.clips, hold_out=options.hold_out, widths=motion.WIDTHS)
+    found = motion.pretrain(
+        pack=pack, output=options.output, width=options.width, seed=options.seed, sigma=SIGMA,
+        begin=shipped.find(options.begin).load().motion if options.begin else None, threads=options.threads,
+    )  # fmt: skip
+    trained = checkpoint.load(options.output / "spynet.pt")
+    spynet = SPyNet(**trained.arguments)
+    checkpoint.load_weights(spynet, trained.state, trained.path)
+    written = write_motion(options.file, spynet, "SPyNet of four levels, for noise of sigma 0 to 55")
+    print(f"{json.dumps(found, indent=1)}\n{options.file}: {written} bytes")
+
+
+def _exam(options: argparse.Namespace) -> None:
+    from ncfl.release.motion_exam import examine, markdown
+    from ncfl.release.starts import read_motion
+
+    networks = {file.stem: read_motion(file).eval() for file in options.file}
+    found = examine(
+        networks, options.clips, width=options.width, sigmas=options.sigmas, step=options.step, frames=options.frames
+    )
+    print(markdown(found))
+
+
+def _start(options: argparse.Namespace) -> None:
+    from ncfl.release import supernet
+    from ncfl.release.recipes import SIGMA
+    from ncfl.release.starting import read_footage
+    from ncfl.release.starts import write_start
+    from ncfl.weights import checkpoint, shipped
+
+    network = shipped.find(options.begin).load()
+    motion = checkpoint.load(options.motion)
+    checkpoint.load_weights(network.motion, motion.state, motion.path)
+    tensors = supernet.train(
+        network=network, pack=read_footage(options.clips, hold_out=options.hold_out, widths=(568, 284)),
+        output=options.output, iterations=options.iterations, seed=options.seed, sigma=SIGMA, threads=options.threads,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+    )  # fmt: skip
+    written = write_start(options.file, tensors, network.arguments, "all variants of the network, for sigma 0 to 55")
+    print(f"{options.file}: {written} bytes")
