@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """Where a dataset's degraded frames come from: all that decides the numbers a method is fed."""
 
     dataset: str
@@ -105,7 +105,7 @@ def evaluate(
     name = store.manifest.get("convention", "rgb")
     compared = [conventions.named(name, levels=clip.peak - clip.black, isp=isp) for clip in clips]
     _check(method, clips, compared[0], dataset, sigmas, max_frames)
-    source = _Source(dataset, seed)
+    source = Source(dataset, seed)
     wanted = find_example((keep or {}).get(dataset), clips, dataset, max_frames)
     frames: list[FrameRow] = []
     examples: dict[str, np.ndarray] = {}
@@ -142,7 +142,7 @@ def evaluate(
 
 def _restored(
     method: Method,
-    source: _Source,
+    source: Source,
     clip: "Clip",
     convention: Convention,
     count: int,

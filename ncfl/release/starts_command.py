@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     _common(start, ROOT / "pretrained" / "starts" / "ncfl-half.safetensors")
     start.add_argument("--from", dest="begin", default="ncfl-half", help="shipped weights of an M_f")
     start.add_argument("--motion", type=Path, required=True, help="the spynet.pt of tools/pretrain motion")
-    start.add_argument("--iterations", type=int, default=3600)
+    start.add_argument("--iterations", type=int, default=3000)
     start.set_defaults(run=_start)
 
 

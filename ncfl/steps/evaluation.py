@@ -27,6 +27,7 @@ def evaluate(params: Params, name: str) -> Path:
                   "evaluation": params.evaluation.model_dump(), "seed": params.seed}  # fmt: skip
     with step(params, "evaluate", experiment=name, parameters=parameters, datasets=experiment.evaluate) as run:
         from ncfl.evaluate import protocol
+        from ncfl.evaluate.worth import worth_of_memory
 
         method, device = _method(params, name)
         if name in params.trained:
@@ -38,23 +39,23 @@ def evaluate(params: Params, name: str) -> Path:
             store = open_store(params, dataset)
             run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
             example = params.evaluation.examples.get(dataset)
+            fed = {
+                "method": method, "store": store, "dataset": dataset, "split": spec.split, "sigmas": spec.sigma,
+                "max_frames": params.evaluation.max_frames.get(dataset), "seed": params.seed, "device": device,
+            }  # fmt: skip
             evaluations.append(
                 protocol.evaluate(
-                    method=method,
-                    store=store,
-                    dataset=dataset,
-                    split=spec.split,
-                    sigmas=spec.sigma,
-                    max_frames=params.evaluation.max_frames.get(dataset),
-                    seed=params.seed,
-                    device=device,
+                    **fed,
                     keep={dataset: example.model_dump()} if example else None,
                     isp=_isp(params, store.split(spec.split)[0].bayer),
                 )
             )
+            evaluations[-1].summary["memory"] = worth_of_memory(**fed)
         output = layout.evaluation(name)
         summary = protocol.write(evaluations, output, experiment=name)
         for dataset, found in summary["datasets"].items():
+            for sigma, memory in (found["memory"] or {}).items():
+                run.figure(**{f"{dataset}.memory_{key}.sigma{sigma}": value for key, value in memory.items()})
             spaces = {found["space"]: found["sigma"], **found.get("spaces", {})}
             for space, levels in spaces.items():
                 # As tables print it, without the space; other spaces by name.
