@@ -103,6 +103,7 @@ class Results:
         self.experiments = dict(experiments)
         self._measured: dict[tuple[str, str, float, str], Measured] = {}
         self._evaluated: dict[tuple[str, str], Evaluated] = {}
+        self._memory: dict[tuple[str, str], Mapping[str, Any]] = {}
         for name, experiment in self.experiments.items():
             if experiment.evaluate:
                 self._read(name, experiment)
@@ -127,6 +128,10 @@ class Results:
             if key in self._measured:
                 return self._measured[key]
         return None
+
+    def memory(self, name: str, dataset: str, sigma: float) -> Mapping[str, float] | None:
+        """What the memory of an experiment is worth and costs there (:mod:`ncfl.evaluate.worth`), where it has one."""
+        return self._memory.get((name, dataset), {}).get(f"{sigma:g}")
 
     def evaluated(self) -> list[Evaluated]:
         """Every distinct evaluated dataset, in order of first use."""
@@ -159,6 +164,7 @@ class Results:
                         f"it has {_list(f'{level:g}' for level in found_levels)}"
                     )
             self._evaluated[name, dataset] = head
+            self._memory[name, dataset] = _mapping(entry.get("memory") or {}, path, f"{where[:-1]}.memory'")
             data = _with_training(head.data, experiment.training_data)
             for space in head.spaces:
                 for sigma, figures in levels[space].items():

@@ -31,12 +31,21 @@ def _experiments(params: Params) -> "dict[str, Experiment]":
         inverse = experiment.train.inverse_lambda if isinstance(experiment, Trained) else None
         described[name] = Experiment(
             evaluate=evaluate,
-            obtained=obtained,
+            obtained=_from_start(params, experiment) or obtained,
             training_data=data_label(experiment.dataset, data.source, data.stand_in),
             variant=experiment.train.variant if isinstance(experiment, Trained) else None,
             lambda_=None if inverse is None else 1 / inverse,
         )
     return described
+
+
+def _from_start(params: Params, experiment: Any) -> str | None:
+    """What tables say of a network that began from a start; None for others."""
+    starts = isinstance(experiment, Trained) and experiment.train.variant not in ("ncfl_adapq", "ncfl_noq")
+    if params.training.start is None or not starts:
+        return None
+    schedule = params.schedules[experiment.dataset]
+    return f"shipped start, then {schedule.stage1 + schedule.stage2} iterations here"
 
 
 def _arguments(params: Params) -> dict[str, Any]:

@@ -38,6 +38,12 @@ def level(name: str, dataset: str, sigma: float, place: int = 0) -> dict[str, fl
     return {"psnr": psnr, "ssim": ssim, "input_psnr": psnr - 2, "input_ssim": ssim - 0.125}
 
 
+MEMORY = {
+    "modules-a": {"50": {"worth": 0.25}},
+    "ncfl-davis": {"50": {"worth": -0.125, "bits_per_pixel": 0.5, "nonzero": 0.0625}},
+}
+
+
 def summary(name: str, *, source: str = "demo", stand_in: bool = True) -> dict:
     """A summary in the form that an evaluation writes."""
     datasets = {}
@@ -51,6 +57,7 @@ def summary(name: str, *, source: str = "demo", stand_in: bool = True) -> dict:
             "frames": 12,
             "sigma": {str(s): level(name, dataset, s) for s in sigmas},
             "spaces": {space: {str(s): level(name, dataset, s, 1) for s in sigmas} for space in others},
+            "memory": MEMORY.get(name),
         }
     return {"experiment": name, "method": name, "datasets": datasets}
 

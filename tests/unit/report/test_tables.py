@@ -79,6 +79,13 @@ def test_every_measured_figure_stands_in_its_row(output: Path):
     check("table4", "fastderain", "ntu-rain", 0, method="FastDerain", dataset="NTU-Rain")
 
 
+def test_the_worth_of_memories_stands_below_the_tables_of_variants_and_weights(output: Path):
+    first, second, third = ((output / f"table{n}.md").read_text() for n in (1, 2, 3))
+    assert r"M\_a +0.25 dB; M\_f -0.12 dB (0.50 bpp, 6.2%)." in first
+    assert "1/2048 -0.12 dB (0.50 bpp, 6.2%)." in second
+    assert "memory emptied" not in third
+
+
 def test_a_figure_says_how_its_weights_were_obtained(output: Path):
     fast = find(read(output / "table3.csv"), method="FastDVDNet", sigma="50")
     assert fast["obtained"] == "own training"
