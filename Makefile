@@ -17,7 +17,7 @@ help:  ## this list
 
 results: $(VENV)/ready  ## run the whole graph of params.yaml: data, trainings, tables, figures, report
 	@snakemake
-	@dvc status --quiet || dvc commit --force --quiet --no-relink
+	@ncfl verify --quiet --tell-dvc
 	@ncfl summary
 
 test: $(VENV)/ready  ## the tests: units, both engines, one small run end to end

@@ -284,6 +284,26 @@ def methods() -> None:
     print(list_methods(_params()))
 
 
+@app.command()
+def verify(
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file anew, whatever is known of it.")] = False,
+    tell_dvc: Annotated[bool, typer.Option("--tell-dvc", help="Where all is well, commit it to DVC.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say what is wrong, and nothing else.")] = False,
+) -> None:
+    """Walk from the tables back to the data: is every file what its step made, of inputs that are still the same?"""
+    from ncfl.steps.verifying import verify as walk
+
+    walk(_params(), deep=deep, tell_dvc=tell_dvc, quiet=quiet)
+
+
+@app.command()
+def status() -> None:
+    """What is done of each experiment, what is stale and why."""
+    from ncfl.steps.verifying import status as describe
+
+    print(describe(_params()))
+
+
 @app.command("mlflow-sync")
 def mlflow_sync(
     follow: Annotated[bool, typer.Option("--follow", help="Again every few seconds, until interrupted.")] = False,

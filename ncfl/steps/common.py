@@ -11,6 +11,8 @@ from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.config.params import Params
 from ncfl.tracking import run as tracking
+from ncfl.trust.provenance import made_by
+from ncfl.trust.runs import guarded
 
 if TYPE_CHECKING:
     from ncfl.data.store import ClipStore
@@ -68,18 +70,20 @@ def step(
     datasets: Iterable[str] = (),
     data: str = "",
 ) -> Iterator[tracking.Run]:
-    """Say that a step begins and how it ended, and track it."""
+    """Say that a step begins and how it ended, track it, and guard it (:mod:`ncfl.trust.runs`)."""
     label = f"{experiment or subject} {name}".strip()
     tags = {"preset": params.preset, "data": data or data_label(params, *datasets)}
     began = time.monotonic()
-    say(f"{label}: started")
-    with tracking.run(
-        name,
-        experiment=experiment,
-        subject=subject,
-        mlflow_experiment=params.machine.mlflow_experiment,
-        parameters=parameters,
-        tags=tags,
-    ) as run:
-        yield run
+    with guarded(params, label.replace(" ", "-")) as about:
+        say(f"{label}: started")
+        with tracking.run(
+            name,
+            experiment=experiment,
+            subject=subject,
+            mlflow_experiment=params.machine.mlflow_experiment,
+            parameters=parameters,
+            tags=tags,
+        ) as run:
+            yield run
+        about |= made_by(run, params.seed)
     say(f"{label}: done in {time.monotonic() - began:.1f} s")

@@ -6,7 +6,8 @@ full. Not when DVC itself called Snakemake (the last stage of dvc.yaml): it hold
 """
 
 import os
-import shutil
+
+from ncfl.trust import engines
 
 
 def is_complete_run():
@@ -27,6 +28,9 @@ onerror:
 
 onsuccess:
     bring_runs_to_mlflow()
-    if is_complete_run() and shutil.which("dvc") and Path(".dvc").is_dir():
-        # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
-        shell("dvc commit --force --quiet --no-relink")
+    if is_complete_run():
+        try:
+            engines.tell_dvc(PARAMS)
+        except InputError as error:
+            say(f"ncfl: {error}")
+            raise SystemExit(2)

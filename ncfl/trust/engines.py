@@ -1,0 +1,103 @@
+"""What both engines ask for: one run at a time, what was changed behind their backs, and what may be told to DVC."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
+from ncfl.common.files import atomic_path, sha256
+from ncfl.config.params import Params
+from ncfl.trust import dvc_lock, locks, records
+from ncfl.trust.checksums import Checksums
+from ncfl.trust.jobs import jobs
+from ncfl.trust.raw import raw_faults
+from ncfl.trust.records import Fault
+
+
+def claim(what: str) -> None:
+    """Make this process the one engine that runs in this project, until it ends.
+
+    Raises:
+        InputError: another one runs: says which.
+    """
+    if "DVC_STAGE" not in os.environ and (running := _running_dvc()):
+        raise InputError(f"dvc is running here: process {running[0]} ({running[1]}); wait until it ends, or end it")
+    locks.take(locks.ENGINE, what)
+    # Whoever had Snakemake's own lock was killed, or it would have ours.
+    for lock in Path(".snakemake/locks").glob("*.lock"):
+        lock.unlink(missing_ok=True)
+
+
+def _running_dvc() -> tuple[int, str] | None:
+    """The process that runs stages of DVC here, as DVC itself notes it, if it lives."""
+    try:
+        noted = json.loads(Path(".dvc/tmp/rwlock").read_text(encoding="utf-8"))
+        owners = [*noted.get("write", {}).values(), *(o for some in noted.get("read", {}).values() for o in some)]
+        return next(((o["pid"], o["cmd"]) for o in owners if locks.alive(int(o["pid"]))), None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def changed(params: Params, *, deep: bool = False) -> list[Fault]:
+    """All files of results and data that are not what their steps made."""
+    with Checksums(fresh=deep) as checksums:
+        every = jobs(params)
+        found = [fault for job in every.values() for fault in records.faults(job, checksums)]
+        for dataset in params.datasets:
+            found += raw_faults(params, dataset, every[f"{dataset}-fetch"], checksums)
+    return found
+
+
+def take_back(faults: Iterable[Fault]) -> list[Fault]:
+    """Take from DVC's cache what was changed; the faults that are left, whose steps have to run again."""
+    left = []
+    for fault in faults:
+        if _taken_back(fault):
+            say(f"warning: {fault}; taken back from DVC's cache")
+        else:
+            say(f"warning: {fault}; made again")
+            left.append(fault)
+    return left
+
+
+def _taken_back(fault: Fault) -> bool:
+    record, name = records.read(fault.job), fault.path.as_posix()
+    made = record["outputs"].get(name) if record else None
+    source = dvc_lock.cached(name) if made else None
+    if source is None or sha256(source) != made:
+        return False
+    with atomic_path(fault.path) as temporary:
+        shutil.copyfile(source, temporary)
+        # Its old time, so that nothing that was made of it looks older than it.
+        time = record.get("times", {}).get(name)
+        if isinstance(time, int):
+            os.utime(temporary, ns=(time, time))
+    return True
+
+
+def tell_dvc(params: Params) -> None:
+    """Commit to DVC what this project's steps made, and nothing else.
+
+    Raises:
+        InputError: a file is not what its step made, or nobody knows what made it.
+    """
+    if not Path(".dvc").is_dir() or shutil.which("dvc") is None:
+        return
+    if found := changed(params):
+        more = f" (and {len(found) - 1} more; `ncfl verify` names them)" if len(found) > 1 else ""
+        raise InputError(f"{found[0]}{more}; not committed to DVC; make it again: {found[0].job.command}")
+    if subprocess.run(["dvc", "status", "--quiet"], check=False).returncode == 0:
+        return
+    with Checksums() as checksums:
+        for job in jobs(params).values():
+            if not records.is_known(job, checksums):
+                raise InputError(
+                    f"{job.outputs[0]}: no record of what made it, and DVC does not know it; not committed to DVC; "
+                    f"make it again: {job.command}"
+                )
+    # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
+    subprocess.run(["dvc", "commit", "--force", "--quiet", "--no-relink"], check=True)

@@ -1,0 +1,41 @@
+"""Source files of a dataset, compared with what was written down when it was fetched."""
+
+from pathlib import Path
+from typing import Any
+
+from ncfl.common.errors import InputError
+from ncfl.common.files import read_json
+from ncfl.config import layout
+from ncfl.config.params import ClipsData, Params
+from ncfl.trust.checksums import Checksums
+from ncfl.trust.jobs import Job
+from ncfl.trust.records import Fault
+
+
+def root_of(params: Params, dataset: str) -> Path:
+    """The folder below which the names in a dataset's index lie."""
+    data = params.datasets[dataset]
+    return Path(data.root) if isinstance(data, ClipsData) else layout.raw(dataset) / data.source / "files"
+
+
+def raw_faults(params: Params, dataset: str, job: Job, checksums: Checksums) -> list[Fault]:
+    """The files that are not as they were fetched; files that are gone are none: prepared clips do without them."""
+    index, root, found = layout.raw(dataset) / "index.json", root_of(params, dataset), []
+    for entry in _entries(index):
+        path = root / entry["name"]
+        try:
+            if path.stat().st_size == entry["bytes"] and checksums.of(path) == entry["sha256"]:
+                continue
+        except OSError:
+            continue
+        found.append(Fault(path, job, "changed since the dataset was fetched (sha256)", index))
+    return found
+
+
+def _entries(index: Path) -> list[dict[str, Any]]:
+    """What the index lists; an index that cannot be read is a fault of its own, found by its checksum."""
+    try:
+        files = read_json(index)["files"]
+        return [f for f in files if isinstance(f["name"], str) and isinstance(f["bytes"], int) and "sha256" in f]
+    except (InputError, KeyError, TypeError):
+        return []

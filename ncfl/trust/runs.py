@@ -1,0 +1,55 @@
+"""What stands around every step: its lock, its engine, its inputs as they were made, and its record."""
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ncfl.config.params import Params
+from ncfl.trust import locks, records, watchdog
+from ncfl.trust.jobs import jobs
+from ncfl.trust.wanted import settings
+
+
+@contextlib.contextmanager
+def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
+    """Run a step under guard.
+
+    Args:
+        params: the configuration.
+        name: of its job (:mod:`ncfl.trust.jobs`).
+
+    Yields:
+        A mapping, to be filled with what the record shall say of the step.
+
+    Raises:
+        InputError: another process does the same now, another engine runs, or an input is not what its step made.
+    """
+    every = jobs(params)
+    job = every[name]
+    engine = locks.engine_of(os.environ)
+    with contextlib.ExitStack() as stack:
+        if engine is not None and locks.OF_ENGINE not in os.environ:  # DVC, which knows nothing of our lock
+            stack.enter_context(locks.held(locks.ENGINE, "dvc"))
+        stack.enter_context(locks.held(name, f"`{job.command}`"))
+        stack.enter_context(watchdog.ends_with(engine))
+        inputs = records.inputs_of(job, every)
+        records.path_of(job).unlink(missing_ok=True)  # until the step has ended well it vouches for nothing
+        about: dict[str, Any] = {}
+        yield about
+        records.write(job, {**about, "settings": settings(params, job), "sources": sources()}, inputs)
+
+
+def sources() -> dict[str, str]:
+    """The package's files that this process has loaded, with their checksums: what made the outputs."""
+    root = Path(__file__).resolve().parents[2]
+    files = {Path(file) for name, module in list(sys.modules.items())
+             if name.split(".")[0] == "ncfl" and (file := getattr(module, "__file__", None))}  # fmt: skip
+    return {
+        file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+        if file.is_relative_to(root) and file.is_file()
+    }
