@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := true
 # Each step is a process: told to keep no bytecode, as a container often is, all would compile PyTorch anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help results test claims lint mlflow lock clean
+.PHONY: help results status test claims lint mlflow lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ results: $(VENV)/ready  ## run the whole graph of params.yaml: data, trainings, 
 	@snakemake
 	@ncfl verify --quiet --tell-dvc
 	@ncfl summary
+
+status: $(VENV)/ready  ## what is done of each experiment, what is stale and why
+	@ncfl status
 
 test: $(VENV)/ready  ## the tests: units, both engines, one small run end to end
 	@pytest -n 2 --dist worksteal tests/workflow tests/end_to_end tests/unit
