@@ -147,6 +147,15 @@ class Training(Block):
     precision: Literal["float32", "bfloat16", "float16"] = Field(description="of autocast")
     threads: Positive = Field(description="CPU threads of one step; another number gives other rounding")
     log_every: Positive = Field(description="iterations between two points of the curves")
+    accumulate: Positive = Field(
+        default=1, description="parts of a batch that go through the network one after the other; less memory"
+    )
+    checkpoint_activations: bool = Field(
+        default=False, description="whether each frame is computed again in the backward pass; less memory, more time"
+    )
+    rate_ramp: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="iterations over which the weight of the rate term rises to lambda; 0: at once"
+    )
 
 
 class Schedule(Block):

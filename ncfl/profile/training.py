@@ -16,7 +16,7 @@ from ncfl.profile.planning import seconds_each, training_step
 from ncfl.release.footage import Phase
 from ncfl.release.numbers import precision_of
 from ncfl.release.recipes import Recipe
-from ncfl.train.stages import Training
+from ncfl.train.config import TrainConfig
 
 MATRIX = {"cuda": 8192, "cpu": 2048}  # rows and columns: large enough that a larger one is no faster
 
@@ -48,10 +48,10 @@ def bench(
     Raises:
         InputError: a GPU that is not there, a window out of range.
     """
-    paper = Training()
+    paper = TrainConfig()
     batch, frames, patch = window or (paper.batch, paper.frames, paper.patch)
     # Checks them, and says what is allowed.
-    Training(batch=batch, frames=frames, patch=patch, threads=threads)
+    TrainConfig(batch=batch, frames=frames, patch=patch, threads=threads)
     place, phase = pick_device(device), Phase(1.0, batch, frames, patch)
     if threads:
         torch.set_num_threads(threads)

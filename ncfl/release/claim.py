@@ -25,9 +25,9 @@ from ncfl.release.footage import PhasedSampler, single_frames
 from ncfl.release.numbers import training_numbers
 from ncfl.release.pack import Pack
 from ncfl.release.recipes import SIGMA, Recipe
-from ncfl.train import loop
+from ncfl.train.config import two_stages
 from ncfl.train.memory import start_memory
-from ncfl.train.stages import two_stages
+from ncfl.train.restoration import restoration_trainer
 from ncfl.weights import checkpoint
 
 SIGMAS = (30, 50)
@@ -97,10 +97,10 @@ def train(
     for stage in stages:
         folder = output / slug(name) / stage.name
         if not (folder / "checkpoint.pt").is_file():
-            loop.train(
-                model=model, sampler=sampler, training=numbers, stage=stage, initial=initial, output=folder,
+            restoration_trainer(
+                model=model, sampler=sampler, config=numbers, stage=stage, initial=initial, output=folder,
                 resume=output / slug(name) / "resume" / stage.name, label=f"{name}, seed {seed}, {stage.name}",
-            )  # fmt: skip
+            ).run()  # fmt: skip
         initial = checkpoint.load(folder / "checkpoint.pt")
     return output / slug(name) / stages[-1].name / "checkpoint.pt"
 

@@ -8,7 +8,7 @@ import torch
 from ncfl.common.device import pick_device
 from ncfl.release.footage import Phase
 from ncfl.release.recipes import SIGMA
-from ncfl.train.stages import Stage, Training
+from ncfl.train.config import Stage, TrainConfig
 
 
 def training_numbers(
@@ -20,7 +20,7 @@ def training_numbers(
     threads: int,
     device: str,
     **own: Any,
-) -> Training:
+) -> TrainConfig:
     """The numbers of a pretraining.
 
     Args:
@@ -33,7 +33,7 @@ def training_numbers(
         own: numbers that differ from all that.
     """
     place, total, phase = pick_device(device), sum(stage.iterations for stage in stages), phases[0]
-    return Training(**{
+    return TrainConfig(**{
         **given,
         "warmup": min(given.get("warmup", 0), total // 10),
         "freeze_motion": min(given.get("freeze_motion", 0), total // 20),

@@ -18,7 +18,7 @@ class Recipe:
         name: of the experiment.
         sizes: of the network M_f; what is not named has the published value.
         flow: width and motion of the rendered pairs, for :func:`ncfl.train.motion.levels.pretrain_levels`.
-        training: numbers of :class:`ncfl.train.stages.Training` beside stages, windows and machine.
+        training: numbers of :class:`ncfl.train.config.TrainConfig` beside stages, windows and machine.
         phases: the windows of a training from the start.
         going_on: those of a warm restart, and
         again: numbers that differ there.

@@ -29,11 +29,11 @@ from ncfl.release.numbers import training_numbers
 from ncfl.release.pack import Pack
 from ncfl.release.recipes import SEED, SIGMA, Recipe
 from ncfl.tracking import provenance
-from ncfl.train import loop
+from ncfl.train.config import Stage, TrainConfig, two_stages
 from ncfl.train.memory import start_memory
 from ncfl.train.motion.alignment import ITERATIONS
 from ncfl.train.motion.levels import LEVELS, pretrain_levels
-from ncfl.train.stages import Stage, Training, two_stages
+from ncfl.train.restoration import restoration_trainer
 from ncfl.weights import checkpoint
 
 Say = Callable[[str], None]
@@ -94,6 +94,7 @@ class Pretraining:
         if self.source is not None:
             return self._restart()
         spynet = self._pretrain_motion()
+        torch.manual_seed(SEED)  # the network's first weights do not depend on whether motion was trained just now
         model = m_f(**self.recipe.sizes)
         checkpoint.load_weights(model.motion, spynet.state, spynet.path)
         numbers = self._numbers(self.recipe.training, self.recipe.phases, two_stages(*self.stage_iterations))
@@ -125,8 +126,7 @@ class Pretraining:
             with self._record("pretrain-flow"):
                 found = pretrain_levels(
                     pack=self.pack, output=folder, resume=self.output / "resume" / "flow", seed=SEED, sigma=SIGMA,
-                    **self._flow_parts(), threads=self.machine["threads"],
-                    device=pick_device(self.machine["device"]), **self.recipe.flow,
+                    **self._flow_parts(), machine=self.machine, **self.recipe.flow,
                 )  # fmt: skip
             write_json(folder / "metrics.json", found)
         spynet = checkpoint.load(folder / "spynet.pt")
@@ -146,7 +146,7 @@ class Pretraining:
         self,
         model: nn.Module,
         sampler: PhasedSampler,
-        numbers: Training,
+        numbers: TrainConfig,
         stage: Stage,
         initial: checkpoint.Checkpoint | None,
     ) -> Path:
@@ -158,18 +158,18 @@ class Pretraining:
         if self.source is not None:
             extra["started_from"] = {"file": self.source.path.name, **history_of(self.source)}
         with self._record(f"{self.recipe.name}-train-{stage.name}"):
-            result = loop.train(
-                model=model, sampler=sampler, training=numbers, stage=stage, initial=initial, output=folder,
+            result = restoration_trainer(
+                model=model, sampler=sampler, config=numbers, stage=stage, initial=initial, output=folder,
                 resume=self.output / "resume" / stage.name, label=f"{self.recipe.name} {stage.name}", extra=extra,
-            )  # fmt: skip
+            ).run()  # fmt: skip
         return result.checkpoint
 
-    def _sampler(self, phases: Any, numbers: Training) -> PhasedSampler:
+    def _sampler(self, phases: Any, numbers: TrainConfig) -> PhasedSampler:
         self._phases = phases
         footage = Footage(self.pack, SEED)
         return PhasedSampler(footage, phases=phases, iterations=numbers.iterations, seed=SEED, sigma=SIGMA)
 
-    def _numbers(self, given: Any, phases: Any, stages: tuple[Stage, ...], **own: Any) -> Training:
+    def _numbers(self, given: Any, phases: Any, stages: tuple[Stage, ...], **own: Any) -> TrainConfig:
         return training_numbers(given, phases, stages, seed=SEED, **self.machine, **own)
 
     def _planned(self, iterations: tuple[int, int, int] | None, minutes: float | None) -> list[int]:

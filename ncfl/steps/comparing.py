@@ -25,7 +25,7 @@ def train_compared(params: Params, name: str) -> Path:
     experiment = params.all_compared[name]
     own = {"method": experiment.method, "network": experiment.network, "train": experiment.train.model_dump()}
     with training_step(params, name, 1, own) as run:
-        from ncfl.train.stages import Stage
+        from ncfl.train.config import Stage
 
         schedule, train = params.schedules[experiment.dataset], experiment.train
         stage = Stage("stage1", train.iterations or schedule.stage1 + schedule.stage2, rate_term=False)

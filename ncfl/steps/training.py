@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ncfl.tracking.run import Run
-    from ncfl.train.stages import Stage, Training
+    from ncfl.train.config import Stage, TrainConfig
     from ncfl.weights.checkpoint import Checkpoint
 
 
@@ -65,7 +65,7 @@ def train(params: Params, name: str, stage: int) -> Path:
     experiment = params.two_stage[name]
     parameters = {"model": params.model.model_dump(), **experiment.train.model_dump()}
     with training_step(params, name, stage, parameters) as run:
-        from ncfl.train.stages import Stage
+        from ncfl.train.config import Stage
         from ncfl.weights import checkpoint
 
         schedule, inverse = params.schedules[experiment.dataset], experiment.train.inverse_lambda
@@ -104,7 +104,7 @@ def run_stage(
     params: Params,
     name: str,
     *,
-    numbers: "Training",
+    numbers: "TrainConfig",
     stage: "Stage",
     build: "Callable[[int], nn.Module]",
     initial: "Checkpoint | None",
@@ -124,8 +124,8 @@ def run_stage(
     import torch
 
     from ncfl.data.sampler import TrainingSampler
-    from ncfl.train import loop
     from ncfl.train.rate_start import start_rate
+    from ncfl.train.restoration import restoration_trainer
 
     dataset = params.trained[name].dataset
     run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
@@ -139,13 +139,13 @@ def run_stage(
     if stage.rate_term and initial is None:
         start_rate(model, sampler)
     output = layout.EXPERIMENTS / name / stage.name
-    result = loop.train(
-        model=model, sampler=sampler, training=numbers, stage=stage, initial=initial,
+    result = restoration_trainer(
+        model=model, sampler=sampler, config=numbers, stage=stage, initial=initial,
         output=output, resume=layout.RESUME / f"{name}-{stage.name}", log=run.log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
         extra={"experiment": name, "preset": params.preset, "dataset": dataset,
                "stand_in": params.datasets[dataset].stand_in, **extra},
-    )  # fmt: skip
+    ).run()  # fmt: skip
     run.figure(**{k: v for k, v in result.metrics.items() if isinstance(v, int | float)})
     run.checksum("checkpoint", sha256(result.checkpoint))
     for file in ("metrics.json", "history.csv"):
@@ -157,9 +157,9 @@ def _sigma(experiment: Experiment | Compared) -> Any:
     return tuple(sigma) if isinstance(sigma, list) else sigma
 
 
-def training_numbers(params: Params, name: str, **own: Any) -> "Training":
+def training_numbers(params: Params, name: str, **own: Any) -> "TrainConfig":
     """The numbers of one training, from the blocks of params.yaml that hold them; ``own`` goes before these."""
-    from ncfl.train.stages import Training
+    from ncfl.train.config import TrainConfig
 
     experiment = params.trained[name]
     common, machine = params.training, params.machine
@@ -179,6 +179,9 @@ def training_numbers(params: Params, name: str, **own: Any) -> "Training":
         "sigma": _sigma(experiment) or 0.0,
         "seed": params.seed,
         "precision": common.precision,
+        "rate_ramp": common.rate_ramp,
+        "accumulate": common.accumulate,
+        "checkpoint_activations": common.checkpoint_activations,
         "log_every": common.log_every,
         "compile": machine.compile,
         "channels_last": machine.channels_last,
@@ -187,7 +190,7 @@ def training_numbers(params: Params, name: str, **own: Any) -> "Training":
         "threads": common.threads,
         "checkpoint_seconds": machine.checkpoint_seconds,
     }
-    return Training(**shared | own)
+    return TrainConfig(**shared | own)
 
 
 def _model(params: Params, name: str, channels: int) -> "nn.Module":

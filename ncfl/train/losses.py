@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as recomputed
 
 
 class Loss(NamedTuple):
@@ -27,6 +28,7 @@ def clip_loss(
     *,
     rate_weight: float,
     motions: Callable[[Sequence[Tensor]], Sequence[Tensor | None]] | None = None,
+    checkpointed: bool = False,
 ) -> Loss:
     """Run ``model`` over the frames of a clip in order and score all of them; gradients reach every frame.
 
@@ -38,6 +40,8 @@ def clip_loss(
             reported all the same).
         motions: gives the motion of every frame, which is then ``model``'s third argument; without it the model
             estimates its own, frame by frame.
+        checkpointed: keep each frame's inputs alone for the backward pass, which then computes the frame once more:
+            the same gradients with the memory of about one frame.
 
     The L2 term is the mean over batch, frames, channels and pixels; the rate is the mean over batch and
     frames, the first frame included, since its features are compressed too.
@@ -45,7 +49,8 @@ def clip_loss(
     state, squared_errors, bits = None, [], []
     known = [()] * len(noisy) if motions is None else [(mv,) for mv in motions(noisy)]
     for x_t, y_t, mv in zip(noisy, clean, known, strict=True):
-        step = model(x_t, state, *mv)
+        inputs = (x_t, state, *mv)
+        step = recomputed(model, *inputs, use_reentrant=False) if checkpointed else model(*inputs)
         state = step.state
         squared_errors.append(nn.functional.mse_loss(step.y_tilde.float(), y_t))
         if step.bits is not None:

@@ -9,7 +9,7 @@ from ncfl.models.compression import NeuralCompression
 from ncfl.models.compression_start import start_compression
 
 if TYPE_CHECKING:
-    from ncfl.train.loop import Sampler
+    from ncfl.train.restoration import Sampler
 
 CLIPS = 6  # batches that the latents' deviations are measured on
 FRAMES = 3  # of each, at most: what a memory holds after them is like what it holds later

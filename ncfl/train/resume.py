@@ -1,6 +1,5 @@
 """The resume state: a killed training goes on where it was, and ends with the same bits."""
 
-import collections
 import hashlib
 import json
 import logging
@@ -14,75 +13,10 @@ from torch import Tensor, nn
 
 import ncfl
 from ncfl.common.errors import InputError
-from ncfl.train.optimizer import AdamW, moments, restore_moments
+from ncfl.train.state import TrainingState
 from ncfl.weights import checkpoint
 
 logger = logging.getLogger(__name__)
-
-
-class TrainingState:
-    """Everything that an iteration reads and writes.
-
-    Args:
-        model: not compiled; on its device, in its memory layout.
-        optimizer: from :func:`ncfl.train.optimizer.adamw`.
-        scaler: the gradient scaler (perhaps switched off).
-        keep: how many iterations' values to remember for averages.
-
-    ``done`` counts finished iterations of this stage; ``recent`` holds the last iterations' values, ``history`` the
-    points of the curves so far: (iteration of the whole training, values).
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: AdamW,
-        scaler: torch.amp.GradScaler,
-        *,
-        keep: int,
-    ) -> None:
-        self.model, self.optimizer, self.scaler = model, optimizer, scaler
-        self.recent: collections.deque[dict[str, float]] = collections.deque(maxlen=keep)
-        self.history: list[tuple[int, dict[str, float]]] = []
-        self.done = 0
-
-    def continuation(self) -> dict[str, Any]:
-        """What the next stage takes over beside the weights."""
-        return {"moments": moments(self.optimizer), "scaler": self.scaler.state_dict()}
-
-    def take_over(self, continuation: Mapping[str, Any]) -> None:
-        """Go on from another stage's :meth:`continuation`."""
-        restore_moments(self.optimizer, continuation["moments"])
-        if continuation["scaler"]:  # empty where the precision needed none
-            self.scaler.load_state_dict(dict(continuation["scaler"]))
-
-    def snapshot(self) -> dict[str, Any]:
-        """The whole state, the random generators' included."""
-        return {
-            "model": self.model.state_dict(),
-            **self.continuation(),
-            "done": self.done,
-            "recent": list(self.recent),
-            "history": self.history,
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Return to a :meth:`snapshot`."""
-        self.model.load_state_dict(snapshot["model"])
-        self.take_over(snapshot)
-        self.done = snapshot["done"]
-        self.recent.extend(snapshot["recent"])
-        self.history = [(step, values) for step, values in snapshot["history"]]
-        torch.set_rng_state(snapshot["random"])
-        if snapshot["random_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(snapshot["random_cuda"])
-
-    def mean(self, last: int) -> dict[str, float]:
-        """Mean of each value over the ``last`` iterations that are remembered."""
-        rows = list(self.recent)[-last:]
-        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
 
 
 class ResumeFile:
@@ -100,17 +34,29 @@ class ResumeFile:
         """Write the state; the old file stays until the new one is whole."""
         checkpoint.write(self.path, {"key": self.key, **state.snapshot()})
 
-    def restore(self, state: TrainingState) -> bool:
-        """Bring ``state`` to what is on disk; False where there is none, or none readable (a warning)."""
+    def restore(self, state: TrainingState, *, at_most: int) -> bool:
+        """Bring ``state`` to what is on disk, at most so many iterations; False where there is none.
+
+        A file that is damaged is set aside with a warning, and the training starts over.
+        """
         self._sweep()
         if not self.path.exists():
             return False
         try:
             snapshot = checkpoint.read(self.path)
-            if not isinstance(snapshot, dict) or snapshot.get("key") != self.key:
-                raise InputError(f"{self.path}: not the resume state of this training")
+            if not isinstance(snapshot, dict) or snapshot.pop("key", None) != self.key:
+                raise InputError("not the resume state of this training")
+            state.check(snapshot, at_most=at_most)
         except InputError as error:
-            logger.warning("resume state ignored, training starts anew: %s", error)
+            aside = self.path.with_suffix(".damaged")
+            self.path.replace(aside)
+            reason = str(error).removeprefix(f"{self.path}: ")
+            logger.warning(
+                "%s: the resume state is damaged (%s); it is kept as %s, and the training starts over",
+                self.path,
+                reason,
+                aside.name,
+            )
             return False
         state.restore(snapshot)
         return True
@@ -146,3 +92,22 @@ def key_of(configuration: Mapping[str, Any], **tensors: Mapping[str, Tensor]) ->
             digest.update(f"{group} {name} {array.dtype} {tuple(array.shape)}".encode())
             digest.update(array.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:32]
+
+
+SOURCES = ("common/device.py", "data/*.py", "models/**/*.py", "train/**/*.py", "weights/**/*.py")
+COMPARED = ("methods/**/*.py",)  # of a compared method besides
+
+
+def source_digest(model: nn.Module) -> str:
+    """A digest of the files of this package that decide what a training of ``model`` comes to.
+
+    A training that was killed does not go on with other code than it began with. They are those that the steps of
+    both engines watch.
+    """
+    root = Path(ncfl.__file__).parent
+    patterns = SOURCES + (COMPARED if type(model).__module__.startswith("ncfl.methods.") else ())
+    digest = hashlib.sha256()
+    for file in sorted({file for pattern in patterns for file in root.glob(pattern)}):
+        digest.update(file.relative_to(root).as_posix().encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ncfl.train.loop import TrainingResult, train
-from ncfl.train.stages import Training, two_stages
+from ncfl.train.config import TrainConfig, two_stages
+from ncfl.train.restoration import TrainingResult, restoration_trainer
 
 
 class State(NamedTuple):
@@ -99,7 +99,7 @@ class Silent:
 made: list[Silent] = []
 
 
-def numbers(**changes: object) -> Training:
+def numbers(**changes: object) -> TrainConfig:
     """The stand-in's training: 6 + 6 iterations unless told otherwise."""
     few = {
         "stages": two_stages(6, 6),
@@ -117,7 +117,7 @@ def numbers(**changes: object) -> Training:
         "threads": 1,
         "checkpoint_seconds": 1e9,
     }
-    return Training(**{**few, **changes})
+    return TrainConfig(**{**few, **changes})
 
 
 def tiny(seed: int = 0, **arguments: object) -> Tiny:
@@ -126,7 +126,7 @@ def tiny(seed: int = 0, **arguments: object) -> Tiny:
     return Tiny(**arguments)
 
 
-def run(folder: Path, training: Training | None = None, *, stage: int = 0, **changes: object) -> TrainingResult:
+def run(folder: Path, training: TrainConfig | None = None, *, stage: int = 0, **changes: object) -> TrainingResult:
     """Train the stand-in in ``folder``; anything can be changed by name."""
     training = training or numbers()
     arguments = {
@@ -142,7 +142,7 @@ def run(folder: Path, training: Training | None = None, *, stage: int = 0, **cha
     arguments |= changes
     arguments["model"] = arguments["model"] or tiny()
     arguments["sampler"] = arguments["sampler"] or Sampler()
-    return train(**arguments)
+    return restoration_trainer(**{"config": arguments.pop("training"), **arguments}).run()
 
 
 class _Slow(Sampler):

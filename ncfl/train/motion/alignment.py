@@ -6,20 +6,35 @@ frames as always, and are judged by the clean ones; the teacher's motion stays a
 where occluded pixels and plain ones belong.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ncfl.models.motion import SPyNet, warp
 from ncfl.train.motion import pairs as flow_pairs
-from ncfl.train.motion.fit import fit_motion, on
 from ncfl.train.motion.pairs import Pairs, noisy
 from ncfl.train.motion.synthetic import end_point_error
+from ncfl.train.motion.task import PLAIN, MotionTask, fit_motion, motion_config
 
 ITERATIONS, LEARNING_RATE, BATCH, PATCH = 3000, 3e-4, 4, 128  # optimizer steps, peak, pairs per step, their side
 EPE_WEIGHT = 0.004  # a pixel of motion error against the warping error, about 0.02 at the start
+
+
+class Judged(NamedTuple):
+    """Pairs as the network sees them, and the clean ones that it is judged by; float32 as in :class:`Pairs`."""
+
+    x_t: Tensor
+    x_prev: Tensor
+    mv: Tensor
+    clean_t: Tensor
+    clean_prev: Tensor
+
+    def __str__(self) -> str:
+        return f"{len(self.x_t)} pairs"
 
 
 def align(
@@ -31,37 +46,37 @@ def align(
     sigma: tuple[float, float],
     resume: Path,
     batch: int = BATCH,
-    checkpoint_seconds: float = 60.0,
+    machine: Mapping[str, Any] = PLAIN,
 ) -> None:
     """Train all levels of ``spynet`` together, in place.
 
     Args:
-        spynet: on its device.
+        spynet: trained in place.
         pool: square pairs of :data:`PATCH` pixels or more.
         iterations: optimizer steps.
         seed: of every draw.
         sigma: noise of both frames, 0..255.
         resume: a folder for the resume state.
         batch: pairs per step.
-        checkpoint_seconds: between two saves of it.
+        machine: device, threads and the like, by their names in :class:`ncfl.train.config.TrainConfig`.
 
     Raises:
-        NonFiniteLoss, Interrupted: as :func:`ncfl.train.loop.fit`.
+        NonFiniteLoss, Interrupted: as :meth:`ncfl.train.trainer.Trainer.run`.
     """
-    device = next(spynet.parameters()).device
 
-    def objective(drawn: tuple[Pairs, Pairs]) -> dict[str, Tensor]:
-        seen, clean = (on(device, pairs) for pairs in drawn)
-        mv = spynet(seen.x_t, seen.x_prev)
-        epe = end_point_error(mv, clean.mv)
+    def objective(network: nn.Module, drawn: Judged) -> dict[str, Tensor]:
+        mv = network(drawn.x_t, drawn.x_prev)
+        epe = end_point_error(mv, drawn.mv)
+        clean = Pairs(drawn.clean_t, drawn.clean_prev, drawn.mv)
         return {"loss": warping_error(clean, mv) + EPE_WEIGHT * epe, "epe": epe}
 
-    fit_motion(
-        spynet, objective=objective, batch_of=lambda i: _draw(pool, batch, sigma, seed, i), iterations=iterations,
-        learning_rate=LEARNING_RATE, label="motion estimation, all levels",
-        key={"align": iterations, "seed": seed, "sigma": list(sigma)}, weights=spynet.state_dict(),
-        first=_draw(pool, batch, sigma, seed, 0)[1], resume=resume, checkpoint_seconds=checkpoint_seconds,
-    )  # fmt: skip
+    config = motion_config(
+        iterations=iterations, learning_rate=LEARNING_RATE, batch=batch, patch=PATCH, seed=seed, sigma=sigma, **machine
+    )
+    task = MotionTask(
+        lambda i: _draw(pool, batch, sigma, seed, i), objective, device=config.device, about={"motion": "all levels"}
+    )
+    fit_motion(spynet, task, config, label="motion estimation, all levels", resume=resume)
 
 
 def warping_error(clean: Pairs, mv: Tensor) -> Tensor:
@@ -79,9 +94,10 @@ def warping_error(clean: Pairs, mv: Tensor) -> Tensor:
     return difference.sum() / (3 * inside.sum()).clamp(min=1)
 
 
-def _draw(pool: Pairs, batch: int, sigma: tuple[float, float], seed: int, iteration: int) -> tuple[Pairs, Pairs]:
+def _draw(pool: Pairs, batch: int, sigma: tuple[float, float], seed: int, iteration: int) -> Judged:
     """A batch with noise on its frames, and without."""
     rng = np.random.default_rng((seed, 99, iteration))
     clean = flow_pairs.draw(pool, batch, PATCH, (0.0, 0.0), rng)
     level = rng.uniform(*sigma, size=(batch, 1, 1, 1)) / 255
-    return Pairs(noisy(clean.x_t, level, rng), noisy(clean.x_prev, level, rng), clean.mv), clean
+    seen = noisy(clean.x_t, level, rng), noisy(clean.x_prev, level, rng)
+    return Judged(*seen, clean.mv, clean.x_t, clean.x_prev)

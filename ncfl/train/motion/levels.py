@@ -4,7 +4,7 @@ All levels at once learn slowly: a fine level can't see a large motion, and dist
 itself has an easy task, and the coarse ones, on frames of an eighth of the size, cost next to nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ncfl.common.device import pick_device
 from ncfl.models.motion import SPyNet
 from ncfl.release.pack import Pack
 from ncfl.train.motion import pairs as flow_pairs
 from ncfl.train.motion.alignment import ITERATIONS, align
-from ncfl.train.motion.fit import fit_motion, on
 from ncfl.train.motion.pairs import Pairs, render_pairs
 from ncfl.train.motion.real_pairs import real_pairs
 from ncfl.train.motion.start import start
 from ncfl.train.motion.synthetic import HELD_OUT, end_point_error, measure
+from ncfl.train.motion.task import PLAIN, MotionTask, fit_motion, motion_config
 from ncfl.weights import checkpoint
 
 WINDOW = 256  # pixels, of the pairs at full size
@@ -51,9 +52,7 @@ def pretrain_levels(
     sigma: tuple[float, float],
     levels: Sequence[Level] = LEVELS,
     aligned: int = ITERATIONS,
-    threads: int = 1,
-    device: torch.device | str = "cpu",
-    checkpoint_seconds: float = 60.0,
+    machine: Mapping[str, Any] = PLAIN,
 ) -> dict[str, float]:
     """Train a SPyNet on rendered and real pairs and write ``spynet.pt`` into ``output``.
 
@@ -67,19 +66,17 @@ def pretrain_levels(
         sigma: noise of both frames, 0..255.
         levels: coarsest first.
         aligned: iterations of all levels together after that (:mod:`ncfl.train.motion.alignment`).
-        threads: of PyTorch on the CPU.
-        device: what trains; the pairs lie in the machine's memory.
-        checkpoint_seconds: between two saves of the resume state.
+        machine: device, threads and the like, by their names in :class:`ncfl.train.config.TrainConfig`; the pairs lie
+            in the machine's memory whatever trains.
 
     Returns:
         As :func:`ncfl.train.motion.synthetic.measure`, on rendered pairs of other photographs.
     """
-    torch.set_num_threads(threads)
+    torch.set_num_threads(machine["threads"])
     spynet = SPyNet(levels=len(levels), width=width)
     start(spynet, torch.Generator().manual_seed(seed))
     rendered = render_pairs(pack.photographs, RENDERED, WINDOW, seed, max_motion)
     pool = Pairs(*map(torch.cat, zip(rendered, real_pairs(pack.clips, REAL, WINDOW, seed), strict=True)))
-    spynet.to(device)
     for number, level in enumerate(levels):
         done = Path(output) / f"level{number}.pt"
         if done.is_file():
@@ -87,12 +84,11 @@ def pretrain_levels(
             checkpoint.load_weights(spynet, found.state, done)
             continue
         factor = 2 ** (len(levels) - 1 - number)
-        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, checkpoint_seconds)
+        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, machine)
         checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
     if aligned:
         align(
-            spynet, pool, iterations=aligned, seed=seed, sigma=sigma, resume=resume,
-            checkpoint_seconds=checkpoint_seconds,
+            spynet, pool, iterations=aligned, seed=seed, sigma=sigma, resume=resume, machine=machine,
         )  # fmt: skip
     spynet.to("cpu")
     held_out = render_pairs(pack.held_out, HELD_OUT, 96, seed + 1, max_motion)
@@ -111,29 +107,31 @@ def train_level(
     seed: int,
     sigma: tuple[float, float],
     resume: Path,
-    checkpoint_seconds: float,
+    machine: Mapping[str, Any] = PLAIN,
 ) -> None:
     """Train level ``number`` alone, on pairs reduced by ``factor``; those before it stay as they are."""
     own = spynet.levels[number]
-    device = next(own.parameters()).device
+    config = motion_config(
+        iterations=level.iterations, learning_rate=level.learning_rate, batch=level.batch, patch=level.patch, seed=seed,
+        sigma=sigma, **machine,
+    )  # fmt: skip
     # The levels up to this one are a SPyNet of fewer levels, and what it gives is this level's motion.
-    network = _up_to(spynet, number).to(device)
+    network = _up_to(spynet, number).to(pick_device(config.device))
 
     def batch_of(iteration: int) -> Pairs:
         return draw(pool, level, factor, sigma, np.random.default_rng((seed, number, iteration)))
 
-    def objective(batch: Pairs) -> dict[str, Tensor]:
-        x_t, x_prev, mv = on(device, batch)
-        error = end_point_error(network(x_t, x_prev), mv)
+    def objective(_: nn.Module, batch: Pairs) -> dict[str, Tensor]:
+        error = end_point_error(network(batch.x_t, batch.x_prev), batch.mv)
         return {"loss": error, "epe": factor * error}
 
+    task = MotionTask(
+        batch_of, objective, device=config.device, about={"level": number, "factor": factor},
+        fixed=spynet.state_dict(),
+    )  # fmt: skip
     spynet.requires_grad_(False)
     own.requires_grad_(True)
-    fit_motion(
-        own, objective=objective, batch_of=batch_of, iterations=level.iterations, learning_rate=level.learning_rate,
-        label=f"motion estimation, level {number}", key={"level": number, **level._asdict(), "seed": seed},
-        weights=spynet.state_dict(), first=batch_of(0), resume=resume, checkpoint_seconds=checkpoint_seconds,
-    )  # fmt: skip
+    fit_motion(own, task, config, label=f"motion estimation, level {number}", resume=resume)
     spynet.requires_grad_(True)
 
 

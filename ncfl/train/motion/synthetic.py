@@ -11,24 +11,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ncfl.common.device import pick_device
 from ncfl.common.errors import InputError
 from ncfl.common.files import write_csv, write_json
 from ncfl.common.progress import Progress
 from ncfl.models.motion import SPyNet, warp
-from ncfl.train.loop import Log, fit, no_log
+from ncfl.train.config import TrainConfig, machine, numbers
 from ncfl.train.losses import psnr
 from ncfl.train.motion.pairs import MARGIN, Pairs, draw, noisy, render_pairs
 from ncfl.train.motion.start import start
-from ncfl.train.optimizer import adamw, grad_scaler
-from ncfl.train.resume import ResumeFile, TrainingState, key_of
-from ncfl.train.stages import cosine, machine, numbers
+from ncfl.train.motion.task import MotionTask, motion_config
+from ncfl.train.state import TrainingState
+from ncfl.train.trainer import Log, Trainer, no_log
 from ncfl.weights import checkpoint
 
 POOL = 256  # pairs rendered once; crops, flips, colours and noise make each draw another
 HELD_OUT = 48  # pairs to measure on, of other photographs
 LEVEL_WEIGHT = 0.5  # of the coarser levels' end-point errors in the loss
 NOISE_LEVELS = (0.0, 40.0)
+MACHINE = ("device", "threads", "workers", "channels_last", "checkpoint_seconds")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,10 +70,14 @@ class FlowTraining:
                 "supervised by the exact motion"
             )
 
-    def rate(self, iteration: int) -> float:
-        """Learning rate at an iteration."""
-        warmup = max(1, self.iterations // 20)
-        return min(1.0, (iteration + 1) / warmup) * cosine(self.learning_rate, 0.0, iteration, self.iterations)
+    def config(self) -> TrainConfig:
+        """The numbers that the trainer reads."""
+        machine = {name: getattr(self, name) for name in MACHINE}
+        return motion_config(
+            iterations=self.iterations, learning_rate=self.learning_rate, batch=self.batch, patch=self.patch,
+            warmup=max(1, self.iterations // 20), log_every=self.log_every, betas=(0.9, 0.999),
+            grad_clip=self.grad_clip, sigma=self.sigma, seed=self.seed, **machine,
+        )  # fmt: skip
 
 
 def end_point_error(mv: Tensor, target: Tensor) -> Tensor:
@@ -156,52 +160,37 @@ def pretrain_flow(
         What :func:`measure` found on pairs from ``held_out``, in pixels and dB.
 
     Raises:
-        NonFiniteLoss, Interrupted: as :func:`ncfl.train.loop.train`.
+        NonFiniteLoss, Interrupted: as :meth:`ncfl.train.trainer.Trainer.run`.
     """
-    device = pick_device(training.device)
     torch.set_num_threads(training.threads)
     pool = render_pairs(photographs, POOL, training.patch + MARGIN, training.seed, training.max_motion)
     spynet = SPyNet(levels=training.levels, width=training.width)
     start(spynet, torch.Generator().manual_seed(training.seed))
-    first = _draw(pool, training, 0)
-    key = key_of(numbers(training), weights=spynet.state_dict(), batch=first._asdict())
-    resume_file = ResumeFile(Path(resume), key)
     layout = torch.channels_last if training.channels_last else torch.contiguous_format
-    spynet.to(device, memory_format=layout).train()
-    state = TrainingState(
-        spynet, adamw(spynet, weight_decay=0.0, betas=(0.9, 0.999)), grad_scaler(device, "float32"),
-        keep=training.log_every,
-    )  # fmt: skip
-    resume_file.restore(state)
 
-    def objective(batch: Pairs) -> dict[str, Tensor]:
-        x_t, x_prev, target = (part.to(device) for part in batch)
+    def objective(network: nn.Module, batch: Pairs) -> dict[str, Tensor]:
+        x_t, x_prev, target = batch
         with recorded(spynet) as coarser:
-            mv = spynet(x_t.contiguous(memory_format=layout), x_prev.contiguous(memory_format=layout))
+            mv = network(x_t.contiguous(memory_format=layout), x_prev.contiguous(memory_format=layout))
         error = end_point_error(mv, target)
         return {"loss": error + LEVEL_WEIGHT * coarse_error(coarser[:-1], target), "epe": error}
 
-    with progress(training.iterations, "motion estimation", start=state.done) as bar:
-        fit(
-            state=state,
-            objective=objective,
-            batch_of=lambda iteration: _draw(pool, training, iteration),
-            first=0,
-            iterations=training.iterations,
-            rates=lambda iteration: {"rest": training.rate(iteration)},
-            grad_clip=training.grad_clip,
-            workers=training.workers,
-            resume_file=resume_file,
-            checkpoint_seconds=training.checkpoint_seconds,
-            log=log,
-            log_every=training.log_every,
-            bar=bar,
-        )
-    spynet.to("cpu", memory_format=torch.contiguous_format)
-    metrics = _save(spynet, training, held_out, Path(output), extra or {})
-    write_curve(Path(output) / "history.csv", state)
-    resume_file.remove()
-    return metrics
+    def write(state: TrainingState) -> dict[str, float]:
+        spynet.to("cpu", memory_format=torch.contiguous_format)
+        metrics = _save(spynet, training, held_out, Path(output), extra or {})
+        write_curve(Path(output) / "history.csv", state)
+        return metrics
+
+    config = training.config()
+    return Trainer(
+        model=spynet,
+        task=MotionTask(
+            lambda iteration: _draw(pool, training, iteration), objective, device=training.device,
+            about=numbers(training),
+        ),
+        config=config, stage=config.stages[0], write=write, resume=resume, log=log, progress=progress,
+        label="motion estimation",
+    ).run()  # fmt: skip
 
 
 def adopt_weights(

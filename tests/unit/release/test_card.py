@@ -18,7 +18,7 @@ from ncfl.models import variants
 from ncfl.release.command import main
 from ncfl.release.curve import smoothed
 from ncfl.release.export import export
-from ncfl.train.loop import write_history
+from ncfl.train.restoration import write_history
 from ncfl.weights import checkpoint
 from ncfl.weights.shipped import Weights, find
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from helpers.train_samples import Sampler, made, numbers, run, tiny
 
+from ncfl.train.config import two_stages
 from ncfl.train.interruption import Interrupted, Interruption
 from ncfl.train.resume import key_of
-from ncfl.train.stages import two_stages
 from ncfl.weights.checkpoint import load, read
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -153,7 +153,7 @@ def test_a_damaged_file_is_ignored_with_a_warning(tmp_path, caplog, damage):
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert str(file) in record.getMessage()
-    assert "training starts anew" in record.getMessage()
+    assert "the training starts over" in record.getMessage()
     assert made[-1].start == 0
     run(tmp_path / "whole", training)
     assert finished(tmp_path / "cut") == finished(tmp_path / "whole")

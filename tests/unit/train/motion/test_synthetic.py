@@ -77,7 +77,7 @@ def test_end_point_error_by_hand():
 
 def test_rate_rises_for_a_twentieth_and_falls_as_a_cosine():
     training = numbers(iterations=100, learning_rate=1.0)
-    rates = np.array([training.rate(i) for i in range(100)])
+    rates = np.array([training.config().rates(i)["rest"] for i in range(100)])
     fall = (1 + np.cos(np.pi * np.arange(100) / 100)) / 2
     np.testing.assert_allclose(rates[:5], fall[:5] * np.array([0.2, 0.4, 0.6, 0.8, 1.0]), rtol=1e-12)
     np.testing.assert_allclose(rates[5:], fall[5:], rtol=1e-12)
@@ -207,7 +207,7 @@ def test_going_on_changes_no_byte(tmp_path, train_photographs, few, monkeypatch)
 
     def stopping(pool, training, iteration):
         calls.append(iteration)
-        if len(calls) == 5:  # one identifies the training
+        if len(calls) == 6:  # two identify the training
             raise Stop
         return draw_once(pool, training, iteration)
 
@@ -216,7 +216,7 @@ def test_going_on_changes_no_byte(tmp_path, train_photographs, few, monkeypatch)
         pretrain(tmp_path / "cut", training, train_photographs)
     before = len(calls)
     pretrain(tmp_path / "cut", training, train_photographs)
-    assert calls[before + 1] == 3  # 0, 1 and 2 were done
+    assert calls[before + 2] == 3  # 0, 1 and 2 were done
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 

@@ -10,9 +10,9 @@ from helpers.train_samples import Sampler, Silent, made, numbers, run, tiny
 
 from ncfl.common.errors import InputError
 from ncfl.models.variants import m_f, ncfl_adapq
-from ncfl.train import loop
+from ncfl.train import trainer
+from ncfl.train.config import two_stages
 from ncfl.train.prefetch import prefetched
-from ncfl.train.stages import two_stages
 from ncfl.weights import checkpoint
 from ncfl.weights.checkpoint import load
 
@@ -136,7 +136,7 @@ def test_history_holds_the_logged_points(tmp_path):
 
 
 def test_non_finite_loss_stops_and_names_the_batch(tmp_path):
-    with pytest.raises(loop.NonFiniteLoss) as caught:
+    with pytest.raises(trainer.NonFiniteLoss) as caught:
         run(tmp_path, sampler=Sampler(broken=3))
     message = str(caught.value)
     for part in ("iteration 3", "loss nan", "clip-3-a (sigma 25), clip-3-b (sigma 25)"):
@@ -151,7 +151,7 @@ def test_non_finite_gradient_stops(tmp_path):
             # sqrt at 0 is finite, its derivative is not
             return step._replace(y_tilde=step.y_tilde + torch.sqrt(0 * self.frame.bias.square().sum()))
 
-    with pytest.raises(loop.NonFiniteLoss, match=r"iteration 0 .*gradient_norm (nan|inf)"):
+    with pytest.raises(trainer.NonFiniteLoss, match=r"iteration 0 .*gradient_norm (nan|inf)"):
         run(tmp_path, model=Cliff())
 
 
@@ -195,7 +195,9 @@ def test_mixed_precision_keeps_float32_weights(tmp_path, precision):
 
 def test_an_overflowing_gradient_is_left_to_the_scaler(tmp_path, monkeypatch):
     # 2^30 overflows float16 in the backward pass: steps are skipped, and nothing else happens.
-    monkeypatch.setattr(loop, "grad_scaler", lambda device, precision: torch.amp.GradScaler("cpu", init_scale=2.0**40))
+    monkeypatch.setattr(
+        trainer, "grad_scaler", lambda device, precision: torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    )
     result = run(tmp_path, numbers(stages=two_stages(2, 0), precision="float16"))
     assert math.isfinite(result.metrics["loss"])
     initial = tiny().state_dict()

@@ -55,7 +55,7 @@ def machine(default: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class TrainConfig:
     """All numbers of a training; the defaults are the paper's (supplement, section 3) for DAVIS.
 
     Iterations are counted over the whole training, from 0, and go on from one stage to the next.
@@ -73,6 +73,10 @@ class Training:
         weight_decay: AdamW's, decoupled (not in the paper; PyTorch's default).
         betas: AdamW's moment decay rates (not in the paper; PyTorch's defaults).
         grad_clip: largest norm of all gradients together; None does not clip (not in the paper).
+        rate_ramp: iterations of the whole training over which the weight of the rate term rises from nothing to
+            ``lambda_``; 0 gives it in full from the first one.
+        accumulate: parts of a batch that go through the network one after the other, their gradients added up.
+        checkpoint_activations: keep the inputs of each frame alone for the backward pass, and compute it again there.
         batch, frames, patch: clips per batch, frames per clip, side of the square crop in pixels.
         sigma: noise level in 0 ... 255, one number or a (low, high) range drawn from per clip.
         seed: of every random draw.
@@ -98,6 +102,9 @@ class Training:
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
     grad_clip: float | None = None
+    rate_ramp: int = 0
+    accumulate: int = 1
+    checkpoint_activations: bool = machine(False)
     batch: int = 16
     frames: int = 5
     patch: int = 128
@@ -124,6 +131,11 @@ class Training:
                 f"training.stages: found {names} with {self.iterations} iterations in all, "
                 "allowed: one stage or more with different names and at least 1 iteration in all"
             )
+        if self.batch % self.accumulate:
+            raise InputError(
+                f"training.accumulate: found {self.accumulate}, expected a divisor of training.batch, {self.batch}, "
+                "so that all parts are equal"
+            )
         lowest = min(self.learning_rate, self.motion_learning_rate)
         if self.minimum_learning_rate > lowest:
             raise InputError(
@@ -140,6 +152,12 @@ class Training:
         """The iteration, counted over the whole training, with which ``stage`` begins."""
         before = self.stages[: self.stages.index(stage)]
         return sum(earlier.iterations for earlier in before)
+
+    def rate_weight(self, stage: Stage, iteration: int) -> float:
+        """Weight of the bits in the loss at ``iteration`` of the whole training."""
+        if not stage.rate_term:
+            return 0.0
+        return self.lambda_ * min(1.0, (iteration + 1) / self.rate_ramp) if self.rate_ramp else self.lambda_
 
     def rates(self, iteration: int) -> dict[str, float | None]:
         """Learning rate per parameter group at ``iteration`` of the whole training; None means frozen."""
@@ -184,6 +202,9 @@ _RULES: dict[str, Rule] = {
     "weight_decay": NOT_NEGATIVE,
     "betas": BETAS,
     "grad_clip": POSITIVE_OR_NONE,
+    "rate_ramp": integer_from(0),
+    "accumulate": integer_from(1),
+    "checkpoint_activations": BOOLEAN,
     "batch": integer_from(1),
     "frames": integer_from(1),
     "patch": integer_from(16),

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ncfl.common.errors import InputError
-from ncfl.train.stages import Stage, Training, cosine, numbers, two_stages
+from ncfl.train.config import Stage, TrainConfig, cosine, numbers, two_stages
 
 
 def test_defaults_are_the_papers_numbers():
-    training = Training()
+    training = TrainConfig()
     assert [(s.name, s.iterations, s.rate_term) for s in training.stages] == [
         ("stage1", 50_000, True),
         ("stage2", 50_000, False),
@@ -31,7 +31,7 @@ def test_cosine_by_hand():
 
 
 def test_whole_cosine_runs_through_both_stages():
-    training = Training(stages=two_stages(30, 70), minimum_learning_rate=1e-6, freeze_motion=10)
+    training = TrainConfig(stages=two_stages(30, 70), minimum_learning_rate=1e-6, freeze_motion=10)
     rates = [training.rates(i) for i in range(100)]
     fall = (1 + np.cos(np.pi * np.arange(100) / 100)) / 2
     np.testing.assert_allclose([r["rest"] for r in rates], 1e-6 + (2e-4 - 1e-6) * fall, rtol=1e-12)
@@ -40,14 +40,14 @@ def test_whole_cosine_runs_through_both_stages():
 
 
 def test_cosine_per_stage_starts_again():
-    training = Training(stages=two_stages(30, 70), cosine="per-stage", freeze_motion=0)
+    training = TrainConfig(stages=two_stages(30, 70), cosine="per-stage", freeze_motion=0)
     rest = np.array([training.rates(i)["rest"] for i in range(100)])
     np.testing.assert_allclose(rest[:30], 1e-4 * (1 + np.cos(np.pi * np.arange(30) / 30)), rtol=1e-12)
     np.testing.assert_allclose(rest[30:], 1e-4 * (1 + np.cos(np.pi * np.arange(70) / 70)), rtol=1e-12)
 
 
 def test_warm_up_rises_linearly_over_both_groups():
-    training = Training(stages=two_stages(30, 70), warmup=20, freeze_motion=10)
+    training = TrainConfig(stages=two_stages(30, 70), warmup=20, freeze_motion=10)
     fall = (1 + np.cos(np.pi * np.arange(100) / 100)) / 2
     rise = np.minimum(1, np.arange(1, 101) / 20)
     rates = [training.rates(i) for i in range(100)]
@@ -56,20 +56,20 @@ def test_warm_up_rises_linearly_over_both_groups():
 
 
 def test_first_iteration_counts_the_stages_before():
-    training = Training(stages=(Stage("a", 3, True), Stage("b", 4, False), Stage("c", 5, False)))
+    training = TrainConfig(stages=(Stage("a", 3, True), Stage("b", 4, False), Stage("c", 5, False)))
     assert [training.first_iteration(stage) for stage in training.stages] == [0, 3, 7]
     assert training.iterations == 12
 
 
 def test_numbers_leave_the_machine_out():
-    here = Training(device="cpu", workers=0, threads=1, compile=True, channels_last=True, checkpoint_seconds=1.0)
-    assert numbers(here) == numbers(Training())
-    assert numbers(Training(precision="bfloat16")) != numbers(Training())
+    here = TrainConfig(device="cpu", workers=0, threads=1, compile=True, channels_last=True, checkpoint_seconds=1.0)
+    assert numbers(here) == numbers(TrainConfig())
+    assert numbers(TrainConfig(precision="bfloat16")) != numbers(TrainConfig())
     assert numbers(here)["stages"][0] == {"name": "stage1", "iterations": 50_000, "rate_term": True}
 
 
 def test_lists_become_tuples():
-    training = Training(betas=[0.8, 0.9], sigma=[10, 20], stages=list(two_stages(1, 1)))
+    training = TrainConfig(betas=[0.8, 0.9], sigma=[10, 20], stages=list(two_stages(1, 1)))
     assert (training.betas, training.sigma) == ((0.8, 0.9), (10, 20))
     assert hash(training) == hash(dataclasses.replace(training))
 
@@ -112,7 +112,7 @@ def test_lists_become_tuples():
 )
 def test_refuses_a_number_outside_its_range(field, value):
     with pytest.raises(InputError, match=rf"training\.{field}: found .*allowed: "):
-        Training(**{field: value})
+        TrainConfig(**{field: value})
 
 
 def test_refuses_a_stage_outside_its_range():
