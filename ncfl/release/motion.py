@@ -48,6 +48,7 @@ def pretrain(
         As :func:`ncfl.train.motion.synthetic.measure`, by the largest motion of rendered pairs of other photographs.
     """
     torch.set_num_threads(threads)
+    machine = {"device": "cpu", "threads": threads, "checkpoint_seconds": checkpoint_seconds}
     output, resume = Path(output), Path(output) / "resume"
     spynet = SPyNet(levels=4, width=width)
     if begin is None:
@@ -61,11 +62,11 @@ def pretrain(
             checkpoint.load_weights(spynet, checkpoint.load(done).state, done)
             continue
         factor = 2 ** (len(spynet.levels) - 1 - number)
-        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, checkpoint_seconds)
+        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, machine)
         checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
     align(
         spynet, pool, iterations=ALIGNED, batch=ALIGNED_BATCH, seed=seed, sigma=sigma, resume=resume,
-        checkpoint_seconds=checkpoint_seconds,
+        machine=machine,
     )  # fmt: skip
     extra = {"levels": [list(level) for level in LEVELS], "aligned": ALIGNED, "seed": seed, **pack.manifest}
     checkpoint.save(output / "spynet.pt", model=spynet, extra=extra)
