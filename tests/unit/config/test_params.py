@@ -113,7 +113,7 @@ def test_only_denoising_is_measured_on_the_first_frames_alone():
 
 # What is written wrongly, and what the one line must say: the key, what was found, what is allowed.
 MISTAKES = [
-    ("  learning_rate: 2e-3  ", "  learning_rat: 2e-3  ", ["training.learning_rat", "learning_rate"]),
+    ("  learning_rate: 2e-4  ", "  learning_rat: 2e-3  ", ["training.learning_rat", "learning_rate"]),
     ("frames: 3  ", "frames: three  ", ["training.frames", "'three'", "integer"]),
     ("height: 96", "hieght: 96", ["datasets.davis.hieght", "'height'"]),
     ("batch: 2  ", "batch: -4  ", ["training.batch", "-4", "greater than 0"]),
@@ -166,7 +166,7 @@ def test_a_mistake_is_one_line_that_names_key_found_and_allowed(write, old, new,
 
 def test_a_misspelt_key_is_named_once(write):
     with pytest.raises(InputError) as caught:
-        load(write(changed("  learning_rate: 2e-3  ", "  learning_rat: 2e-3  ")))
+        load(write(changed("  learning_rate: 2e-4  ", "  learning_rat: 2e-3  ")))
     assert "is missing" not in str(caught.value)
 
 
