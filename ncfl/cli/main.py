@@ -180,6 +180,12 @@ def restore(
     ] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="Print the noise level of INPUT; no OUTPUT.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
+    rate: Annotated[
+        str | None, typer.Option(help="Frames per second of OUTPUT: 25, 29.97, 30000/1001. Sound is then left out.")
+    ] = None,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Take a folder in which numbers are missing for one clip.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     backend: Annotated[
         str, typer.Option(help="What runs the network: torch, or onnxruntime with `--weights FILE.onnx`.")
@@ -206,6 +212,8 @@ def restore(
         method=method,
         sigma=sigma,
         overwrite=overwrite,
+        rate=rate,
+        allow_gaps=allow_gaps,
         device=device,
         backend=backend,
     )

@@ -12,6 +12,8 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 
+LONGEST_NAME = 255  # bytes, of most file systems
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -22,7 +24,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     # The suffix is kept, since writers choose the format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(short_name(f".{path.stem}.{os.getpid()}", path.suffix))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -30,12 +32,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(f"{path}: no space left on the device that holds {path.parent}") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        if error.errno in (
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.ENOTDIR,
+            errno.EISDIR,
+            errno.EEXIST,
+            errno.ENAMETOOLONG,
+        ):
             raise InputError(f"{path}: cannot be written ({error.strerror})") from error
         raise
     finally:
-        with contextlib.suppress(NotADirectoryError):
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def short_name(stem: str, suffix: str = "") -> str:
+    """``stem + suffix``, its middle replaced by a checksum where the name would be longer than file systems take."""
+    name = f"{stem}{suffix}"
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    return f".{digest}.{os.getpid()}{suffix}"
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ncfl.common.errors import InputError
+from ncfl.media.notes import Properties
 
 
 class FrameTime(NamedTuple):
@@ -52,8 +53,11 @@ class FrameReader:
         size: (height, width) of every frame, pixels.
         rate: frames per second, or None where the source has none (a folder of pictures).
         frames_hint: how many frames the source says it has, or None. For progress bars: some files are wrong.
-        bits: 8 where frames are uint8; more where they are uint16, 0..65535: of the source.
+        bits: of the source's samples.
+        deep: whether frames are uint16, 0..65535, and not uint8.
         origin: what a video file says beside its pixels; None for a folder.
+        properties: what else the source has, some of which is lost (:mod:`ncfl.media.notes`); for a folder complete
+            when all its frames have been read.
         time: when the frame given last is shown; None for a folder.
     """
 
@@ -66,13 +70,21 @@ class FrameReader:
         frames_hint: int | None,
         frames: Iterator[tuple[np.ndarray, FrameTime | None]],
         bits: int = 8,
+        deep: bool = False,
         origin: Origin | None = None,
+        properties: Callable[[], Properties] = Properties,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self.path, self.size, self.rate, self.frames_hint = path, size, rate, frames_hint
-        self.bits, self.origin = bits, origin
+        self.bits, self.deep, self.origin = bits, deep, origin
+        self._properties = properties
         self.time: FrameTime | None = None
         self._frames, self._close = frames, close
+
+    @property
+    def properties(self) -> Properties:
+        """What the source has beside its pixels' colors."""
+        return self._properties()
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for frame, time in self._frames:
@@ -96,7 +108,8 @@ class FrameWriter:
         path: the file or folder.
         size: (height, width), pixels.
         rate: frames per second.
-        bits: 8 where it takes uint8; more where it takes uint16, 0..65535: of what is written.
+        bits: of the samples that are written.
+        deep: whether it takes frames of uint16, 0..65535, and not uint8.
         notes: what of the source the format could not hold, a line each; complete after the ``with``.
     """
 
@@ -108,17 +121,23 @@ class FrameWriter:
         write: Callable[[np.ndarray, FrameTime | None], None],
         *,
         bits: int = 8,
+        deep: bool = False,
         notes: list[str] | None = None,
     ) -> None:
         self.path, self.size, self.rate, self._write = path, size, rate, write
-        self.bits, self.notes = bits, [] if notes is None else notes
+        self.bits, self.deep, self.notes = bits, deep, [] if notes is None else notes
 
     def write(self, frame: np.ndarray, time: FrameTime | None = None) -> None:
         """Write the next frame, [H,W,3] RGB of the writer's size and type; after the one before where no time is."""
-        wanted = np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+        wanted = np.dtype(np.uint16 if self.deep else np.uint8)
         if frame.dtype != wanted or frame.shape != (*self.size, 3):
             raise ValueError(f"a frame must be {wanted} {[*self.size, 3]}; found {frame.dtype} {list(frame.shape)}")
         self._write(np.ascontiguousarray(frame), time)
+
+
+def as_url(path: Path) -> str:
+    """A path as FFmpeg is to be told it: whatever its name looks like, it is a file and nothing else."""
+    return f"file:{path}"
 
 
 def import_av() -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.common.errors import InputError
-from ncfl.media.frame_io import import_av
+from ncfl.media.frame_io import as_url, import_av
 
 _AUDIO = "aac"
 _NO_PCM = (".mp4", ".m4v")  # FFmpeg begins such a file and then cannot end it; few players would take it
@@ -32,7 +32,7 @@ class Passengers:
     def __init__(self, source: Path, output: Any, name: str, notes: list[str]) -> None:
         self._av = import_av()
         self._source, self._output, self._name, self._notes = source, output, name, notes
-        self._input = self._av.open(str(source))
+        self._input = self._av.open(as_url(source))
         output.metadata.update({k: v for k, v in self._input.metadata.items() if k.lower() not in _OF_THE_FILE})
         self._carriers: dict[int, _Copied | _Encoded] = {}
         for stream in self._input.streams:
@@ -104,6 +104,7 @@ class _Copied:
     def __init__(self, target: Any, source: Any) -> None:
         self._target = target
         target.metadata.update(source.metadata)
+        target.disposition = source.disposition
 
     def carry(self, packet: Any) -> Iterable[Any]:
         packet.stream = self._target
@@ -120,6 +121,7 @@ class _Encoded:
         layout = _LAYOUTS.get(context.channels, context.layout)
         self._target = output.add_stream(_AUDIO, rate=context.sample_rate, layout=layout)
         self._target.metadata.update(source.metadata)
+        self._target.disposition = source.disposition
         self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=context.sample_rate)
 
     def carry(self, packet: Any) -> Iterable[Any]:

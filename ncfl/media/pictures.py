@@ -1,18 +1,22 @@
 """Folders of pictures, one per frame."""
 
+import math
 import os
 import re
 import shutil
-import threading
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ncfl.common.errors import InputError
+from ncfl.common.files import short_name
+from ncfl.media.picture_codec import DEEP_TIFF, Picture, decode_pages, decoded, encode_picture
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -35,6 +39,48 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: not readable ({error.strerror})") from None
 
 
+def check_sequence(pictures: list[Path], *, allow_gaps: bool = False) -> None:
+    """Refuse a folder in which a frame stands twice, or in which numbers are missing between frames.
+
+    Numbers are the last ones in the names of files that differ in nothing else; their usual distance counts as one
+    frame.
+
+    Raises:
+        InputError: naming the files.
+    """
+    by_stem: dict[str, Path] = {}
+    for picture in pictures:
+        twin = by_stem.setdefault(picture.stem, picture)
+        if twin is not picture:
+            raise InputError(
+                f"{picture.parent}: found {twin.name} and {picture.name}, the same frame twice; expected one file per "
+                "frame: move one kind elsewhere"
+            )
+    if allow_gaps:
+        return
+    numbered = [re.fullmatch(r"(.*?)(\d+)(\D*)", picture.stem, re.DOTALL) for picture in pictures]
+    if not all(numbered) or len({(found[1], found[3]) for found in numbered}) > 1:
+        return
+    numbers = [int(found[2]) for found in numbered]
+    steps = [after - before for before, after in pairwise(numbers)]
+    if len(steps) < 2:
+        return
+    usual = Counter(steps).most_common(1)[0][0]
+    for step, before, after in zip(steps, pictures, pictures[1:], strict=False):
+        if step > usual > 0:
+            missing = math.ceil(step / usual) - 1
+            what = "1 frame is" if missing == 1 else f"{missing} frames are"
+            raise InputError(
+                f"{before.parent}: {what} missing between {before.name} and {after.name}; --allow-gaps takes what is "
+                "there for one clip"
+            )
+
+
+def read_pages(path: Path) -> list[Picture]:
+    """All pictures of a file: :func:`ncfl.media.picture_codec.decode_pages` of its content."""
+    return decode_pages(read_bytes(path), path)
+
+
 def read_picture(path: Path, *, deep: bool = False) -> np.ndarray:
     """One picture as uint8 [H,W,3] RGB: 16 bits are reduced to 8, gray is repeated, transparency is dropped.
 
@@ -43,20 +89,20 @@ def read_picture(path: Path, *, deep: bool = False) -> np.ndarray:
     Raises:
         InputError: no picture, or a truncated one.
     """
-    if not deep:
+    if not deep and path.suffix.lower() not in DEEP_TIFF:
         return decode_picture(read_bytes(path), path)
-    image = _decoded(read_bytes(path), path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
-    return image if image.dtype == np.uint16 else read_picture(path).astype(np.uint16) * 257
+    return _of_depth(read_pages(path)[0].pixels, deep)
 
 
-def is_deep(path: Path) -> bool:
-    """Whether a picture has 16 bits a sample. InputError: as :func:`read_picture`."""
-    return _decoded(read_bytes(path), path, cv2.IMREAD_UNCHANGED).dtype == np.uint16
+def _of_depth(pixels: np.ndarray, deep: bool) -> np.ndarray:
+    if deep:
+        return pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * 257
+    return pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257).astype(np.uint8)
 
 
 def decode_picture(data: bytes, path: Path) -> np.ndarray:
     """As :func:`read_picture`, from the file's content; ``path`` is for messages."""
-    return _decoded(data, path, cv2.IMREAD_COLOR_RGB)
+    return decoded(data, path, cv2.IMREAD_COLOR_RGB)
 
 
 def decode_mosaic(data: bytes, path: Path) -> np.ndarray:
@@ -65,81 +111,36 @@ def decode_mosaic(data: bytes, path: Path) -> np.ndarray:
     Raises:
         InputError: no picture, a truncated one, or one that is not 16 bits in one channel.
     """
-    image = _decoded(data, path, cv2.IMREAD_UNCHANGED)
+    image = decoded(data, path, cv2.IMREAD_UNCHANGED)
     if image.ndim != 2 or image.dtype != np.uint16:
         raise InputError(f"{path}: {image.dtype} {list(image.shape)}; a raw frame is uint16 [H,W], one Bayer mosaic")
     return image
 
 
-def _decoded(data: bytes, path: Path, flags: int) -> np.ndarray:
-    # OpenCV hands a cut PNG to libpng, which writes to standard error by itself: look first.
-    whole = path.suffix.lower() != ".png" or b"IEND" in data[-16:]
-    try:
-        with _QUIET:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data and whole else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise InputError(f"{path}: truncated or not readable as a picture ({len(data)} bytes)")
-    return image
+def read_pictures(pictures: list[Path], *, deep: bool = False, losses: set[str] | None = None) -> Iterator[np.ndarray]:
+    """Frames from files, one file in memory at a time; ``deep`` as for :func:`read_picture`.
 
-
-class _Quiet:
-    """Keeps OpenCV's own messages off standard error, from the first thread that enters to the last that leaves."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._level = threading.Lock(), 0, 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                cv2.utils.logging.setLogLevel(self._level)
-
-
-_QUIET = _Quiet()
-
-
-def read_pictures(pictures: list[Path], *, deep: bool = False) -> Iterator[np.ndarray]:
-    """Frames from files, one in memory at a time; ``deep`` as for :func:`read_picture`.
+    Args:
+        pictures: the files; each page of one with several pages is a frame.
+        deep: as for :func:`read_picture`.
+        losses: gets "alpha" and "profile" where a picture has them.
 
     Raises:
         InputError: an unreadable picture, or one of another size than the first; named.
     """
     size = None
     for path in pictures:
-        frame = read_picture(path, deep=deep)
-        size = size or frame.shape
-        if frame.shape != size:
-            raise InputError(
-                f"{path}: {frame.shape[0]} x {frame.shape[1]} pixels, the frames before it are "
-                f"{size[0]} x {size[1]}; all frames of a clip must be of one size"
-            )
-        yield frame
-
-
-def encode_picture(image: np.ndarray, name: str) -> bytes:
-    """The content of a picture file, in the format that the suffix of ``name`` says.
-
-    Args:
-        image: uint8 [H,W,3] RGB; uint16 [H,W,3], for PNG and TIFF; or uint16 [H,W], a raw mosaic.
-        name: ends in ``.png``, ``.tif``, ``.tiff`` (lossless), ``.jpg`` or ``.jpeg`` (quality 95, colors at full
-            resolution).
-    """
-    suffix = Path(name).suffix.lower()
-    options = {
-        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
-        ".tiff": [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE],
-    }
-    kind = {".jpeg": ".jpg", ".tif": ".tiff"}.get(suffix, suffix)
-    bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(kind, bgr, options.get(kind, []))[1].tobytes()
+        for page in read_pages(path):
+            frame = _of_depth(page.pixels, deep)
+            if losses is not None:
+                losses.update(name for name in ("alpha", "profile") if getattr(page, name))
+            size = size or frame.shape
+            if frame.shape != size:
+                raise InputError(
+                    f"{path}: {frame.shape[0]} x {frame.shape[1]} pixels, the frames before it are "
+                    f"{size[0]} x {size[1]}; all frames of a clip must be of one size"
+                )
+            yield frame
 
 
 class PictureWriter:
@@ -152,7 +153,7 @@ class PictureWriter:
 
     def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
         self.folder = Path(folder)
-        self._building = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
+        self._building = self.folder.with_name(short_name(f".{self.folder.name}.{os.getpid()}"))
         self.count = 0
         if self.folder.exists():
             self._check_replaceable(overwrite)

@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from ncfl.common.errors import InputError
 from ncfl.media.frame_io import FrameReader, FrameWriter, Origin
+from ncfl.media.notes import Properties
 from ncfl.media.pictures import (
     IMAGE_SUFFIXES,
     PictureWriter,
-    is_deep,
+    check_sequence,
     list_pictures,
-    read_picture,
+    read_pages,
     read_pictures,
 )
 from ncfl.media.video_input import open_video
@@ -32,12 +35,14 @@ WRITABLE_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".m4v", ".y4m")
 DEFAULT_RATE = Fraction(25)
 
 
-def open_frames(path: Path, *, deep: bool = False) -> FrameReader:
+def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False) -> FrameReader:
     """Open a video file, or a folder of pictures in natural order.
 
     Args:
         path: the file or folder.
-        deep: whether frames of more than 8 bits a sample are given as uint16, 0..65535, and not reduced to uint8.
+        deep: whether frames are given as uint16, 0..65535, where the file has more than 8 bits a sample or its
+            samples are not RGB, so that none is rounded on the way; else as uint8. The reader's ``deep`` says which.
+        allow_gaps: whether numbers may be missing between the pictures of a folder.
 
     Returns:
         A reader; its first frame has been decoded, so much that is wrong shows here and not later.
@@ -48,7 +53,7 @@ def open_frames(path: Path, *, deep: bool = False) -> FrameReader:
     """
     path = Path(path)
     if path.is_dir():
-        return _open_pictures(path, deep)
+        return _open_pictures(path, deep, allow_gaps)
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() not in VIDEO_SUFFIXES:
@@ -57,19 +62,23 @@ def open_frames(path: Path, *, deep: bool = False) -> FrameReader:
     return open_video(path, deep=deep)
 
 
-def _open_pictures(folder: Path, deep: bool) -> FrameReader:
+def _open_pictures(folder: Path, deep: bool, allow_gaps: bool) -> FrameReader:
     pictures = list_pictures(folder)
     if not pictures:
         raise InputError(f"{folder}: no pictures in it; allowed: {' '.join(IMAGE_SUFFIXES)}")
-    deep = deep and is_deep(pictures[0])
-    frames = read_pictures(pictures, deep=deep)
+    check_sequence(pictures, allow_gaps=allow_gaps)
+    first = read_pages(pictures[0])[0].pixels
+    deep = deep and first.dtype == np.uint16
+    losses: set[str] = set()
     return FrameReader(
         folder,
-        size=read_picture(pictures[0]).shape[:2],
+        size=first.shape[:2],
         rate=None,
         frames_hint=len(pictures),
-        frames=((frame, None) for frame in frames),
+        frames=((frame, None) for frame in read_pictures(pictures, deep=deep, losses=losses)),
         bits=16 if deep else 8,
+        deep=deep,
+        properties=lambda: Properties(folder=True, alpha="alpha" in losses, color_profiles="profile" in losses),
     )
 
 
@@ -97,7 +106,7 @@ def open_writer(
         rate: frames per second; 25 where it is None.
         quality: constant rate factor of H.264 and H.265: 0 (largest file) .. 51; 12 is hard to tell from the original.
         overwrite: whether something that exists may be replaced.
-        bits: of a sample that are worth keeping. Where it is more than 8 the writer may take uint16: see its ``bits``.
+        bits: of a sample that are worth keeping. The writer's ``deep`` says whether it takes uint16 or uint8.
         origin: the video that the frames are of. Its frames' times, shape of pixels and colors are kept.
         sound: whether its sound, subtitles, chapters and titles are kept too.
 
@@ -110,8 +119,10 @@ def open_writer(
     path, rate = Path(path), Fraction(rate or DEFAULT_RATE)
     if path.suffix == "":
         with _picture_writer(path, overwrite) as pictures:
-            depth = 16 if bits > 8 else 8
-            yield FrameWriter(path, size, rate, lambda frame, _: pictures.write(frame), bits=depth)
+            deep = bits > 8
+            yield FrameWriter(
+                path, size, rate, lambda frame, _: pictures.write(frame), bits=16 if deep else 8, deep=deep
+            )
         return
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         allowed = f"{' '.join(WRITABLE_SUFFIXES)}, or a folder (a path without suffix) for PNG"

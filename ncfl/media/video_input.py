@@ -10,12 +10,38 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.media.containers import check_whole
-from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av
+from ncfl.media.frame_io import FrameReader, FrameTime, Origin, as_url, import_av
+from ncfl.media.notes import Properties
+from ncfl.media.planes import COEFFICIENTS, Samples, planes_of, to_rgb
 
 HD_ROWS = 720  # from here up, a file that names no color matrix is taken for BT.709
 UNSPECIFIED = 2  # color matrix, primaries and transfer, as the standards number them; 1 is BT.709
 FULL_RANGE = 2  # as FFmpeg numbers it; 1 is 16..235
+BT709, BT601 = 1, 5
 _DEFAULT_RATE = Fraction(25)
+# A file is opened as what it is, if that is a container of pictures and sound: never a list of other files, which a
+# script that is called cat.mp4 can be; and it reaches nothing but itself.
+_OPENED = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,yuv4mpegpipe,mpegts,mpeg,asf,flv,ogg",
+    "protocol_whitelist": "file",
+}
+_RECORDS = {
+    "MASTERING_DISPLAY_METADATA": "mastering display",
+    "CONTENT_LIGHT_LEVEL": "content light level",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+}
+
+
+class _Seen:
+    """What the first frame has that its restoration may not keep."""
+
+    def __init__(self, frame: Any) -> None:
+        names = (getattr(record.type, "name", str(record.type)) for record in frame.side_data)
+        self.records = tuple(dict.fromkeys(_RECORDS[name] for name in names if name in _RECORDS))
+        self.interlaced = bool(frame.interlaced_frame)
+        self.alpha = any(component.is_alpha for component in frame.format.components)
 
 
 def open_video(path: Path, *, deep: bool) -> FrameReader:
@@ -23,9 +49,10 @@ def open_video(path: Path, *, deep: bool) -> FrameReader:
     av = import_av()
     try:
         check_whole(path)
-        container = av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: not readable as video, corrupt or truncated ({error.strerror})") from None
+        container = av.open(as_url(path), container_options=_OPENED)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: not readable as video, corrupt or truncated ({reason})") from None
     try:
         stream = _picture_stream(av, path, container)
         # Without it a decoder conceals damage by repeating what it has.
@@ -37,8 +64,9 @@ def open_video(path: Path, *, deep: bool) -> FrameReader:
     except BaseException:
         container.close()
         raise
-    image, time, origin = first
+    image, time, origin, seen = first
     rate = stream.average_rate or stream.guessed_rate
+    properties = _properties(av, container, stream, seen, rate)
     return FrameReader(
         path,
         size=image.shape[:2],
@@ -46,7 +74,9 @@ def open_video(path: Path, *, deep: bool) -> FrameReader:
         frames_hint=_frames_hint(stream, rate),
         frames=chain([(image, time)], (frame[:2] for frame in frames)),
         bits=origin.bits if deep else 8,
+        deep=deep,
         origin=origin,
+        properties=lambda: properties,
         close=container.close,
     )
 
@@ -71,8 +101,8 @@ def _frames_hint(stream: Any, rate: Fraction | None) -> int | None:
 
 def _decode(
     av: Any, path: Path, container: Any, stream: Any, deep: bool
-) -> Iterator[tuple[np.ndarray, FrameTime, Origin]]:
-    count, first, end, clock = 0, None, 0, _Clock(stream)
+) -> Iterator[tuple[np.ndarray, FrameTime, Origin, _Seen]]:
+    count, first, seen, end, clock = 0, None, None, 0, _Clock(stream)
     try:
         for packet in container.demux(stream):
             if packet.size:
@@ -81,17 +111,43 @@ def _decode(
                 if frame.is_corrupt:
                     raise InputError(f"{path}: frame {count} is corrupt")
                 first = first or (frame.height, frame.width, _origin(path, stream, frame))
+                seen = seen or _Seen(frame)
                 if (frame.height, frame.width) != first[:2]:
                     raise InputError(
                         f"{path}: frame {count} is {frame.height} x {frame.width} pixels, those before it "
                         f"{first[0]} x {first[1]}; all frames of a clip must be of one size"
                     )
-                yield _rgb(av, frame, first[2], deep), clock.read(frame), first[2]
+                yield _rgb(av, frame, first[2], deep), clock.read(frame), first[2], seen
                 count += 1
-    except av.FFmpegError as error:
-        raise InputError(f"{path}: frame {count} is corrupt or cut off ({error.strerror})") from None
+    except (av.FFmpegError, ValueError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: frame {count} is corrupt or cut off ({reason})") from None
     if path.suffix.lower() == ".y4m" and end < path.stat().st_size:
         raise InputError(f"{path}: truncated: ends within frame {count}")
+
+
+def _properties(av: Any, container: Any, stream: Any, seen: _Seen, rate: Any) -> Properties:
+    """What the file has beside the frames of ``stream``."""
+    kinds = [other.type for other in container.streams]
+    cover = av.stream.Disposition.attached_pic
+    covers = sum(cover in other.disposition for other in container.streams.video)
+    timecodes = [other.metadata.get("timecode") for other in container.streams]
+    timecode = next(filter(None, [container.metadata.get("timecode"), *timecodes]), None)
+    clocks = sum(other.type == "data" and "timecode" in other.metadata for other in container.streams)
+    order = str(getattr(stream.codec_context, "field_order", "") or "")
+    return Properties(
+        rate=Fraction(rate) if rate else None,
+        alpha=seen.alpha,
+        interlaced=("bottom" if order.startswith("b") else "top") if seen.interlaced else None,
+        records=seen.records,
+        sounds=kinds.count("audio"),
+        subtitles=kinds.count("subtitle"),
+        pictures=kinds.count("video") - covers - 1,
+        covers=covers,
+        attachments=kinds.count("attachment"),
+        timecode=timecode,
+        data=kinds.count("data") - clocks,
+    )
 
 
 class _Clock:
@@ -130,17 +186,27 @@ def _origin(path: Path, stream: Any, frame: Any) -> Origin:
 
 def _rgb(av: Any, frame: Any, origin: Origin, deep: bool) -> np.ndarray:
     unnamed = frame.colorspace == UNSPECIFIED and frame.height >= HD_ROWS
-    deep = deep and origin.bits > 8
-    image = frame.to_ndarray(
-        format="rgb48le" if deep else "rgb24",
-        src_colorspace="ITU709" if unnamed else None,
-        interpolation=accurate(av, origin.full_range),
-    )
-    if deep:
-        image = stretch(image)
+    if deep and not (origin.chroma is None or frame.format.has_palette):
+        image = to_rgb(planes_of(frame, samples := samples_of(frame, origin)), samples)
+    elif deep:
+        image = stretch(frame.to_ndarray(format="rgb48le"))
+    else:
+        image = frame.to_ndarray(
+            format="rgb24",
+            src_colorspace="ITU709" if unnamed else None,
+            interpolation=accurate(av, origin.full_range),
+        )
     # A phone held upright films lying frames and notes how to turn them.
     turned = np.rot90(image, (frame.rotation or 0) // 90)
     return np.ascontiguousarray(turned)
+
+
+def samples_of(frame: Any, origin: Origin) -> Samples:
+    """How the samples of a frame are to be read; a matrix that is not named follows from the size, as players do it."""
+    matrix = int(frame.colorspace)
+    if matrix not in COEFFICIENTS:
+        matrix = BT709 if matrix != UNSPECIFIED or frame.height >= HD_ROWS else BT601
+    return Samples(origin.chroma or "444", origin.bits, matrix, origin.full_range)
 
 
 def accurate(av: Any, full_range: bool) -> Any:

@@ -16,13 +16,12 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
-from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, import_av
+from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url, import_av
 from ncfl.media.passengers import Passengers
-from ncfl.media.video_input import FULL_RANGE, HD_ROWS, UNSPECIFIED, accurate, shrink
+from ncfl.media.planes import COEFFICIENTS, Samples, frame_of, from_rgb
+from ncfl.media.video_input import FULL_RANGE, HD_ROWS, UNSPECIFIED
 
 _EVEN_RATE = (".avi", ".y4m")
-# Matrices that FFmpeg converts with, by their number in the standards; others are written as BT.709.
-_MATRICES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M", 9: "BT2020"}
 _BT709 = 1
 _FINEST = Fraction(1, 1_000_000)  # seconds
 
@@ -34,15 +33,17 @@ class _Coding:
     Attributes:
         codec: FFmpeg's name of the encoder; and
         options: its options.
-        pix_fmt: FFmpeg's name of the samples' order.
+        pix_fmt: FFmpeg's name of the samples' order; and
+        chroma: "420", "422" or "444" in it.
         bits: per sample.
-        matrix: number of the color matrix in the standards.
+        matrix: number of the color matrix in the standards; others than those known here become BT.709.
         full_range: as in Origin.
     """
 
     codec: str
     options: dict[str, str]
     pix_fmt: str
+    chroma: str
     bits: int
     matrix: int
     full_range: bool
@@ -55,6 +56,7 @@ def open_video_writer(
     """As :func:`ncfl.media.video.open_writer`, for a file whose suffix and place are known to be good."""
     av, suffix, notes = import_av(), path.suffix.lower(), []
     coding = _coding(suffix, size, quality, bits, origin)
+    deep = bits > 8 or origin is not None
     if bits > 8 and coding.bits == 8:
         notes.append(f"{bits} bits are reduced to 8: {suffix} is written with 8")
     # FFmpeg's own idea of .m4v is a player of 2005, with H.264 and AAC alone; 10 bits are no standard Y4M.
@@ -63,7 +65,7 @@ def open_video_writer(
         shape = f"{origin.aspect.numerator}:{origin.aspect.denominator}"
         notes.append(f"pixels of {shape} are written as square ones: {suffix} does not say their shape here")
     with atomic_path(path) as temporary, _refusing(av, path, coding.codec), contextlib.ExitStack() as stack:
-        container = stack.enter_context(av.open(str(temporary), "w", format=form, container_options=strict))
+        container = stack.enter_context(av.open(as_url(temporary), "w", format=form, container_options=strict))
         encoder = _Encoder(av, container, suffix, size, rate, coding, origin)
         passengers = Passengers(origin.path, container, path.name, notes) if origin and sound else None
         if passengers:
@@ -74,7 +76,7 @@ def open_video_writer(
             if passengers and time:
                 passengers.until(time.start)
 
-        yield FrameWriter(path, size, rate, write, bits=coding.bits, notes=notes)
+        yield FrameWriter(path, size, rate, write, bits=coding.bits, deep=deep, notes=notes)
         encoder.finish()
         if passengers:
             passengers.finish()
@@ -97,18 +99,18 @@ def _coding(suffix: str, size: tuple[int, int], quality: int, bits: int, origin:
     odd = size[0] % 2 or size[1] % 2
     chroma = "444" if odd else (origin and origin.chroma) or "420"
     if suffix == ".avi":  # JPEG is BT.601 and full range by definition
-        return _Coding("mjpeg", {"qmin": "2", "qmax": "2"}, f"yuvj{chroma}p", 8, 5, True)
+        return _Coding("mjpeg", {"qmin": "2", "qmax": "2"}, f"yuvj{chroma}p", chroma, 8, 5, True)
     # Pictures of 16 bits become 10, which players know.
     depth = 8 if bits == 8 else 12 if origin and origin.bits > 10 else 10
     pix_fmt = f"yuv{chroma}p" + ("" if depth == 8 else f"{depth}le")
     if suffix == ".y4m":  # read by the rule for files that name no matrix
-        return _Coding("wrapped_avframe", {}, pix_fmt, depth, _BT709 if size[0] >= HD_ROWS else 5, False)
-    matrix = origin.matrix if origin and origin.matrix in _MATRICES else _BT709
+        return _Coding("wrapped_avframe", {}, pix_fmt, chroma, depth, _BT709 if size[0] >= HD_ROWS else 5, False)
+    matrix = origin.matrix if origin and origin.matrix in COEFFICIENTS else _BT709
     full_range = bool(origin and origin.full_range)
     if depth == 8:
-        return _Coding("libx264", {"crf": str(quality)}, pix_fmt, 8, matrix, full_range)
+        return _Coding("libx264", {"crf": str(quality)}, pix_fmt, chroma, 8, matrix, full_range)
     options = {"crf": str(quality), "x265-params": "log-level=error"}
-    return _Coding("libx265", options, pix_fmt, depth, matrix, full_range)
+    return _Coding("libx265", options, pix_fmt, chroma, depth, matrix, full_range)
 
 
 class _Encoder:
@@ -156,16 +158,12 @@ class _Encoder:
         context.color_range = FULL_RANGE if self._coding.full_range else 1
 
     def write(self, frame: np.ndarray, time: FrameTime | None) -> None:
-        deep = self._coding.bits > 8
-        image = self._av.VideoFrame.from_ndarray(
-            shrink(frame) if deep else frame, format="rgb48le" if deep else "rgb24"
-        )
-        picture = image.reformat(
-            format=self._coding.pix_fmt,
-            dst_colorspace=_MATRICES[self._coding.matrix],
-            dst_color_range=FULL_RANGE if self._coding.full_range else 1,
-            interpolation=accurate(self._av, self._coding.full_range),
-        )
+        coding = self._coding
+        samples = Samples(coding.chroma, coding.bits, coding.matrix, coding.full_range)
+        deep = frame if frame.dtype == np.uint16 else frame.astype(np.uint16) * 257
+        picture = frame_of(self._av, from_rgb(deep, samples), coding.pix_fmt)
+        picture.colorspace = coding.matrix
+        picture.color_range = FULL_RANGE if coding.full_range else 1
         picture.time_base = self._base
         picture.pts, picture.duration = self._place(time)
         self._container.mux(self._stream.encode(picture))

@@ -20,6 +20,7 @@ from torch import Tensor
 from ncfl.common.errors import InputError
 from ncfl.common.progress import Progress
 from ncfl.media.frame_io import FrameReader, FrameTime
+from ncfl.media.notes import Target, lost
 from ncfl.media.pictures import list_pictures
 from ncfl.media.video import open_frames, open_writer
 from ncfl.methods.interface import Method, stream
@@ -48,6 +49,7 @@ def restore(
     device: str | torch.device = "cpu",
     rate: Fraction | None = None,
     overwrite: bool = False,
+    allow_gaps: bool = False,
     progress: bool = True,
 ) -> Restored:
     """Restore ``input`` into ``output``, which appears under its name only when it is whole.
@@ -59,6 +61,7 @@ def restore(
         sigma: the noise level in 0..255, or None where it is unknown, which a blind method allows.
         device: where the frames are put.
         rate: frames per second of the output, which then has no sound; the input's own frame times where it is None.
+        allow_gaps: whether numbers may be missing between the pictures of a folder.
         overwrite: whether an output that exists may be replaced. The input never is.
         progress: whether to show how far it is.
 
@@ -68,7 +71,7 @@ def restore(
     """
     input, output = Path(input), Path(output)
     _check_method(method, sigma)
-    with open_frames(input, deep=True) as reader:
+    with open_frames(input, deep=True, allow_gaps=allow_gaps) as reader:
         _check_size(reader)
         _protect(input, output)
         began = time.perf_counter()
@@ -92,10 +95,16 @@ def restore(
         ):
             for count, frame in enumerate(stream(method, _frames(reader, device, times), sigma), start=1):
                 at = times.popleft()
-                writer.write(_to_array(frame, writer.bits), at if rate is None else None)
+                writer.write(_to_array(frame, writer.deep), at if rate is None else None)
                 bar.update(count)
     seconds = time.perf_counter() - began
     height, width = reader.size
+    target = Target(
+        output.suffix.lower() or "folder",
+        rate=None if output.suffix == "" else writer.rate,
+        rate_given=rate is not None,
+        passengers=rate is None,
+    )
     return Restored(
         output=str(output),
         frames=count,
@@ -103,7 +112,7 @@ def restore(
         width=width,
         seconds=seconds,
         frames_per_second=count / seconds,
-        notes=writer.notes,
+        notes=[*lost(reader.properties, target), *writer.notes],
     )
 
 
@@ -111,13 +120,13 @@ def _frames(reader: FrameReader, device: str | torch.device, times: deque[FrameT
     for frame in reader:
         times.append(reader.time)
         # PyTorch does little with uint16.
-        numbers = torch.from_numpy(frame if reader.bits == 8 else frame.astype(np.int32))
-        peak = 255 if reader.bits == 8 else 65535
+        numbers = torch.from_numpy(frame.astype(np.int32) if reader.deep else frame)
+        peak = 65535 if reader.deep else 255
         yield numbers.to(device).permute(2, 0, 1)[None].contiguous().float() / peak
 
 
-def _to_array(frame: Tensor, bits: int) -> np.ndarray:
-    peak, kind, keeps = (255, np.uint8, torch.uint8) if bits == 8 else (65535, np.uint16, torch.int32)
+def _to_array(frame: Tensor, deep: bool) -> np.ndarray:
+    peak, kind, keeps = (65535, np.uint16, torch.int32) if deep else (255, np.uint8, torch.uint8)
     whole = (frame[0].clamp(0, 1) * peak).round().to(keeps).permute(1, 2, 0).contiguous().cpu()
     return whole.numpy().astype(kind, copy=False)
 

@@ -1,10 +1,12 @@
 """``ncfl restore`` and ``ncfl weights``: they read no params.yaml, since they serve people with a video."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncfl.common.console import say
 from ncfl.common.errors import InputError
+from ncfl.common.signals import ending_tidily
 from ncfl.config import layout
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ def restore(
     method: str | None = None,
     sigma: float | None = None,
     overwrite: bool = False,
+    rate: str | None = None,
+    allow_gaps: bool = False,
     device: str = "auto",
     backend: str = "torch",
 ) -> dict[str, Any]:
@@ -35,6 +39,8 @@ def restore(
         method: a compared method: one without training, or one whose official weights were imported.
         sigma: the noise level in 0..255, for methods that must be told it; estimated for them where it is None.
         overwrite: whether an existing output may be replaced.
+        rate: frames per second of the output, such as "24", "29.97" or "30000/1001"; its own where it is None.
+        allow_gaps: whether numbers may be missing between the pictures of a folder.
         device: auto, cpu or cuda.
         backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
 
@@ -52,7 +58,19 @@ def restore(
     chosen = _exported(weights, backend) or _chosen(weights, checkpoint, method, place)
     if sigma is None and not chosen.blind:
         sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
-    summary = run(source, target, method=chosen, sigma=sigma, device=place, overwrite=overwrite)
+    elif sigma is not None and chosen.blind:
+        say(f"note: --sigma is not used: {chosen.name} finds the strength of the noise itself")
+    with ending_tidily():
+        summary = run(
+            source,
+            target,
+            method=chosen,
+            sigma=sigma,
+            device=place,
+            rate=None if rate is None else frame_rate(rate),
+            overwrite=overwrite,
+            allow_gaps=allow_gaps,
+        )
     for note in summary["notes"]:
         say(f"note: {note}")
     say(
@@ -60,6 +78,23 @@ def restore(
         f"{summary['seconds']:.1f} s ({summary['frames_per_second']:.2f} frames/s)"
     )
     return summary
+
+
+def frame_rate(text: str) -> Fraction:
+    """Frames per second as people write them: a number, one divided by another, or a name such as 23.976 or 29.97.
+
+    Raises:
+        InputError: no such number, or one out of 1/1000 ... 1000.
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not Fraction(1, 1000) <= rate <= 1000:
+        raise InputError(f"--rate: expected frames per second, such as 25, 29.97 or 30000/1001, got {text!r}")
+    # 23.976, 29.97 and 59.94 are what people call 24, 30 and 60 divided by 1.001.
+    whole = Fraction(round(rate * 1001 / 1000)) * 1000 / 1001
+    return whole if rate.denominator > 1 and abs(whole - rate) < Fraction(1, 1000) else rate
 
 
 def estimate(source: Path, *, why: str = "") -> float:
