@@ -43,6 +43,31 @@ def test_ncfl_is_a_decibel_above_the_better_median_under_strong_noise(sigma):
     assert psnr("ncfl-davis", "set8", sigma) >= 1 + max(psnr(median, "set8", sigma) for median in MEDIANS)
 
 
+@pytest.fixture
+def begun(params):
+    """For claims that hold where NCFL's networks begin from a start: minutes from nothing say nothing of a memory."""
+    if params.training.start is None:
+        pytest.skip("params.yaml trains from nothing")
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("sigma", ["30", "40", "50"])
+def test_from_the_start_ncfl_is_three_decibels_above_the_better_median(sigma):
+    assert psnr("ncfl-davis", "set8", sigma) >= 3 + max(psnr(median, "set8", sigma) for median in MEDIANS)
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("name", [*(f"modules-{letter}" for letter in "bcde"), "ncfl-davis"])
+def test_the_past_is_worth_something_to_every_variant_that_refines_it(name):
+    summary = json.loads((ROOT / layout.evaluation(name) / "summary.json").read_text())
+    assert summary["datasets"]["set8"]["memory"]["50"]["worth"] >= 0.3
+
+
+@pytest.mark.usefixtures("begun")
+def test_the_whole_method_is_above_the_plain_one():
+    assert psnr("ncfl-davis", "set8", "50") >= 0.2 + psnr("modules-a", "set8", "50")
+
+
 PAIRED = ("crvd", "rainsynlight25", "rainsyncomplex25", "rainsynall100", "ntu-rain", "revide")
 
 
