@@ -284,7 +284,9 @@ GROUPS = ("experiments", "experiments_without_motion", "compared", "compared_wit
 class Params(Block):
     """The whole of ``params.yaml``."""
 
-    preset: Literal["demo", "clips", "paper", "pretrain"] = Field(description="named in every caption and MLflow run")
+    preset: Literal["demo", "clips", "study", "paper", "pretrain"] = Field(
+        description="named in every caption and MLflow run"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     machine: Machine
     datasets: dict[Name, Dataset]
@@ -378,7 +380,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
         InputError: in one line, the file, the key, what was found and what is allowed (with the nearest
             valid key where one was misspelt).
     """
-    raw = load_yaml(path)
+    return validate(load_yaml(path), path)
+
+
+def validate(raw: Any, path: Path) -> Params:
+    """Check a configuration that was read from ``path``."""
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

@@ -48,6 +48,11 @@ def load_yaml(path: Path) -> Any:
         raise InputError(f"{path}: no such file; run in the project's folder") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable ({error})") from None
+    return parse_yaml(text, path)
+
+
+def parse_yaml(text: str, path: Path) -> Any:
+    """Read one YAML document from its text; ``path`` is named where it is none."""
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from helpers.graphs import dvc_jobs, snakemake_jobs
 
+from ncfl.config.presets import names, resolve
+
 ROOT = Path(__file__).resolve().parents[2]
-PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
 
 
-@pytest.fixture(params=PRESETS)
+@pytest.fixture(params=names(ROOT / "presets"))
 def project(request, project_copy):
-    return project_copy(params=(ROOT / "presets" / f"{request.param}.yaml").read_text())
+    return project_copy(params=resolve(request.param, folder=ROOT / "presets"))
 
 
 def test_both_engines_have_the_same_jobs(project, monkeypatch):

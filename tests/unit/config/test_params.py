@@ -8,14 +8,16 @@ import pytest
 import yaml
 
 from ncfl.common.errors import InputError
-from ncfl.config.params import PAIRED, WITH_MOTION, LearnedMethod, OfficialMethod, load, schema
+from ncfl.config.params import PAIRED, WITH_MOTION, LearnedMethod, OfficialMethod, Params, load, schema, validate
+from ncfl.config.presets import names, resolve
+from ncfl.config.yaml12 import parse_yaml
 from ncfl.data.datasets import DATASETS
 from ncfl.data.transport.source_table import published_datasets
 from ncfl.methods.networks import NETWORKS
 from ncfl.weights.official import OFFICIAL
 
 ROOT = Path(__file__).resolve().parents[3]
-DEMO = (ROOT / "presets" / "demo.yaml").read_text()
+DEMO = resolve("demo", folder=ROOT / "presets")
 
 
 @pytest.fixture
@@ -28,24 +30,30 @@ def write(tmp_path):
     return written
 
 
+def loaded(preset: str) -> Params:
+    path = ROOT / "presets" / f"{preset}.yaml"
+    return validate(parse_yaml(resolve(preset, folder=ROOT / "presets"), path), path)
+
+
 def changed(old: str, new: str) -> str:
     assert old in DEMO
     return DEMO.replace(old, new, 1)
 
 
-@pytest.mark.parametrize("preset", ["demo", "clips", "paper", "pretrain"])
-def test_every_preset_is_valid_and_names_itself(preset):
-    assert load(ROOT / "presets" / f"{preset}.yaml").preset == preset
+@pytest.mark.parametrize("preset", names(ROOT / "presets"))
+def test_every_preset_is_valid_and_names_itself(preset, write):
+    assert load(write(resolve(preset, folder=ROOT / "presets"))).preset == preset
 
 
-def test_what_is_committed_is_the_demo_preset():
-    """As committed: who switches presets, as the README says, changes the file and breaks no test."""
+def test_the_schema_knows_exactly_the_presets_that_there_are():
+    assert sorted(get_args(Params.model_fields["preset"].annotation)) == names(ROOT / "presets")
 
-    def committed(path):
-        done = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=True)
-        return done.stdout
 
-    assert committed("params.yaml") == committed("presets/demo.yaml")
+def test_what_is_committed_is_what_ncfl_use_demo_writes():
+    """As committed: who switches presets changes the file and breaks no test."""
+    command = ["git", "show", "HEAD:params.yaml"]
+    committed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert committed == DEMO
 
 
 def test_the_schema_in_the_repository_is_the_packages():
@@ -61,7 +69,7 @@ def test_every_key_is_described_and_no_block_is_open():
 
 def test_the_paper_preset_has_the_papers_numbers():
     """Supplement, sections 2 and 3, read by hand."""
-    params = load(ROOT / "presets" / "paper.yaml")
+    params = loaded("paper")
     training, davis = params.training, params.schedules["davis"]
     assert (training.learning_rate, training.motion_learning_rate, training.freeze_motion) == (2e-4, 2.5e-5, 2500)
     assert (training.batch, training.frames, davis.patch) == (16, 5, 128)
@@ -95,7 +103,7 @@ def test_the_methods_that_may_be_named_are_those_that_there_are():
 @pytest.mark.parametrize("preset", ["demo", "paper"])
 def test_every_learned_row_of_tables_3_and_4_is_an_experiment(preset):
     """The rows as they are printed, in the names that experiments carry; Figure 8's dehazers beside them."""
-    trained = load(ROOT / "presets" / f"{preset}.yaml").all_compared
+    trained = loaded(preset).all_compared
     denoisers = ("vnlnet", "dvdnet", "fastdvdnet", "emvd-l", "emvd-s", "edvr", "basicvsr", "basicvsrpp")
     derainers = ("spaccnn", "j4rnet-p", "fcrvd", "rmfd", "basicvsrpp")
     expected = {f"{method}-davis" for method in denoisers}
@@ -108,7 +116,10 @@ def test_every_learned_row_of_tables_3_and_4_is_an_experiment(preset):
 
 
 def test_only_denoising_is_measured_on_the_first_frames_alone():
-    assert load(ROOT / "presets" / "paper.yaml").evaluation.max_frames == {"davis": 85, "set8": 85}
+    assert loaded("paper").evaluation.max_frames == {
+        "davis": 85,
+        "set8": 85,
+    }
 
 
 # What is written wrongly, and what the one line must say: the key, what was found, what is allowed.

@@ -1,0 +1,59 @@
+"""Choose what runs, and see what would run."""
+
+from typing import Annotated
+
+import typer
+
+from ncfl.cli.app import PARAMS, ParamsFile, app, read
+
+
+@app.command()
+def use(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="The preset: demo, clips, study, paper or pretrain.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A value to change; give it again for more.")
+    ] = None,
+    datasets: Annotated[
+        str, typer.Option(metavar="NAMES", help="The datasets that you have, with commas; all else is left out.")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file even if you have edited it.")] = False,
+    config: ParamsFile = PARAMS,
+) -> None:
+    """Write a preset to params.yaml, the one file that everything reads."""
+    from ncfl.config.presets import use as write
+
+    print("\n".join(write(preset, settings or (), datasets, config, force=force)))
+
+
+@app.command()
+def check(config: ParamsFile = PARAMS) -> None:
+    """Validate params.yaml, and say what would run."""
+    from ncfl.steps.checking import describe
+
+    print(describe(read(config)))
+
+
+@app.command()
+def datasets(config: ParamsFile = PARAMS) -> None:
+    """The datasets of params.yaml: where they come from, and whether they are fetched and prepared."""
+    from ncfl.steps.checking import list_datasets
+
+    print(list_datasets(read(config)))
+
+
+@app.command()
+def methods(config: ParamsFile = PARAMS) -> None:
+    """The methods that run here: what each needs, and whether it is trained."""
+    from ncfl.steps.checking import list_methods
+
+    print(list_methods(read(config)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of params.yaml, as YAML."""
+    import yaml
+
+    from ncfl.config.params import schema as describe
+
+    print(yaml.safe_dump(describe(), sort_keys=False, allow_unicode=True, width=110), end="")

@@ -1,0 +1,114 @@
+"""The steps of the graph, one by one; `snakemake` or `dvc repro` runs them all."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncfl.cli.app import PARAMS, DatasetName, ExperimentName, ParamsFile, app, read
+from ncfl.common.errors import InputError
+
+
+@app.command()
+def fetch(
+    dataset: DatasetName,
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", help="Archives of it, or a folder of its files, that you have: linked, not copied."),
+    ] = None,
+    config: ParamsFile = PARAMS,
+) -> None:
+    """Bring a dataset's files: download and unpack, or list what is here. Takes their checksums."""
+    from ncfl.steps import data as steps
+
+    steps.fetch(read(config), dataset, given)
+
+
+@app.command()
+def prepare(dataset: DatasetName, config: ParamsFile = PARAMS) -> None:
+    """Make the clip store of a dataset."""
+    from ncfl.steps import data as steps
+
+    steps.prepare(read(config), dataset)
+
+
+@app.command("pretrain-flow")
+def pretrain_flow(config: ParamsFile = PARAMS) -> None:
+    """Pretrain motion estimation on synthetic motion with exact flow."""
+    from ncfl.steps import training as steps
+
+    steps.pretrain_flow(read(config))
+
+
+@app.command()
+def train(
+    experiment: ExperimentName,
+    stage: Annotated[int, typer.Option(min=1, max=2, help="1: L2 + lambda * L_CE; 2: L2 alone.")],
+    config: ParamsFile = PARAMS,
+) -> None:
+    """Train one stage of an experiment; a killed training goes on where it was. Compared methods have one stage."""
+    params = read(config)
+    if experiment in params.all_compared:
+        from ncfl.steps.comparing import train_compared
+
+        if stage != 1:
+            raise InputError(f"--stage: found {stage}, allowed: 1 ({experiment} is a compared method: one stage)")
+        train_compared(params, experiment)
+        return
+    from ncfl.steps import training as steps
+
+    steps.train(params, experiment, stage)
+
+
+@app.command()
+def evaluate(experiment: ExperimentName, config: ParamsFile = PARAMS) -> None:
+    """Measure PSNR and SSIM of an experiment on its datasets, all noise levels in one go."""
+    from ncfl.steps import evaluation as steps
+
+    steps.evaluate(read(config), experiment)
+
+
+@app.command()
+def complexity(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list on standard output.")] = False,
+    config: ParamsFile = PARAMS,
+) -> None:
+    """Parameters and GFLOPs of all networks at their published sizes, counted the paper's way."""
+    from ncfl.steps.complexity import complexity as count
+
+    rows = count(read(config))
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    from tabulate import tabulate
+
+    for row in rows:
+        paper = row["paper_gflops"]
+        row["deviation"] = None if paper is None else f"{100 * (row['gflops'] / paper - 1):+.2f} %"
+    print(tabulate(rows, headers="keys", floatfmt=".1f", intfmt=",", missingval="-", colalign=("left", *["right"] * 4)))
+    print("\nWhat the paper counts for BasicVSR and BasicVSR++ is not known: docs/methods.md")
+
+
+@app.command()
+def tables(config: ParamsFile = PARAMS) -> None:
+    """Write the paper's tables, published figures beside measured ones."""
+    from ncfl.steps import reporting as steps
+
+    steps.tables(read(config))
+
+
+@app.command()
+def figures(config: ParamsFile = PARAMS) -> None:
+    """Draw the figures."""
+    from ncfl.steps import reporting as steps
+
+    steps.figures(read(config))
+
+
+@app.command()
+def report(config: ParamsFile = PARAMS) -> None:
+    """Write the report page."""
+    from ncfl.steps import reporting as steps
+
+    steps.report(read(config))

@@ -1,0 +1,106 @@
+"""Restore videos, and handle weights."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncfl.cli.app import app
+from ncfl.common.errors import InputError
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of frames.")],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="OUTPUT", help="A video file, or a folder for PNG frames.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights by name, or a .safetensors file; `ncfl weights` lists them.")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")] = None,
+    method: Annotated[str | None, typer.Option(help="A compared method instead; `ncfl methods` lists them.")] = None,
+    sigma: Annotated[
+        float | None, typer.Option(help="Noise level, 0 to 255, for methods that must be told; else estimated.")
+    ] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Print the noise level of INPUT; no OUTPUT.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
+    rate: Annotated[
+        str | None, typer.Option(help="Frames per second of OUTPUT: 25, 29.97, 30000/1001. Sound is then left out.")
+    ] = None,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Take a folder in which numbers are missing for one clip.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="What runs the network: torch, or onnxruntime with `--weights FILE.onnx`.")
+    ] = "torch",
+) -> None:
+    """Restore a video of your own, frame by frame: memory does not grow with its length.
+
+    Sound, frame times, bit depth and colors are those of INPUT as far as OUTPUT's format can hold them.
+    """
+    from ncfl.steps import restoring as steps
+
+    if estimate:
+        if target is not None:
+            raise InputError(f"restore: found --estimate and OUTPUT {target}, allowed: one of them")
+        print(f"{steps.estimate(source):.1f}")
+        return
+    if target is None:
+        raise InputError("restore: OUTPUT is missing; name a video file or a folder, or ask for --estimate")
+    steps.restore(
+        source,
+        target,
+        weights=weights,
+        checkpoint=checkpoint,
+        method=method,
+        sigma=sigma,
+        overwrite=overwrite,
+        rate=rate,
+        allow_gaps=allow_gaps,
+        device=device,
+        backend=backend,
+    )
+
+
+@app.command()
+def weights(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list on standard output.")] = False,
+) -> None:
+    """The weights that come with this program, and whether their files are whole."""
+    from ncfl.steps.restoring import list_weights
+
+    rows = list_weights()
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    from tabulate import tabulate
+
+    print(tabulate(rows, headers="keys", intfmt=","))
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: NAME.onnx or NAME.pt2.")],
+    form: Annotated[str, typer.Option("--format", help="`onnx`, or `torch` for torch.export.")] = "onnx",
+    weights: Annotated[str | None, typer.Option(help="Weights by name, or a .safetensors file.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+) -> None:
+    """Write a network's recurrent step, (frame, state) to (frame, state), for ONNX Runtime and other programs."""
+    from ncfl.steps.exporting import export as write
+
+    write(target, form=form, weights=weights, checkpoint=checkpoint, overwrite=overwrite)
+
+
+@app.command("import-weights")
+def import_weights(
+    method: Annotated[str, typer.Argument(help="A compared method; `ncfl methods` lists them.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Its official file, or files.")],
+) -> None:
+    """Take official weights of a compared method: matched strictly, kept as safetensors in data/weights/."""
+    from ncfl.steps.importing import import_weights as take
+
+    take(method, files)
