@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ncfl.config import graph
+from ncfl.config.params import load
+
 ROOT = Path(__file__).resolve().parents[1]
 # The tests run side by side, one on each core: threads within them would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,6 +40,7 @@ def project_copy(tmp_path):
         (root / ".dvc").mkdir()
         shutil.copy(ROOT / ".dvc" / "config", root / ".dvc" / "config")
         (root / "params.yaml").write_text(params)
+        graph.write(load(root / "params.yaml"), root / "dvc.yaml")
         git = [
             "git",
             "-c",

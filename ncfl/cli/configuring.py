@@ -23,6 +23,24 @@ def use(
     from ncfl.config.presets import use as write
 
     print("\n".join(write(preset, settings or (), datasets, config, force=force)))
+    if config == PARAMS and (config.parent / "dvc.yaml").exists():
+        from ncfl.config import graph as graphs
+
+        graphs.write(read(config))
+
+
+@app.command()
+def graph(
+    write: Annotated[bool, typer.Option("--write", help="Write the file dvc.yaml.")] = False,
+    config: ParamsFile = PARAMS,
+) -> None:
+    """Print the graph of params.yaml as DVC reads it, or write it to dvc.yaml."""
+    from ncfl.config import graph as graphs
+
+    if write:
+        graphs.write(read(config))
+    else:
+        print(graphs.dvc_yaml(read(config)), end="")
 
 
 @app.command()

@@ -188,7 +188,7 @@ class Experiment(Block):
     """A network, the data that train it, and what it is measured on."""
 
     dataset: Name = Field(description="it is trained on this one")
-    test: Name = Field(description="the other dataset it may be evaluated on; the same name where none")
+    test: Name | None = Field(default=None, description="Another dataset that it is measured on, for the reader.")
     train: TrainSpec
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
@@ -198,6 +198,7 @@ LearnedMethod = Literal[
     "spaccnn", "j4rnet-p", "fcrvd", "rmfd", "msbdn", "cg-idn",
 ]  # fmt: skip
 WITH_MOTION = ("basicvsr", "basicvsrpp", "fcrvd")  # they start from the pretrained motion estimation
+WITHOUT_MOTION = ("ncfl_adapq", "ncfl_noq")  # the compression module alone
 OfficialMethod = Literal[
     "fastdvdnet", "dvdnet", "vnlnet-gray", "vnlnet-color", "edvr", "basicvsrpp", "rmfd", "msbdn", "j4rnet",
 ]  # fmt: skip
@@ -218,7 +219,7 @@ class Compared(Block):
 
     method: LearnedMethod
     dataset: Name = Field(description="it is trained on this one")
-    test: Name = Field(description="the other dataset it may be evaluated on; the same name where none")
+    test: Name | None = Field(default=None, description="Another dataset that it is measured on, for the reader.")
     network: dict[str, Size] = Field(description="sizes that differ from the published network's; {}: as published")
     train: ComparedTrainSpec
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
@@ -229,7 +230,7 @@ class Official(Block):
 
     method: OfficialMethod
     dataset: Name
-    test: Name
+    test: Name | None = None
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
 
@@ -238,7 +239,7 @@ class Baseline(Block):
 
     method: Literal["noisy", "median-3x3", "median-5x5", "fastderain", "ms-csc", "se"]
     dataset: Name
-    test: Name
+    test: Name | None = None
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
 
@@ -277,8 +278,9 @@ class Evaluation(Block):
 
 
 AnyExperiment = Experiment | Compared | Official | Baseline
-# The blocks of experiments. Those that wait for the pretrained motion estimation stand apart, so that others do not.
-GROUPS = ("experiments", "experiments_without_motion", "compared", "compared_with_motion", "official", "baselines")
+# The blocks of experiments.
+OLD_GROUPS = ("experiments_without_motion", "compared_with_motion")
+GROUPS = ("experiments", "compared", "official", "baselines")
 
 
 class Params(Block):
@@ -295,9 +297,7 @@ class Params(Block):
     training: Training
     schedules: dict[Name, Schedule]
     experiments: dict[Name, Experiment]
-    experiments_without_motion: dict[Name, Experiment]
     compared: dict[Name, Compared]
-    compared_with_motion: dict[Name, Compared]
     official: dict[Name, Official]
     baselines: dict[Name, Baseline]
     evaluation: Evaluation
@@ -326,32 +326,24 @@ class Params(Block):
 
     def _check_experiment(self, group: str, name: str, experiment: "AnyExperiment") -> None:
         where = f"{group}.{name}"
-        for key in ("dataset", "test"):
-            _known(getattr(experiment, key), self.datasets, f"{where}.{key}")
+        _known(experiment.dataset, self.datasets, f"{where}.dataset")
+        if experiment.test is not None:
+            _known(experiment.test, self.datasets, f"{where}.test")
         for dataset in experiment.evaluate:
-            _known(dataset, (experiment.dataset, experiment.test), f"{where}.evaluate")
+            _known(dataset, self.datasets, f"{where}.evaluate")
         if isinstance(experiment, Official | Baseline):
             return
         _known(experiment.dataset, self.schedules, f"{where}.dataset (its schedule)")
-        if isinstance(experiment, Compared):
-            right = "compared_with_motion" if experiment.method in WITH_MOTION else "compared"
-            what = f"method {experiment.method!r}"
-        else:
-            alone = experiment.train.variant in ("ncfl_adapq", "ncfl_noq")
-            right = "experiments_without_motion" if alone else "experiments"
-            what = f"variant {experiment.train.variant!r}"
-        if group != right:
-            raise ValueError(f"{where}: {what} belongs under {right}")
 
     @property
     def two_stage(self) -> dict[str, Experiment]:
         """The experiments of this project's own networks, by name."""
-        return {**self.experiments, **self.experiments_without_motion}
+        return self.experiments
 
     @property
     def all_compared(self) -> dict[str, Compared]:
         """The experiments that train another paper's method, in one stage, by name."""
-        return {**self.compared, **self.compared_with_motion}
+        return self.compared
 
     @property
     def trained(self) -> dict[str, Experiment | Compared]:
@@ -362,6 +354,12 @@ class Params(Block):
     def evaluated(self) -> dict[str, "AnyExperiment"]:
         """All that is evaluated, by name."""
         return {**self.trained, **self.official, **self.baselines}
+
+    @property
+    def with_motion(self) -> set[str]:
+        """The names of experiments whose networks start from the pretrained motion estimation."""
+        own = {name for name, e in self.experiments.items() if e.train.variant not in WITHOUT_MOTION}
+        return own | {name for name, e in self.compared.items() if e.method in WITH_MOTION}
 
     def stages(self, name: str) -> int:
         """How many stages the training of an experiment has: 0 where there is none."""
@@ -385,6 +383,8 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 def validate(raw: Any, path: Path) -> Params:
     """Check a configuration that was read from ``path``."""
+    if isinstance(raw, dict):  # groups of older files: empty, they say nothing
+        raw = {key: value for key, value in raw.items() if key not in OLD_GROUPS or value != {}}
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

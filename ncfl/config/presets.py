@@ -99,14 +99,7 @@ def with_datasets(text: str, wanted: Iterable[str], preset: str) -> str:
     for block in (("datasets",), ("schedules",), ("evaluation", "max_frames"), ("evaluation", "examples")):
         document.keep(block, wanted)
     text = document.text()
-    for group in (
-        "experiments",
-        "experiments_without_motion",
-        "compared",
-        "compared_with_motion",
-        "official",
-        "baselines",
-    ):
+    for group in ("experiments", "compared", "official", "baselines"):
         if group in data:
             text = _keep_experiments(text, group, data[group], wanted)
     return text

@@ -52,7 +52,7 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
     from ncfl.weights import checkpoint
 
     experiment, motion = params.all_compared[name], params.motion
-    own = {"flow_width": motion.width} if name in params.compared_with_motion else {}
+    own = {"flow_width": motion.width} if name in params.with_motion else {}
     sizes = {"channels": channels, **own, **experiment.network}
     model = build(experiment.method, sizes, where=f"experiment {name}, network")
     if not model.supervised(frames):
@@ -61,7 +61,7 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
             f"experiment {name}, train.frames: found {frames}, allowed: {needed} or more, as {experiment.method} "
             "restores a frame from those around it"
         )
-    if name in params.compared_with_motion:
+    if name in params.with_motion:
         pretrained = SPyNet(levels=motion.levels, width=motion.width)
         checkpoint.load_weights(pretrained, checkpoint.load(layout.SPYNET).state, layout.SPYNET)
         model.motion.adopt(pretrained)

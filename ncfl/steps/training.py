@@ -208,6 +208,6 @@ def _model(params: Params, name: str, channels: int) -> "nn.Module":
     model = VARIANTS[params.two_stage[name].train.variant](**sizes)
     if params.training.start is not None:
         adopt_start(model, Path(params.training.start))
-    if name in params.experiments:
+    if name in params.with_motion:
         checkpoint.load_weights(model.motion, checkpoint.load(layout.SPYNET).state, layout.SPYNET)
     return model

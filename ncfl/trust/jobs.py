@@ -31,7 +31,7 @@ _OF_EVALUATION = ("summary.json", "sequences.csv", "frames.csv", "examples")
 
 def jobs(params: Params) -> dict[str, Job]:
     """All steps of ``params.yaml``, by name, those first that others need."""
-    return {job.name: job for job in (*_data(params), _flow(params), *_trainings(params), *_evaluations(params),
+    return {job.name: job for job in (*_data(params), *_flow(params), *_trainings(params), *_evaluations(params),
                                       *_reports(params))}  # fmt: skip
 
 
@@ -42,17 +42,18 @@ def _data(params: Params) -> Iterator[Job]:
         yield Job(f"{name}-prepare", f"ncfl prepare --dataset {name}", (index,), (layout.prepared(name),))
 
 
-def _flow(params: Params) -> Job:
+def _flow(params: Params) -> Iterator[Job]:
+    if not params.with_motion:
+        return
     given = (Path(params.motion.weights),) if params.motion.weights else ()
     outputs = (layout.SPYNET, layout.FLOW / "metrics.json", layout.FLOW / "history.csv")
-    return Job("pretrain-flow", "ncfl pretrain-flow", given, outputs)
+    yield Job("pretrain-flow", "ncfl pretrain-flow", given, outputs)
 
 
 def _trainings(params: Params) -> Iterator[Job]:
-    with_motion = {**params.experiments, **params.compared_with_motion}
     for name, experiment in params.trained.items():
         for number in range(1, params.stages(name) + 1):
-            start = (layout.SPYNET,) if name in with_motion else ()
+            start = (layout.SPYNET,) if name in params.with_motion else ()
             if number > 1:
                 start = (layout.stage(name, number - 1) / "checkpoint.pt",)
             yield Job(

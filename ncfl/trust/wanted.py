@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ncfl.config.params import Params
+from ncfl.config.params import GROUPS, Params
 from ncfl.trust.jobs import Job
 
 # What every step loads to say and record things, without deciding what it makes.
@@ -16,7 +16,7 @@ def settings(params: Params, job: Job) -> dict[str, Any]:
     """The values of ``params.yaml`` that decide what a job makes, as its record has them."""
     whole = params.model_dump(mode="json")
     name = job.experiment
-    blocks = ("experiments", "experiments_without_motion", "compared", "compared_with_motion", "official", "baselines")
+    blocks = GROUPS
     found: dict[str, Any] = {}
     if job.name.endswith(("-fetch", "-prepare")):
         dataset = job.name.rpartition("-")[0]

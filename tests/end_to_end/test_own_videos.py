@@ -74,8 +74,8 @@ def project(tmp_path):
         f"datasets:\n  davis: {{{clips}, train: rest, test: [test]}}\n  set8: {{{clips}, train: [], test: [test]}}\n"
     )
     # Videos have no degraded frames: what is trained on such data is left out.
-    after = after[: after.index("  ncfl-crvd:")] + after[after.index("experiments_without_motion:") :]
-    after = after[: after.index("  msbdn-ntu-rain:")] + after[after.index("compared_with_motion:") :]
+    after = after[: after.index("  ncfl-crvd:")] + after[after.index("  clean-adapq:") :]
+    after = after[: after.index("  msbdn-ntu-rain:")] + after[after.index("  basicvsr-davis:") :]
     text = before.replace("preset: demo", "preset: clips") + datasets + after
     text = text.replace("stage1: 2,", "stage1: 30,").replace("mlflow_experiment: ncfl", "mlflow_experiment: null")
     (tmp_path / "params.yaml").write_text(text)

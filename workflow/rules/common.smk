@@ -1,16 +1,19 @@
 """What all rules share: the configuration, and what a job watches."""
 
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from ncfl.config import layout
+from ncfl.config import graph, layout
 from ncfl.common.errors import InputError
 from ncfl.config.params import GROUPS, load
 from ncfl.config.yaml12 import load_yaml
 
 try:
     PARAMS = load(Path("params.yaml"))
+    if "DVC_STAGE" in os.environ:  # DVC ran the stages that dvc.yaml names: all of them?
+        graph.check(PARAMS)
 except InputError as error:
     raise WorkflowError(str(error))
 WRITTEN = load_yaml(Path("params.yaml"))  # as the file has it: what a job watches is compared by value

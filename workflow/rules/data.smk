@@ -1,18 +1,13 @@
 """Data: what is brought, and the clip stores that are made of it."""
 
-# Where files come from (data/sources.csv) and how (data/transport) does not change what they hold.
-BROUGHT_BY = ("data/fetch.py", "data/sources", "data/datasets", "data/splits", "data/synthetic",
-              "media", "data/bayer.py", "data/frames.py", "steps/data.py")
-PREPARED_BY = (*BROUGHT_BY, "data/prepare.py", "data/store.py", "data/store_writer.py")
-
-
 rule fetch:
     output:
         layout.raw("{dataset}") / "index.json",
     input:
-        sources(*BROUGHT_BY),
+        sources(*graph.BROUGHT_BY),
     params:
         watched=watched("seed", "datasets.{dataset}"),
+    priority: 20  # a dataset that is missing is to be said before anything is trained
     shell:
         "ncfl fetch --dataset {wildcards.dataset}"
 
@@ -22,7 +17,7 @@ rule prepare:
         directory(layout.prepared("{dataset}")),
     input:
         layout.raw("{dataset}") / "index.json",
-        sources(*PREPARED_BY),
+        sources(*graph.PREPARED_BY),
     params:
         watched=watched("datasets.{dataset}"),
     shell:

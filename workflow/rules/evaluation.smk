@@ -1,9 +1,5 @@
 """Measuring: restored frames against clean ones, and complexity."""
 
-MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "data/isp.py", "evaluate", "methods", "models",
-               "weights", "steps/evaluation.py", "steps/importing.py")
-
-
 def measured_with(wildcards):
     """The trained network or the official weights, where the method has any."""
     name = wildcards.experiment
@@ -13,9 +9,8 @@ def measured_with(wildcards):
 
 
 def measured_on(wildcards):
-    """The clip stores that an experiment may be evaluated on."""
-    experiment = PARAMS.evaluated[wildcards.experiment]
-    return [layout.prepared(name) for name in dict.fromkeys((experiment.dataset, experiment.test))]
+    """The clip stores that an experiment is measured on."""
+    return [layout.prepared(name) for name in PARAMS.evaluated[wildcards.experiment].evaluate]
 
 
 rule evaluate:
@@ -27,9 +22,9 @@ rule evaluate:
     input:
         measured_with,
         measured_on,
-        sources(*MEASURED_BY),
+        sources(*graph.MEASURED_BY),
     params:
-        watched=watched("seed", "evaluation", "{group}.{experiment}.evaluate"),
+        watched=watched(*graph.OF_EVALUATION),
     threads: PARAMS.evaluation.threads
     resources:
         gpu=GPU,
@@ -41,6 +36,6 @@ rule complexity:
     output:
         layout.COMPLEXITY / "complexity.json",
     input:
-        sources("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py"),
+        sources(*graph.COUNTED_BY),
     shell:
         "ncfl complexity"

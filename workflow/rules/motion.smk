@@ -7,10 +7,10 @@ rule pretrain_flow:
         layout.FLOW / "metrics.json",
         layout.FLOW / "history.csv",
     input:
-        sources("data/synthetic", "models", "train", "weights", "steps/training.py"),
+        sources(*graph.FLOW_BY),
         STARTS,
     params:
-        watched=watched("seed", "motion", "training.threads", "training.log_every"),
+        watched=watched(*graph.OF_FLOW),
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,

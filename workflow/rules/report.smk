@@ -1,8 +1,5 @@
 """What people see: tables, figures, the report page. Each is a query over the experiments."""
 
-NAMED = ("preset", *GROUPS)
-
-
 def measured(wildcards):
     """Everything that the experiments left."""
     paths = []
@@ -20,9 +17,9 @@ rule tables:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources("report", "steps/reporting.py"),
+        sources(*graph.SHOWN_BY),
     params:
-        watched=watched(*NAMED),
+        watched=watched(*graph.SHOWN),
     shell:
         "ncfl tables"
 
@@ -33,9 +30,9 @@ rule figures:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources("report", "steps/reporting.py"),
+        sources(*graph.SHOWN_BY),
     params:
-        watched=watched(*NAMED),
+        watched=watched(*graph.SHOWN),
     shell:
         "ncfl figures"
 
@@ -48,8 +45,8 @@ rule report:
         layout.FIGURES,
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources("report", "steps/reporting.py"),
+        sources(*graph.SHOWN_BY),
     params:
-        watched=watched(*NAMED),
+        watched=watched(*graph.SHOWN),
     shell:
         "ncfl report"

@@ -1,18 +1,11 @@
 """The two stages of every training, and the one stage of the methods compared with."""
 
-OF_EVERY_TRAINING = ("seed", "training", "schedules.{dataset}", "{group}.{experiment}.train")
-OF_TRAINING = (*OF_EVERY_TRAINING, "model")
-OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{experiment}.network")
-
-TRAINED_BY = ("data/store.py", "data/sampler.py", "data/degradations.py", "data/bayer.py", "models", "train", "weights",
-              "steps/training.py")
 NEVER = "(?!)"  # matches no name: a list of experiments may be empty
 
 
 def start_of(wildcards):
     """The pretrained motion estimation, for the networks that have one."""
-    has_motion = {**PARAMS.experiments, **PARAMS.compared_with_motion}
-    return layout.SPYNET if wildcards.experiment in has_motion else []
+    return layout.SPYNET if wildcards.experiment in PARAMS.with_motion else []
 
 
 rule train_stage1:
@@ -24,9 +17,9 @@ rule train_stage1:
         lambda w: layout.prepared(dataset_of(w)),
         start_of,
         STARTS,
-        sources(*TRAINED_BY),
+        sources(*graph.TRAINED_BY),
     params:
-        watched=watched(*OF_TRAINING),
+        watched=watched(*graph.OF_TRAINING),
     wildcard_constraints:
         experiment="|".join(PARAMS.two_stage) or NEVER,
     threads: PARAMS.training.threads
@@ -44,9 +37,9 @@ rule train_compared:
     input:
         lambda w: layout.prepared(dataset_of(w)),
         start_of,
-        sources(*TRAINED_BY, "methods", "steps/comparing.py"),
+        sources(*graph.COMPARED_BY),
     params:
-        watched=watched(*OF_COMPARED),
+        watched=watched(*graph.OF_COMPARED),
     wildcard_constraints:
         experiment="|".join(PARAMS.all_compared) or NEVER,
     threads: PARAMS.training.threads
@@ -64,9 +57,9 @@ rule train_stage2:
     input:
         lambda w: layout.prepared(dataset_of(w)),
         layout.stage("{experiment}", 1) / "checkpoint.pt",
-        sources(*TRAINED_BY),
+        sources(*graph.TRAINED_BY),
     params:
-        watched=watched(*OF_TRAINING),
+        watched=watched(*graph.OF_TRAINING),
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,

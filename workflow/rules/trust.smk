@@ -21,6 +21,8 @@ def guard():
     try:
         if runs:
             engines.claim("snakemake")
+        if runs and Path("dvc.yaml").exists():
+            graph.write(PARAMS)
         if workflow.touch:
             return
         found = engines.changed(PARAMS)

@@ -133,11 +133,10 @@ MISTAKES = [
     ("test: set8", "test: set9", ["experiments.ncfl-davis.test", "'set9'", "davis, set8"]),
     ("set8: {sigma:", "set8: {sigmas:", ["experiments.ncfl-davis.evaluate.set8.sigmas", "'sigma'"]),
     ("sigma: [0, 55]}", "sigma: [0, x]}", ["experiments.ncfl-davis.train.sigma", "'x'", "number"]),
-    ("variant: ncfl_noq", "variant: m_f", ["experiments_without_motion.clean-noq", "'m_f' belongs under experiments"]),
     ("evaluate: {set8: {sigma: [50]}}", "evaluate: {}", ["experiments.modules-a.evaluate", "at least 1"]),
     ("sigma: [0, 55]    #", "sigma: [55, 0]    #", ["motion.sigma", "[low, high]"]),
     ("method: fastdvdnet", "method: fastdvd", ["compared.fastdvdnet-davis.method", "'fastdvd'", "'fastdvdnet'"]),
-    ("method: fastdvdnet", "method: basicvsr", ["compared.fastdvdnet-davis", "'basicvsr' belongs under compared_with"]),
+    ("compared:  ", "compared_with_motion:  ", ["'compared_with_motion'", "did you mean 'compared'"]),
     ("iterations: 150,", "iterations: 0,", ["compared.vnlnet-davis.train.iterations", "0", "greater than 0"]),
     (
         "official: {}",
