@@ -175,6 +175,9 @@ class TrainSpec(Block):
         description="training noise, 0..255: a range to draw from, one value, or null for clean frames"
     )
     learning_rate: Fraction | None = Field(default=None, description="instead of training.learning_rate")
+    iterations: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="of stage 1 and stage 2, instead of the dataset's schedule"
+    )
 
 
 class EvaluateSpec(Block):

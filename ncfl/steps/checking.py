@@ -38,6 +38,8 @@ def describe(params: Params) -> str:
 
 
 def _both_stages(params: Params, experiment: Experiment | Compared) -> int:
+    if isinstance(experiment.train.iterations, list):
+        return sum(experiment.train.iterations)
     schedule = params.schedules[experiment.dataset]
     return schedule.stage1 + schedule.stage2
 

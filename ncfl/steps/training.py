@@ -69,9 +69,10 @@ def train(params: Params, name: str, stage: int) -> Path:
         from ncfl.weights import checkpoint
 
         schedule, inverse = params.schedules[experiment.dataset], experiment.train.inverse_lambda
+        first, second = experiment.train.iterations or (schedule.stage1, schedule.stage2)
         stages = (
-            Stage("stage1", schedule.stage1, rate_term=inverse is not None),
-            Stage("stage2", schedule.stage2, rate_term=False),
+            Stage("stage1", first, rate_term=inverse is not None),
+            Stage("stage2", second, rate_term=False),
         )
         run_stage(
             params,
