@@ -17,17 +17,21 @@ FRAMES = 3  # of each, at most: what a memory holds after them is like what it h
 
 @torch.no_grad()
 def start_rate(model: nn.Module, sampler: "Sampler") -> Tensor | None:
-    """Set the compression of ``model`` in place, if it has one that quantizes.
+    """Set the compression of ``model`` in place, if it has one that quantizes and a memory behind it.
+
+    The compression alone (section 4.3) has no memory to lose. There the mean's way past the quantizer, at the rates of
+    a training from nothing, makes the loss grow without bound; it starts at a mean of zero and fine steps.
 
     Args:
-        model: recurrent, or the compression alone.
+        model: any that is trained.
         sampler: of the training that begins.
 
     Returns:
         The step of each latent, in latent units; None where nothing is quantized.
     """
     compression = getattr(model, "compression", None)
-    if not isinstance(compression, NeuralCompression) or compression.prior_model is None:
+    quantizes = isinstance(compression, NeuralCompression) and compression.prior_model is not None
+    if not quantizes or not hasattr(model, "motions"):
         return None
     seen: list[Tensor] = []
     hook = compression.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
@@ -40,10 +44,10 @@ def start_rate(model: nn.Module, sampler: "Sampler") -> Tensor | None:
 
 
 def _run(model: nn.Module, clip: Tensor, seen: list[Tensor]) -> None:
-    """Features of the frames with a past are kept; where a network has none, those of all."""
+    """Features of the frames with a past are kept."""
     state = None
     for x_t in clip.unbind(1):
         first = state is None
         state = model(x_t, state).state
-        if first and state is not None:
+        if first:
             seen.pop()

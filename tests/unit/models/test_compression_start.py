@@ -11,7 +11,7 @@ from ncfl.data.synthetic import photographs
 from ncfl.data.synthetic.scenes import Scene
 from ncfl.models.compression import NeuralCompression
 from ncfl.models.compression_start import start_compression
-from ncfl.models.variants import m_b
+from ncfl.models.variants import m_b, ncfl_adapq
 from ncfl.train.losses import clip_loss
 from ncfl.train.rate_start import start_rate
 from ncfl.weights import shipped
@@ -64,6 +64,14 @@ def test_bad_input():
 
 def test_networks_that_do_not_quantize_are_left_alone():
     assert start_rate(m_b(unet_widths=(8, 8), feature_width=8, mv_width=8, flow_width=0.1), None) is None
+
+
+def test_the_compression_alone_is_left_alone():
+    torch.manual_seed(0)
+    model = ncfl_adapq(feature_width=8, latent_width=16)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert start_rate(model, Clips()) is None
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 class Clips:
