@@ -5,16 +5,18 @@ searched by the tag ``ncfl.spool`` before it is made; MLflow takes a point or a 
 same; and a spool file goes only when its run is complete.
 """
 
+import contextlib
 import logging
 import os
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from ncfl.common.console import say
 from ncfl.config import layout
-from ncfl.tracking import spool
+from ncfl.tracking import records, spool
 
 WAIT_SECONDS = 120.0
 FOLLOW_SECONDS = 10.0
@@ -60,7 +62,8 @@ def ingest(*, wait: float = WAIT_SECONDS) -> int:
     Raises:
         Exception: whatever a database or a disk can raise; what has not been brought still waits.
     """
-    if not spool.waiting():
+    lost = not (layout.MLFLOW / "mlflow.db").exists() and bool(records.all_but(()))
+    if not spool.waiting() and not lost:
         return 0
     from filelock import FileLock, Timeout
 
@@ -100,7 +103,8 @@ class _Store:
     def __init__(self) -> None:
         from mlflow import MlflowClient
 
-        _create_database()
+        created = _create_database()
+        relocate(layout.MLFLOW / "mlflow.db", _artifacts())
         self.client = MlflowClient(tracking_uri=database())
         self._experiments: dict[str, str] = {}
         self._parents: dict[tuple[str, ...], str] = {}
@@ -108,6 +112,9 @@ class _Store:
         self._parent_ends: dict[str, dict[str, Any]] = {}
         self._parent_figures: dict[str, list[Any]] = {}
         self._ended: list[Path] = []
+        if created:  # the first one, or one that was lost: what the records know comes back
+            for record in records.all_but(spool.waiting()):
+                self._bring_record(record)
 
     def bring(self, path: Path) -> None:
         """Bring one spool file. What MLflow refuses is warned of once, and stays."""
@@ -163,11 +170,37 @@ class _Store:
             figures = [m for _, line in found.lines if line and line["kind"] == "figures" for m in _metrics(line)]
             self._parent_figures[parent_id] = self._parent_figures.get(parent_id, []) + figures
 
+    def _bring_record(self, record: records.Record) -> None:
+        """A run that a record remembers: parameters, tags, final figures, and the curve where a file has it."""
+        from mlflow.entities import Metric, Param
+
+        start = {"experiment": record.experiment, "tags": record.tags, "time": record.began}
+        experiment_id = self._experiment(record.mlflow_experiment)
+        tags = {**record.tags, "ncfl.step": record.step, "ncfl.rebuilt": "from the record of the run"}
+        if record.experiment:
+            tags["mlflow.parentRunId"] = self._parent(experiment_id, start)
+        run = self.client.create_run(experiment_id, start_time=record.began, tags=tags, run_name=record.name)
+        curves = {name for _, values in record.curve for name in values}
+        metrics = [
+            Metric(name, value, record.began, step) for step, values in record.curve for name, value in values.items()
+        ]
+        for name, value in record.figures.items():
+            metrics.append(Metric(f"final/{name}" if name in curves else name, value, record.ended, 0))
+        parameters = [Param(name, str(value)) for name, value in record.parameters.items()]
+        for batch in _chunks(metrics=(metrics, _METRICS), params=(parameters, _OTHERS)):
+            self.client.log_batch(run.info.run_id, **batch)
+        self.client.set_terminated(run.info.run_id, record.status, record.ended)
+        if record.experiment:
+            figures = [Metric(name, value, record.ended, 0) for name, value in record.figures.items()]
+            if record.step == "evaluate":
+                self._parent_figures.setdefault(tags["mlflow.parentRunId"], []).extend(figures)
+            self._parent_ends[tags["mlflow.parentRunId"]] = {"status": record.status, "time": record.ended}
+
     def _experiment(self, name: str) -> str:
         if name not in self._experiments:
             found = self.client.get_experiment_by_name(name)
             self._experiments[name] = found.experiment_id if found else self.client.create_experiment(
-                name, artifact_location=(layout.MLFLOW / "artifacts").resolve().as_uri()
+                name, artifact_location=_artifacts()
             )  # fmt: skip
         return self._experiments[name]
 
@@ -198,7 +231,9 @@ class _Store:
         from mlflow.entities import Param, RunTag
 
         sent = int(run.data.tags.get(_SENT, 0))
-        metrics = [metric for number, line in found.lines if line and number > sent for metric in _metrics(line)]
+        curves = {name for _, line in found.lines if line and line["kind"] == "points" for name in line["values"]}
+        lines = [line for number, line in found.lines if line and number > sent]
+        metrics = [metric for line in lines for metric in _metrics(line, curves)]
         parameters = [] if sent else [Param(name, value) for name, value in found.start["parameters"].items()]
         tags = [RunTag(name, value) for name, value in _tags(found).items() if run.data.tags.get(name) != value]
         for batch in _chunks(metrics=(metrics, _METRICS), params=(parameters, _OTHERS), tags=(tags, _OTHERS)):
@@ -225,12 +260,15 @@ def _tags(found: spool.Spooled) -> dict[str, str]:
     return tags
 
 
-def _metrics(line: dict[str, Any]) -> list[Any]:
+def _metrics(line: dict[str, Any], curves: Collection[str] = ()) -> list[Any]:
+    """The metrics of a line. A final figure that bears a curve's name is no point of it: it is called ``final/...``."""
     from mlflow.entities import Metric
 
     if line["kind"] not in ("points", "figures"):
         return []
-    return [Metric(name, value, line["time"], line.get("step", 0)) for name, value in line["values"].items()]
+    final = line["kind"] == "figures"
+    named = {f"final/{name}" if final and name in curves else name: value for name, value in line["values"].items()}
+    return [Metric(name, value, line["time"], line.get("step", 0)) for name, value in named.items()]
 
 
 def _chunks(**lists: tuple[list[Any], int]) -> Iterator[dict[str, list[Any]]]:
@@ -241,14 +279,46 @@ def _chunks(**lists: tuple[list[Any], int]) -> Iterator[dict[str, list[Any]]]:
         start += 1
 
 
-def _create_database() -> None:
-    """Create the database under another name and rename it, so that a kill leaves none rather than half."""
+def _artifacts() -> str:
+    """Where artifacts lie, as MLflow keeps it: an absolute address."""
+    return (layout.MLFLOW / "artifacts").resolve().as_uri()
+
+
+def relocate(path: Path, here: str) -> int:
+    """Tell a database of a project that was moved or copied where its artifacts lie now.
+
+    MLflow keeps absolute addresses, of the experiments and of each run: those that end in the project's own folder for
+    artifacts get the address ``here``.
+
+    Returns:
+        How many addresses were changed.
+    """
+    changed = 0
+    tail = f"/{layout.MLFLOW.as_posix()}/artifacts"
+    with contextlib.closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            rows = connection.execute(f"select rowid, {column} from {table}").fetchall()
+            for row, address in rows:
+                root, found, rest = (address or "").partition(tail)
+                if found and root + found != here:
+                    connection.execute(f"update {table} set {column} = ? where rowid = ?", (here + rest, row))
+                    changed += 1
+    return changed
+
+
+def _create_database() -> bool:
+    """Create the database under another name and rename it, so that a kill leaves none rather than half.
+
+    Returns:
+        Whether there was none.
+    """
     final = layout.MLFLOW / "mlflow.db"
     if final.exists():
-        return
+        return False
     from mlflow import MlflowClient
 
     temporary = layout.MLFLOW / "creating.db"
     temporary.unlink(missing_ok=True)
     MlflowClient(tracking_uri=f"sqlite:///{temporary.resolve()}").search_experiments(max_results=1)
     temporary.replace(final)
+    return True

@@ -154,7 +154,8 @@ def run(
         cost = {"seconds": seconds, "peak_memory_mb": provenance.peak_memory_mb()}
         current.figures.update(cost)
         record = {
-            "step": step, "experiment": experiment, "status": status, "error": error,
+            "step": step, "name": current.name, "experiment": experiment, "mlflow_experiment": mlflow_experiment,
+            "status": status, "error": error,
             "started": started.isoformat(timespec="seconds"), "parameters": current.parameters, "tags": current.tags,
             "figures": current.figures, "versions": provenance.versions(), "machine": provenance.machine(),
         }  # fmt: skip
