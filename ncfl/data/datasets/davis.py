@@ -20,7 +20,7 @@ def _clips(tree: Tree, lists: Lists | None) -> dict[str, list[ClipFiles]]:
 
 def _is_480p(parts: Sequence[str]) -> bool:
     """Whether a folder is no sequence of another resolution; one outside of JPEGImages may be any."""
-    return len(parts) < 3 or parts[-3] != "JPEGImages" or parts[-2] == "480p"
+    return len(parts) < 3 or parts[-3].lower() != "jpegimages" or parts[-2].lower() == "480p"
 
 
 def _place(split: str, clip: str, frame: int, shot: int | None) -> str:

@@ -138,6 +138,10 @@ class Tree:
         return [name for name in self._folders.get(folder, ()) if name.lower().endswith(allowed)]
 
 
+# What systems add to folders and archives, with copies and thumbnails of what is there.
+FOREIGN = (".", "__MACOSX", "@eaDir", "$RECYCLE.BIN")
+
+
 def _visible_files(root: Path) -> Iterator[str]:
     """Every file below a folder, also below linked folders, unless it is hidden."""
     above: dict[Path, set[Path]] = {root: {root.resolve()}}
@@ -149,8 +153,8 @@ def _visible_files(root: Path) -> Iterator[str]:
         kept = []
         for name in folders:
             real = (folder / name).resolve()
-            # A link to a folder above would be followed for ever; __MACOSX is what macOS adds to archives.
-            if not name.startswith((".", "__MACOSX")) and real not in parents:
+            # A link to a folder above would be followed for ever.
+            if not name.startswith(FOREIGN) and real not in parents:
                 kept.append(name)
                 above[folder / name] = parents | {real}
         folders[:] = kept
@@ -162,7 +166,11 @@ def read_list(name: str) -> tuple[str, ...]:
     return tuple(line for line in (line.partition("#")[0].strip() for line in lines) if line)
 
 
-def incomplete(tree: Tree, dataset: str, missing: Sequence[str], what: str = "files") -> InputError:
+class Incomplete(InputError):
+    """A dataset of which a part is there."""
+
+
+def incomplete(tree: Tree, dataset: str, missing: Sequence[str], what: str = "files") -> Incomplete:
     """The error for a dataset that lacks something: how much, and what first."""
     shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-    return InputError(f"{tree.root}: {dataset} is incomplete: {len(missing)} {what} missing: {shown}")
+    return Incomplete(f"{tree.root}: {dataset} is incomplete: {len(missing)} {what} missing: {shown}")

@@ -40,7 +40,8 @@ def _sequences(tree: Tree, split: str, kind: str, names: Sequence[str]) -> dict[
         return [part.lower() for part in parts[-3:-1]] == [split, kind]
 
     found = folders_by_name(tree, SUFFIXES, here)
-    folders = {name: the_one(tree, TITLE, f"{split.title()}/{kind}/{name}", found.get(name, ())) for name in names}
+    within = f"{split.title()}/{kind}"
+    folders = {name: the_one(tree, TITLE, f"{within}/{name}", found.get(name.casefold(), ())) for name in names}
     return {name: {} if f is None else numbered(tree.within(f, SUFFIXES)) for name, f in folders.items()}
 
 

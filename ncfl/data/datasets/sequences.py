@@ -40,7 +40,7 @@ def plain_clips(
     for split, names in (published if lists is None else lists).items():
         clips[split] = []
         for name in names:
-            folder = the_one(tree, title, name, found.get(name, ()))
+            folder = the_one(tree, title, name, found.get(name.casefold(), ()))
             frames = numbered(tree.within(folder, suffixes)) if folder is not None else {}
             lengths.check(name, frames, "" if lists is not None else published[split][name], first)
             clips[split].append(ClipFiles(name, tuple(frames.values())))
@@ -56,7 +56,7 @@ def read_counts(name: str) -> dict[str, str]:
 def folders_by_name(
     tree: Tree, suffixes: Sequence[str], accept: Callable[[Sequence[str]], bool] = lambda parts: True
 ) -> dict[str, list[str]]:
-    """The folders that directly hold numbered pictures, by their last component.
+    """The folders that directly hold numbered pictures, by their last component, in whose case copies differ: folded.
 
     ``accept`` is given the parts of the whole path: a user may point at a folder inside of the layout.
     """
@@ -65,7 +65,7 @@ def folders_by_name(
     for folder in tree.folders():
         parts = (*above, *PurePosixPath(folder).parts)
         if numbered(tree.within(folder, suffixes)) and accept(parts):
-            found[parts[-1]].append(folder)
+            found[parts[-1].casefold()].append(folder)
     return found
 
 

@@ -8,7 +8,8 @@ What counts as a clip, anywhere below the folder:
 - in DAVIS's layout, each folder in ``JPEGImages/480p`` (or in ``JPEGImages`` itself). What lies beside
   ``JPEGImages`` (``Annotations``, ``ImageSets``, other resolutions) is not looked at.
 
-Hidden files and folders are skipped. Other files are skipped too and listed in the index under ``ignored``.
+Hidden files and folders are skipped, and those that systems add (``__MACOSX``). Other files are skipped too and listed
+in the index under ``ignored``.
 A clip is called by its last path component without suffix; where two share it, by its path from the folder.
 """
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import sha256
+from ncfl.data.datasets.interface import FOREIGN
 from ncfl.media.pictures import IMAGE_SUFFIXES, list_pictures, natural_key
 from ncfl.media.video import VIDEO_SUFFIXES, open_frames
 
@@ -155,8 +157,9 @@ def find_clips(root: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def _walk(folder: Path, clips: list[Path], ignored: list[Path]) -> None:
-    children = sorted((c for c in folder.iterdir() if not c.name.startswith(".")), key=lambda c: natural_key(c.name))
-    layout = next((c for c in children if c.name in ("JPEGImages", "480p") and _is_davis(c)), None)
+    own = (child for child in folder.iterdir() if not child.name.startswith(FOREIGN))
+    children = sorted(own, key=lambda c: natural_key(c.name))
+    layout = next((c for c in children if c.name.lower() in ("jpegimages", "480p") and _is_davis(c)), None)
     if layout is not None:
         return _walk(layout, clips, ignored)
     files = [c for c in children if c.is_file()]
@@ -176,7 +179,7 @@ def _walk(folder: Path, clips: list[Path], ignored: list[Path]) -> None:
 
 def _is_davis(folder: Path) -> bool:
     """Whether this is ``JPEGImages``, or its 480p among other resolutions."""
-    return folder.is_dir() and "JPEGImages" in (folder.name, folder.resolve().parent.name)
+    return folder.is_dir() and "jpegimages" in (folder.name.lower(), folder.resolve().parent.name.lower())
 
 
 def _files(clip: Path) -> list[Path]:

@@ -2,8 +2,13 @@
 
 The user's folder is not written to: ``published/files`` gets a folder for each archive, at its path in the given
 one, and ``published/given.json`` says which archives these were. Plain files of the given folder are not taken over.
+
+Servers split what is large. Where each archive is whole by itself and holds some of the files, a sequence may be cut
+between two: if the folders of the archives are not the dataset, they are laid over each other. Where one archive is cut
+into numbered pieces (``.zip.001``), these are joined first.
 """
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,15 +18,23 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, sha256, write_json
 from ncfl.data.datasets.interface import Dataset, Tree
 from ncfl.data.sources.framefiles import index_files
+from ncfl.data.sources.overlaying import overlay
 from ncfl.data.sources.unpacking import Budget, is_archive, stem
 from ncfl.data.transport.source_table import Archive
 
 RECORD = "given.json"
+_PIECE = re.compile(r"(.+)\.([0-9]{3})")
 
 
 def archives_in(given: Path) -> list[str]:
-    """The archives anywhere in a folder, as paths from it."""
-    return [name for name in Tree(given).files if is_archive(name)]
+    """The archives anywhere in a folder and the pieces of such, as paths from it."""
+    return [name for name in Tree(given).files if is_archive(_whole(name))]
+
+
+def _whole(name: str) -> str:
+    """What a piece of an archive is a piece of; else the name itself."""
+    piece = _PIECE.fullmatch(name)
+    return piece[1] if piece and is_archive(piece[1]) else name
 
 
 def is_unpacked(folder: Path) -> bool:
@@ -62,8 +75,8 @@ def index(dataset: Dataset, rows: list[Archive], folder: Path, given: Path, reas
             return {"archives": made, **index_files(dataset, files)}
         say(f"{given}: {len(names)} archives in it are unpacked into {files}")
         shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
-        _unpack(given, names, staging, rows, sum(entry["bytes"] for entry in made))
-        listed = index_files(dataset, staging)
+        places = _unpack(given, names, staging, rows, sum(entry["bytes"] for entry in made))
+        listed = _index(dataset, staging, places)
     except InputError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise InputError(f"{reason}; nor did unpacking the {len(names)} archives in it help: {error}") from error
@@ -86,9 +99,47 @@ def _described(given: Path, name: str) -> dict[str, Any]:
         raise InputError(f"{path}: not readable ({error.strerror})") from None
 
 
-def _unpack(given: Path, names: list[str], target: Path, rows: list[Archive], size: int) -> None:
-    budget = Budget(rows, size)
+def _index(dataset: Dataset, files: Path, places: list[Path]) -> dict[str, Any]:
+    """The clips of the unpacked archives, laid over each other where that is what makes the dataset."""
+    try:
+        return index_files(dataset, files)
+    except InputError:
+        if len(places) < 2:
+            raise
+    overlay(places, files / "laid-over-each-other")
+    return index_files(dataset, files)
+
+
+def _unpack(given: Path, names: list[str], target: Path, rows: list[Archive], size: int) -> list[Path]:
+    """Unpack each archive; where to."""
+    budget, places = Budget(rows, size), []
+    by_whole: dict[str, list[str]] = {}
     for name in names:
+        by_whole.setdefault(_whole(name), []).append(name)
+    for name, pieces in by_whole.items():
         place = (target / name).with_name(stem(Path(name).name))
-        if not place.exists():
+        if place.exists():
+            continue
+        if pieces == [name]:
             budget.unpack(given / name, place)
+        else:
+            _unpack_pieces(given, name, pieces, place, budget)
+        places.append(place)
+    return places
+
+
+def _unpack_pieces(given: Path, name: str, pieces: list[str], place: Path, budget: Budget) -> None:
+    numbered = [piece for piece in pieces if piece != name]
+    for number, piece in enumerate(numbered, start=1):
+        if int(piece[-3:]) != number:
+            raise InputError(f"{given / name}.{number:03d}: missing, a piece of {name}; get it too")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    joined = place.with_name(f".{Path(name).name}")
+    try:
+        with joined.open("wb") as whole:
+            for piece in numbered:
+                with (given / piece).open("rb") as part:
+                    shutil.copyfileobj(part, whole, 1 << 20)
+        budget.unpack(joined, place)
+    finally:
+        joined.unlink(missing_ok=True)

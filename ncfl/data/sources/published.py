@@ -15,7 +15,7 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets import find
-from ncfl.data.datasets.interface import Dataset, RawFormat
+from ncfl.data.datasets.interface import Dataset, Incomplete, RawFormat
 from ncfl.data.frames import Splits
 from ncfl.data.sources import packed_folder
 from ncfl.data.sources.framefiles import index_files, read_clips
@@ -95,7 +95,12 @@ def _given_folder(dataset: Dataset, rows: list[Archive], folder: Path, given: Pa
         listed = index_files(dataset, given)
     except InputError as error:
         if own or not packed_folder.archives_in(given):
-            raise
+            if not isinstance(error, Incomplete):
+                raise
+            raise InputError(
+                f"{error}; get the rest, or name the folder as a `clips` source, which measures what is there as a "
+                "stand-in"
+            ) from error
         return packed_folder.index(dataset, rows, folder, given, error)
     if not own:
         packed_folder.remove(folder)

@@ -1,0 +1,149 @@
+"""Datasets as servers and systems hand them out: split, with foreign files, in other case, one more folder on top."""
+
+import io
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from ncfl.common.errors import InputError
+from ncfl.data.datasets import find
+from ncfl.data.datasets.interface import Tree
+from ncfl.data.datasets.set8 import PUBLISHED
+from ncfl.data.fetch import fetch
+from ncfl.data.sources.clips import find_clips
+from ncfl.data.sources.published import PublishedSource
+
+SET8 = find("set8")
+SOURCE = PublishedSource()
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    """A file for every frame of Set8; nothing here decodes them."""
+    lengths = {clip: int(count.rstrip("+")) for clip, count in PUBLISHED["test"].items()}
+    return {SET8.place("test", clip, t, None): f"{clip} {t}".encode() for clip in lengths for t in range(lengths[clip])}
+
+
+def zipped(files) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def halves(files):
+    """The files in two parts, with a sequence cut between them."""
+    names = list(files)
+    middle = len(names) // 2
+    cut = names[middle].split("/")[-2]
+    assert any(f"/{cut}/" in name for name in names[:middle])
+    return {n: files[n] for n in names[:middle]}, {n: files[n] for n in names[middle:]}
+
+
+def fetched(root, given):
+    index = fetch("set8", SOURCE, root / "raw", given=given)
+    return {clip["name"]: len(clip["clean"]) for clip in index["clips"]["test"]}
+
+
+WHOLE = {clip: int(count.rstrip("+")) for clip, count in PUBLISHED["test"].items()}
+
+
+def test_whole_archives_with_a_sequence_cut_between_them(tmp_path, files):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for number, half in enumerate(halves(files), start=1):
+        part = {**half, "Set8/README.txt": f"part {number}".encode()}
+        (mine / f"Set8-20240102T030405Z-00{number}.zip").write_bytes(zipped(part))
+    assert fetched(tmp_path, mine) == WHOLE
+    kept = {
+        p.relative_to(tmp_path / "raw/published/files/laid-over-each-other").as_posix(): p.read_bytes()
+        for p in (tmp_path / "raw/published/files").rglob("*.png")
+    }
+    assert kept == files
+    assert fetched(tmp_path, None) == WHOLE
+
+
+def test_a_part_that_came_twice_is_one(tmp_path, files):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    first, second = halves(files)
+    for name, part in {"a.zip": first, "a (1).zip": first, "b.zip": second}.items():
+        (mine / name).write_bytes(zipped(part))
+    assert fetched(tmp_path, mine) == WHOLE
+
+
+def test_two_versions_are_refused_by_name(tmp_path, files):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    first, second = halves(files)
+    other = {name: data + b" recompressed" for name, data in files.items()}
+    for name, part in {"one.zip": first, "two.zip": second, "other.zip": other}.items():
+        (mine / name).write_bytes(zipped(part))
+    with pytest.raises(InputError, match=r"two different pictures.*from o(ne|ther) and from (other|two|one).*version"):
+        fetched(tmp_path, mine)
+    assert not (tmp_path / "raw/published/files").exists()
+
+
+def test_pieces_of_one_archive_are_joined(tmp_path, files):
+    mine, data = tmp_path / "mine", zipped(files)
+    mine.mkdir()
+    for number, start in enumerate(range(0, len(data), len(data) // 3 + 1), start=1):
+        (mine / f"Set8.zip.{number:03d}").write_bytes(data[start : start + len(data) // 3 + 1])
+    assert fetched(tmp_path, mine) == WHOLE
+    assert not list((tmp_path / "raw").rglob(".Set8.zip"))
+
+
+def test_a_missing_piece_is_named(tmp_path, files):
+    mine, data = tmp_path / "mine", zipped(files)
+    mine.mkdir()
+    (mine / "Set8.zip.001").write_bytes(data[:1000])
+    (mine / "Set8.zip.003").write_bytes(data[2000:])
+    with pytest.raises(InputError, match=r"Set8\.zip\.002: missing"):
+        fetched(tmp_path, mine)
+
+
+@pytest.mark.parametrize("rename", [str.upper, lambda name: f"download/Set8 (1)/{name}"], ids=["case", "above"])
+def test_unpacked_files_with_foreign_ones(tmp_path, files, rename):
+    mine = tmp_path / "mine"
+    foreign = [f"__MACOSX/{name}" for name in files] + [f"@eaDir/{name}" for name in files]
+    foreign += [name.rpartition("/")[0] + "/Thumbs.db" for name in files]
+    for name in [*map(rename, files), *foreign]:
+        (mine / name).parent.mkdir(parents=True, exist_ok=True)
+        (mine / name).write_bytes(b"x")
+    assert fetched(tmp_path, mine) == WHOLE
+
+
+def test_davis_in_other_case_and_its_other_resolutions(tmp_path):
+    davis = find("davis")
+    for clip in ("bike-packing", "blackswan"):
+        for folder in ("480P", "Full-Resolution"):
+            place = tmp_path / "davis/jpegimages" / folder / clip.title() / "00000.JPG"
+            place.parent.mkdir(parents=True)
+            place.write_bytes(b"x")
+    (clips,) = davis.clips(Tree(tmp_path), {"train": ["bike-packing", "blackswan"]}).values()
+    assert [clip.clean for clip in clips] == [
+        ("davis/jpegimages/480P/Bike-Packing/00000.JPG",),
+        ("davis/jpegimages/480P/Blackswan/00000.JPG",),
+    ]
+
+
+def test_one_sequence_alone_says_how_it_can_be_measured(tmp_path, files):
+    for name, data in files.items():
+        if "/tractor/" in name:
+            (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "mine" / name).write_bytes(data)
+    with pytest.raises(InputError, match=r"incomplete.*`clips` source.*stand-in"):
+        fetched(tmp_path, tmp_path / "mine")
+    found, _ = find_clips(tmp_path / "mine")
+    assert list(found) == ["tractor"]
+
+
+def test_clips_pass_over_what_systems_add(tmp_path):
+    for name in ("a/0.png", "__MACOSX/a/0.png", "@eaDir/a/0.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), np.zeros((16, 16, 3), np.uint8))
+    found, ignored = find_clips(tmp_path)
+    assert (list(found), ignored) == (["a"], [])
