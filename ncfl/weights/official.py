@@ -64,7 +64,7 @@ OFFICIAL: dict[str, Official] = {
     "vnlnet-gray": Official(
         build=vnlnet.vnlnet_gray,
         source="axeldavy/vnlnet, one file per noise level",
-        licence="MIT (the repository)",
+        licence="GPL v3 (its LICENSE and the headers of its files)",
         names=vnlnet.official_names,
         files=("vnlnet_gray_<sigma>.pth",),
         method=vnlnet.VNLNetMethod,
@@ -73,7 +73,7 @@ OFFICIAL: dict[str, Official] = {
     "vnlnet-color": Official(
         build=vnlnet.vnlnet_color,
         source="axeldavy/vnlnet, one file per noise level",
-        licence="MIT (the repository)",
+        licence="GPL v3 (its LICENSE and the headers of its files)",
         names=vnlnet.official_names,
         files=("vnlnet_color_<sigma>.pth",),
         method=vnlnet.VNLNetMethod,
