@@ -6,7 +6,8 @@ flyywh/J4RNet-Deep-Video-Deraining-CVPR-2018, the one network there that has wei
 of occlusions (``..._GRU_SI_detection.prototxt``) came without weights. Three things differ on purpose:
 
 - The script at first read the frame to be restored nine times instead of its neighbors (``num2str(i)`` where ``t``
-  was meant; mended upstream on 2020-03-30). Here the neighbors are the neighbors. Of the nine frames the middle one's result takes three.
+  was meant; mended upstream on 2020-03-30). Here the neighbors are the neighbors.
+  Of the nine frames the middle one's result takes three.
 - It cuts the frame into 32 x 32 tiles, which the fixed size in the prototxt asks for; the network's reach is
   larger than their margin of 8. Here it sees the whole frame.
 - The last convolution starts at zero when trained here: the network begins as the identity.
