@@ -1,6 +1,5 @@
 """What both engines ask for: one run at a time, what was changed behind their backs, and what may be told to DVC."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from ncfl.common.console import say
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path, sha256
 from ncfl.config.params import Params
-from ncfl.trust import dvc_lock, locks, records
+from ncfl.trust import dvc_claim, dvc_lock, locks, records
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.jobs import jobs
 from ncfl.trust.raw import raw_faults
@@ -24,22 +23,11 @@ def claim(what: str) -> None:
     Raises:
         InputError: another one runs: says which.
     """
-    if "DVC_STAGE" not in os.environ and (running := _running_dvc()):
-        raise InputError(f"dvc is running here: process {running[0]} ({running[1]}); wait until it ends, or end it")
     locks.take(locks.ENGINE, what)
     # Whoever had Snakemake's own lock was killed, or it would have ours.
     for lock in Path(".snakemake/locks").glob("*.lock"):
         lock.unlink(missing_ok=True)
-
-
-def _running_dvc() -> tuple[int, str] | None:
-    """The process that runs stages of DVC here, as DVC itself notes it, if it lives."""
-    try:
-        noted = json.loads(Path(".dvc/tmp/rwlock").read_text(encoding="utf-8"))
-        owners = [*noted.get("write", {}).values(), *(o for some in noted.get("read", {}).values() for o in some)]
-        return next(((o["pid"], o["cmd"]) for o in owners if locks.alive(int(o["pid"]))), None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    dvc_claim.claim(what)
 
 
 def changed(params: Params, *, deep: bool = False) -> list[Fault]:
@@ -47,6 +35,10 @@ def changed(params: Params, *, deep: bool = False) -> list[Fault]:
     with Checksums(fresh=deep) as checksums:
         every = jobs(params)
         found = [fault for job in every.values() for fault in records.faults(job, checksums)]
+        for job in every.values():
+            if records.has_only_begun(job) and not records.is_known(job, checksums):
+                there = (path for path in job.outputs if path.exists())
+                found += [Fault(path, job, "its step was ended before it was done", path) for path in there]
         for dataset in params.datasets:
             found += raw_faults(params, dataset, every[f"{dataset}-fetch"], checksums)
     return found
@@ -87,6 +79,7 @@ def tell_dvc(params: Params) -> None:
     """
     if not Path(".dvc").is_dir() or shutil.which("dvc") is None:
         return
+    dvc_claim.let_go()
     if found := changed(params):
         more = f" (and {len(found) - 1} more; `ncfl verify` names them)" if len(found) > 1 else ""
         raise InputError(f"{found[0]}{more}; not committed to DVC; make it again: {found[0].job.command}")

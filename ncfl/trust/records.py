@@ -18,6 +18,7 @@ from ncfl.trust.jobs import Job
 
 FOLDER = layout.RESULTS / "records"
 FORMAT = "ncfl-record-1"
+BEGUN = "ncfl-record-1, begun"
 _IGNORED = ("__pycache__", ".snakemake_timestamp")
 
 
@@ -67,6 +68,20 @@ def read(job: Job) -> dict[str, Any] | None:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         return None
     return found if all(isinstance(found.get(part), dict) for part in parts) else None
+
+
+def begin(job: Job) -> None:
+    """Note that ``job`` has begun: until it has ended well nothing vouches for its outputs."""
+    write_json(path_of(job), {"format": BEGUN})
+
+
+def has_only_begun(job: Job) -> bool:
+    """Whether a job began, and neither ended well nor was followed by another that did."""
+    try:
+        found = read_json(path_of(job))
+    except InputError:
+        return False
+    return isinstance(found, dict) and found.get("format") == BEGUN
 
 
 def write(job: Job, about: Mapping[str, Any], inputs: Mapping[str, str]) -> None:

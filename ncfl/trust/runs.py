@@ -37,7 +37,7 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
         stack.enter_context(locks.held(name, f"`{job.command}`"))
         stack.enter_context(watchdog.ends_with(engine))
         inputs = records.inputs_of(job, every)
-        records.path_of(job).unlink(missing_ok=True)  # until the step has ended well it vouches for nothing
+        records.begin(job)
         about: dict[str, Any] = {}
         yield about
         records.write(job, {**about, "settings": settings(params, job), "sources": sources()}, inputs)
