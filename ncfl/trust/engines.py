@@ -1,5 +1,6 @@
 """What both engines ask for: one run at a time, what was changed behind their backs, and what may be told to DVC."""
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ def claim(what: str) -> None:
     for lock in Path(".snakemake/locks").glob("*.lock"):
         lock.unlink(missing_ok=True)
     dvc_claim.claim(what)
+    atexit.register(dvc_claim.let_go)  # after a kill DVC itself sees that nobody is there
 
 
 def changed(params: Params, *, deep: bool = False) -> list[Fault]:
