@@ -11,6 +11,7 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.config import layout
+from ncfl.config.jobs import Job, jobs
 from ncfl.config.params import GROUPS, Params
 
 # What each kind of job runs, below ncfl/: an edit there makes its results stale. Where files come from
@@ -27,16 +28,10 @@ MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "data/i
 COUNTED_BY = ("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
 SHOWN_BY = ("report", "steps/reporting.py")
 
-# The keys of params.yaml that each kind of job depends on.
-OF_EVERY_TRAINING = ("seed", "training", "schedules.{dataset}", "{group}.{experiment}.train")
-OF_TRAINING = (*OF_EVERY_TRAINING, "model")
-OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{experiment}.network")
-OF_FLOW = ("seed", "motion", "training.threads", "training.log_every")
-OF_EVALUATION = ("seed", "evaluation", "{group}.{experiment}.evaluate")
-SHOWN = ("preset", *GROUPS)
 # All but `machine`: whatever reran a stage must reach Snakemake's records, even if the result is the same.
 ALL = ("preset", "seed", "datasets", "model", "motion", "training", "schedules", *GROUPS, "evaluation")
 STARTS = "pretrained/starts"
+METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
 
 HEAD = """\
 # The graph for DVC: `dvc repro` runs what a change of params.yaml, of the package or of an earlier result made stale.
@@ -83,99 +78,46 @@ def _stage(name: str, stage: dict[str, Any]) -> str:
 
 
 def _stages(params: Params) -> Iterator[tuple[str, dict[str, Any]]]:
+    every = jobs(params)
     used = {e.dataset for e in params.trained.values()} | {d for e in params.evaluated.values() for d in e.evaluate}
     for dataset in (name for name in params.datasets if name in used):
-        index = layout.raw(dataset) / "index.json"
-        yield (
-            f"fetch-{dataset}",
-            {
-                "cmd": f"ncfl fetch --dataset {dataset}",
-                "deps": sources(BROUGHT_BY),
-                "params": ["seed", f"datasets.{dataset}"],
-                "outs": [index],
-            },
-        )
-        yield (
-            f"prepare-{dataset}",
-            {
-                "cmd": f"ncfl prepare --dataset {dataset}",
-                "deps": [*sources(PREPARED_BY), index],
-                "params": [f"datasets.{dataset}"],
-                # Large, and made again from the same sources bit by bit.
-                "outs": [f"{layout.prepared(dataset)}: {{cache: false}}"],
-            },
-        )
+        yield f"fetch-{dataset}", _made(every[f"{dataset}-fetch"], BROUGHT_BY)
+        prepare = _made(every[f"{dataset}-prepare"], PREPARED_BY)
+        # Large, and made again from the same sources bit by bit.
+        yield f"prepare-{dataset}", prepare | {"outs": [f"{path}: {{cache: false}}" for path in prepare["outs"]]}
     if params.with_motion:
-        yield (
-            "pretrain-flow",
-            {
-                "cmd": "ncfl pretrain-flow",
-                "deps": [*sources(FLOW_BY), STARTS],
-                "params": OF_FLOW,
-                "outs": [layout.SPYNET, layout.FLOW / "history.csv"],
-                "metrics": [layout.FLOW / "metrics.json"],
-            },
-        )
+        flow = every["pretrain-flow"]
+        yield "pretrain-flow", _made(flow._replace(inputs=(Path(STARTS),)), FLOW_BY)
     for name in params.trained:
         for number in range(1, params.stages(name) + 1):
-            kind = "compared" if name in params.compared else f"stage{number}"
-            yield f"train-{kind}-{name}", _training(params, name, number)
+            job = every[f"{name}-train-stage{number}"]
+            if name in params.compared:
+                yield f"train-compared-{name}", _made(job, COMPARED_BY)
+                continue
+            begun = (Path(STARTS),) if number == 1 else ()
+            yield f"train-stage{number}-{name}", _made(job._replace(inputs=(*job.inputs, *begun)), TRAINED_BY)
     for name in params.evaluated:
-        yield f"evaluate-{name}", _evaluation(params, name)
-    yield from _results(params)
+        yield f"evaluate-{name}", _made(every[f"{name}-evaluate"], MEASURED_BY)
+    yield from _results(params, every)
 
 
-def _keys(params: Params, name: str, keys: tuple[str, ...]) -> list[str]:
-    group = next(group for group in GROUPS if name in getattr(params, group))
-    dataset = params.evaluated[name].dataset
-    return [key.format(group=group, experiment=name, dataset=dataset) for key in keys]
-
-
-def _training(params: Params, name: str, number: int) -> dict[str, Any]:
-    compared = name in params.compared
-    start = [layout.SPYNET] if name in params.with_motion else []
-    if number > 1:
-        start = [layout.checkpoint(name, number - 1)]
-    elif not compared:
-        start.append(STARTS)
-    folder = layout.stage(name, number)
+def _made(job: Job, by: tuple[str, ...]) -> dict[str, Any]:
+    """The stage of a job that the sources ``by`` make."""
     return {
-        "cmd": f"ncfl train --experiment {name} --stage {number}",
-        "deps": [
-            *sources(COMPARED_BY if compared else TRAINED_BY),
-            layout.prepared(params.trained[name].dataset),
-            *start,
-        ],
-        "params": _keys(params, name, OF_COMPARED if compared else OF_TRAINING),
-        "outs": [folder / "checkpoint.pt", folder / "history.csv"],
-        "metrics": [folder / "metrics.json"],
+        "cmd": job.command,
+        "deps": [*sources(by), *job.inputs],
+        "params": job.watched,
+        "outs": [path for path in job.outputs if path.name not in METRICS],
+        "metrics": [path for path in job.outputs if path.name in METRICS],
     }
 
 
-def _evaluation(params: Params, name: str) -> dict[str, Any]:
-    measured = []
-    if name in params.official:
-        measured = [layout.weights(params.official[name].method)]
-    elif name in params.trained:
-        measured = [layout.checkpoint(name, params.stages(name))]
-    folder = layout.evaluation(name)
-    return {
-        "cmd": f"ncfl evaluate --experiment {name}",
-        "deps": [*sources(MEASURED_BY), *map(layout.prepared, params.evaluated[name].evaluate), *measured],
-        "params": _keys(params, name, OF_EVALUATION),
-        "outs": [folder / "sequences.csv", folder / "frames.csv", folder / "examples"],
-        "metrics": [folder / "summary.json"],
-    }
-
-
-def _results(params: Params) -> Iterator[tuple[str, dict[str, Any]]]:
-    counted = layout.COMPLEXITY / "complexity.json"
-    yield "complexity", {"cmd": "ncfl complexity", "deps": sources(COUNTED_BY), "outs": [counted]}
-    shown = {"deps": [*sources(SHOWN_BY), layout.EXPERIMENTS, counted], "params": SHOWN}
-    yield "tables", {"cmd": "ncfl tables", **shown, "outs": [layout.TABLES]}
-    yield "figures", {"cmd": "ncfl figures", **shown, "outs": [layout.FIGURES]}
-    shown = {**shown, "deps": [*shown["deps"], layout.TABLES, layout.FIGURES]}
-    yield "report", {"cmd": "ncfl report", **shown, "outs": [layout.REPORT / "index.html"]}
+def _results(params: Params, every: dict[str, Job]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "complexity", _made(every["complexity"], COUNTED_BY)
+    # The folder of all experiments stands for the many files in it.
+    shown = (layout.EXPERIMENTS, layout.COMPLEXITY / "complexity.json")
+    for name, more in (("tables", ()), ("figures", ()), ("report", (layout.TABLES, layout.FIGURES))):
+        yield name, _made(every[name]._replace(inputs=(*shown, *more)), SHOWN_BY)
     flow = [layout.FLOW] if params.with_motion else []
     yield (
         "snakemake-agrees",

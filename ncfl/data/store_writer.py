@@ -14,6 +14,7 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import sha256, write_json
+from ncfl.common.processes import alive
 from ncfl.data.datasets.interface import RawFormat
 from ncfl.data.frames import Frame, Pair, Splits
 from ncfl.data.store import FORMAT, MANIFEST
@@ -129,22 +130,12 @@ def _clear_up_after_killed(root: Path) -> None:
     """Remove what processes that are no more left half-built; put back what one of them had moved away."""
     for path in root.parent.glob(f".{root.name}.*"):
         number, _, kind = path.name.removeprefix(f".{root.name}.").partition(".")
-        if not number.isdecimal() or int(number) == os.getpid() or _is_running(int(number)):
+        if not number.isdecimal() or int(number) == os.getpid() or alive(int(number)):
             continue
         if kind == "before" and not root.exists():
             path.rename(root)
         else:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True
 
 
 def _write_clip(

@@ -11,6 +11,7 @@ of zeros: then nothing is carried. Frames are float32 [1,C,H,W] in [0,1], with H
 """
 
 import json
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -128,8 +129,6 @@ def _write_onnx(step: nn.Module, example: tuple[Tensor, ...], shapes: Any, about
 @contextmanager
 def _quiet() -> Iterator[None]:
     # The exporter talks about its own progress and about packages that are not needed here.
-    import logging
-
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -12,6 +12,13 @@ import numpy as np
 from ncfl.common.errors import InputError
 from ncfl.media.notes import Properties
 
+# A file is opened as what it is, if that is a container of pictures and sound: never a list of other files, which a
+# script that is called cat.mp4 can be; and it reaches nothing but itself.
+_OPENED = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,yuv4mpegpipe,mpegts,mpeg,asf,flv,ogg",
+    "protocol_whitelist": "file",
+}
+
 
 class FrameTime(NamedTuple):
     """When a frame is shown: start and duration, seconds; the duration is None where the file does not say."""
@@ -147,3 +154,8 @@ def import_av() -> Any:
     except ImportError:
         raise InputError("package av: not installed; video files need it (pip install av), folders do not") from None
     return av
+
+
+def open_source(path: Path) -> Any:
+    """A video file as a container of PyAV, opened for reading as what it is, and reaching nothing but itself."""
+    return import_av().open(as_url(path), container_options=_OPENED)

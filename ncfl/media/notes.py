@@ -26,7 +26,6 @@ class Properties:
         timecode: the time code of its first frame; None where it has none.
         data: further tracks of data.
         color_profiles: whether pictures bring an ICC profile.
-        more: lines that the reader has to say itself.
     """
 
     folder: bool = False
@@ -43,7 +42,6 @@ class Properties:
     timecode: str | None = None
     data: int = 0
     color_profiles: bool = False
-    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Target:
 
 def lost(source: Properties, target: Target) -> list[str]:
     """What of ``source`` is not in the output, a line each, in the order in which people look for it."""
-    return [*_of_pixels(source), *_of_time(source, target), *_of_tracks(source, target), *source.more]
+    return [*_of_pixels(source), *_of_time(source, target), *_of_tracks(source, target)]
 
 
 def _of_pixels(source: Properties) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.common.errors import InputError
-from ncfl.media.frame_io import as_url, import_av
+from ncfl.media.frame_io import import_av, open_source
 
 _AUDIO = "aac"
 _NO_PCM = (".mp4", ".m4v")  # FFmpeg begins such a file and then cannot end it; few players would take it
@@ -32,7 +32,7 @@ class Passengers:
     def __init__(self, source: Path, output: Any, name: str, notes: list[str]) -> None:
         self._av = import_av()
         self._source, self._output, self._name, self._notes = source, output, name, notes
-        self._input = self._av.open(as_url(source))
+        self._input = open_source(source)
         output.metadata.update({k: v for k, v in self._input.metadata.items() if k.lower() not in _OF_THE_FILE})
         self._carriers: dict[int, _Copied | _Encoded] = {}
         for stream in self._input.streams:

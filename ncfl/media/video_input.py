@@ -10,7 +10,7 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.media.containers import check_whole
-from ncfl.media.frame_io import FrameReader, FrameTime, Origin, as_url, import_av
+from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av, open_source
 from ncfl.media.notes import Properties
 from ncfl.media.planes import COEFFICIENTS, Samples, planes_of, to_rgb
 
@@ -19,12 +19,6 @@ UNSPECIFIED = 2  # color matrix, primaries and transfer, as the standards number
 FULL_RANGE = 2  # as FFmpeg numbers it; 1 is 16..235
 BT709, BT601 = 1, 5
 _DEFAULT_RATE = Fraction(25)
-# A file is opened as what it is, if that is a container of pictures and sound: never a list of other files, which a
-# script that is called cat.mp4 can be; and it reaches nothing but itself.
-_OPENED = {
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,yuv4mpegpipe,mpegts,mpeg,asf,flv,ogg",
-    "protocol_whitelist": "file",
-}
 _RECORDS = {
     "MASTERING_DISPLAY_METADATA": "mastering display",
     "CONTENT_LIGHT_LEVEL": "content light level",
@@ -49,7 +43,7 @@ def open_video(path: Path, *, deep: bool) -> FrameReader:
     av = import_av()
     try:
         check_whole(path)
-        container = av.open(as_url(path), container_options=_OPENED)
+        container = open_source(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: not readable as video, corrupt or truncated ({reason})") from None
@@ -218,8 +212,3 @@ def accurate(av: Any, full_range: bool) -> Any:
 def stretch(image: np.ndarray) -> np.ndarray:
     """FFmpeg's 16-bit RGB has its white at 255 * 256; here it is 65535. uint16 -> uint16."""
     return np.minimum(image.astype(np.uint32) * 257 // 256, 65535).astype(np.uint16)
-
-
-def shrink(image: np.ndarray) -> np.ndarray:
-    """The inverse of :func:`stretch`."""
-    return ((image.astype(np.uint32) * 256 + 128) // 257).astype(np.uint16)

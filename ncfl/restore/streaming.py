@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.common.progress import Progress
-from ncfl.media.frame_io import FrameReader, FrameTime
+from ncfl.media.frame_io import FrameReader, FrameTime, FrameWriter
 from ncfl.media.notes import Target, lost
 from ncfl.media.pictures import list_pictures
 from ncfl.media.video import open_frames, open_writer
@@ -99,12 +99,6 @@ def restore(
                 bar.update(count)
     seconds = time.perf_counter() - began
     height, width = reader.size
-    target = Target(
-        output.suffix.lower() or "folder",
-        rate=None if output.suffix == "" else writer.rate,
-        rate_given=rate is not None,
-        passengers=rate is None,
-    )
     return Restored(
         output=str(output),
         frames=count,
@@ -112,7 +106,18 @@ def restore(
         width=width,
         seconds=seconds,
         frames_per_second=count / seconds,
-        notes=[*lost(reader.properties, target), *writer.notes],
+        notes=[*lost(reader.properties, _target(writer, rate)), *writer.notes],
+    )
+
+
+def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
+    """What was written, where the user asked for this rate or for none."""
+    suffix = writer.path.suffix.lower()
+    return Target(
+        suffix or "folder",
+        rate=writer.rate if suffix else None,
+        rate_given=rate is not None,
+        passengers=rate is None,
     )
 
 

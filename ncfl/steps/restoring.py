@@ -55,6 +55,7 @@ def restore(
     from ncfl.restore.streaming import restore as run
 
     place = pick_device(device)
+    asked = None if rate is None else frame_rate(rate)
     chosen = _exported(weights, backend) or _chosen(weights, checkpoint, method, place)
     if sigma is None and not chosen.blind:
         sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
@@ -67,7 +68,7 @@ def restore(
             method=chosen,
             sigma=sigma,
             device=place,
-            rate=None if rate is None else frame_rate(rate),
+            rate=asked,
             overwrite=overwrite,
             allow_gaps=allow_gaps,
         )

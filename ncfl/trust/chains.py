@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ncfl.config.jobs import Job, jobs
 from ncfl.config.params import Params
 from ncfl.trust import records
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.jobs import Job, jobs
 from ncfl.trust.raw import raw_faults
 from ncfl.trust.wanted import changed_parameters, changed_sources
 

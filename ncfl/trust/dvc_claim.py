@@ -12,7 +12,7 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
-from ncfl.trust import locks
+from ncfl.common.processes import alive
 
 NOTES = Path(".dvc/tmp/rwlock")
 
@@ -29,7 +29,7 @@ def claim(what: str) -> None:
     write = notes.setdefault("write", {})
     readers = [owner for owners in notes.setdefault("read", {}).values() for owner in owners]
     for owner in (*write.values(), *readers):
-        if owner["cmd"] != what and locks.alive(owner["pid"]):
+        if owner["cmd"] != what and alive(owner["pid"]):
             raise InputError(
                 f"dvc is running here: process {owner['pid']} ({owner['cmd']}); wait until it ends, or end it"
             )

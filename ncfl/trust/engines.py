@@ -10,10 +10,10 @@ from pathlib import Path
 from ncfl.common.console import say
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path, sha256
+from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
 from ncfl.trust import dvc_claim, dvc_lock, locks, records
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.jobs import jobs
 from ncfl.trust.raw import raw_faults
 from ncfl.trust.records import Fault
 

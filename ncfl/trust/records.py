@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
 from ncfl.config import layout
+from ncfl.config.jobs import Job
 from ncfl.trust import dvc_lock
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.jobs import Job
 
 FOLDER = layout.RESULTS / "records"
 FORMAT = "ncfl-record-1"

@@ -1,16 +1,16 @@
 """What stands around every step: its lock, its engine, its inputs as they were made, and its record."""
 
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ncfl.common.files import sha256
+from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
 from ncfl.trust import locks, records, watchdog
-from ncfl.trust.jobs import jobs
 from ncfl.trust.wanted import settings
 
 
@@ -20,7 +20,7 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
 
     Args:
         params: the configuration.
-        name: of its job (:mod:`ncfl.trust.jobs`).
+        name: of its job (:mod:`ncfl.config.jobs`).
 
     Yields:
         A mapping, to be filled with what the record shall say of the step.
@@ -49,7 +49,7 @@ def sources() -> dict[str, str]:
     files = {Path(file) for name, module in list(sys.modules.items())
              if name.split(".")[0] == "ncfl" and (file := getattr(module, "__file__", None))}  # fmt: skip
     return {
-        file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        file.relative_to(root).as_posix(): sha256(file)
         for file in sorted(files)
         if file.is_relative_to(root) and file.is_file()
     }

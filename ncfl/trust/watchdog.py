@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from ncfl.common.console import say
-from ncfl.trust import locks
+from ncfl.common.processes import alive
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_END = 20.0
@@ -32,7 +32,7 @@ def ends_with(engine: int | None) -> Iterator[None]:
 
 def _watch(engine: int, done: threading.Event) -> None:
     while not done.wait(SECONDS_BETWEEN_LOOKS):
-        if not locks.alive(engine):
+        if not alive(engine):
             with contextlib.suppress(OSError):  # whoever read what we say may be gone as well
                 say(f"the engine that started this step (process {engine}) has ended: so does the step")
             os.kill(os.getpid(), signal.SIGTERM)

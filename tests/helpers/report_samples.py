@@ -1,5 +1,6 @@
 """Made-up results folders for the report's tests: no figure in here was measured on anything."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -101,3 +102,15 @@ def _write_example(root: Path, name: str, dataset: str, sigma: int, *frames: np.
     for suffix, picture in zip(suffixes, frames, strict=True):
         pixels = np.clip(picture, 0, 255).astype(np.uint8)
         cv2.imwrite(str(folder / f"clip_a_3{suffix}.png"), pixels[..., ::-1])
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a table's CSV."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def find(rows: list[dict[str, str]], **keys: str) -> dict[str, str]:
+    """The one row that has these values."""
+    (row,) = [row for row in rows if keys.items() <= row.items()]
+    return row

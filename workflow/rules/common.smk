@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from ncfl.config import graph, layout
+from ncfl.config import graph, jobs, layout
 from ncfl.common.errors import InputError
 from ncfl.config.params import GROUPS, load
 from ncfl.config.yaml12 import load_yaml

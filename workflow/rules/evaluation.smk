@@ -24,7 +24,7 @@ rule evaluate:
         measured_on,
         sources(*graph.MEASURED_BY),
     params:
-        watched=watched(*graph.OF_EVALUATION),
+        watched=watched(*jobs.OF_EVALUATION),
     threads: PARAMS.evaluation.threads
     resources:
         gpu=GPU,

@@ -10,7 +10,7 @@ rule pretrain_flow:
         sources(*graph.FLOW_BY),
         STARTS,
     params:
-        watched=watched(*graph.OF_FLOW),
+        watched=watched(*jobs.OF_FLOW),
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,

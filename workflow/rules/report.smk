@@ -19,7 +19,7 @@ rule tables:
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
     params:
-        watched=watched(*graph.SHOWN),
+        watched=watched(*jobs.SHOWN),
     shell:
         "ncfl tables"
 
@@ -32,7 +32,7 @@ rule figures:
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
     params:
-        watched=watched(*graph.SHOWN),
+        watched=watched(*jobs.SHOWN),
     shell:
         "ncfl figures"
 
@@ -47,6 +47,6 @@ rule report:
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
     params:
-        watched=watched(*graph.SHOWN),
+        watched=watched(*jobs.SHOWN),
     shell:
         "ncfl report"

@@ -19,7 +19,7 @@ rule train_stage1:
         STARTS,
         sources(*graph.TRAINED_BY),
     params:
-        watched=watched(*graph.OF_TRAINING),
+        watched=watched(*jobs.OF_TRAINING),
     wildcard_constraints:
         experiment="|".join(PARAMS.two_stage) or NEVER,
     threads: PARAMS.training.threads
@@ -39,7 +39,7 @@ rule train_compared:
         start_of,
         sources(*graph.COMPARED_BY),
     params:
-        watched=watched(*graph.OF_COMPARED),
+        watched=watched(*jobs.OF_COMPARED),
     wildcard_constraints:
         experiment="|".join(PARAMS.all_compared) or NEVER,
     threads: PARAMS.training.threads
@@ -59,7 +59,7 @@ rule train_stage2:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         sources(*graph.TRAINED_BY),
     params:
-        watched=watched(*graph.OF_TRAINING),
+        watched=watched(*jobs.OF_TRAINING),
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.shipped_samples import TINY
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
@@ -22,16 +23,6 @@ from ncfl.train.restoration import write_history
 from ncfl.weights import checkpoint
 from ncfl.weights.shipped import Weights, find
 
-TINY = {
-    "unet_widths": (4, 6, 8, 10, 12),
-    "feature_width": 4,
-    "flow_width": 0.125,
-    "mv_width": 4,
-    "latent_width": 4,
-    "attention_widths": (4, 4, 4),
-    "attention_blocks": 1,
-    "attention_extra_blocks": 1,
-}
 SEED = 3
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.shipped_samples import TINY
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -16,16 +17,6 @@ from ncfl.release.export import export, halved, rounding_difference
 from ncfl.weights import checkpoint
 from ncfl.weights import shipped as pretrained
 
-TINY = {
-    "unet_widths": (4, 6, 8, 10, 12),
-    "feature_width": 4,
-    "flow_width": 0.125,
-    "mv_width": 4,
-    "latent_width": 4,
-    "attention_widths": (4, 4, 4),
-    "attention_blocks": 1,
-    "attention_extra_blocks": 1,
-}
 TEXTS = {"description": "tiny, for the tests", "licence": "MIT"}
 
 

@@ -1,12 +1,11 @@
 """Tables of the datasets that bring their degradation along, from made-up results."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.report_samples import EXPERIMENTS, level, made_up_psnr, summary, write, write_results
+from helpers.report_samples import EXPERIMENTS, find, level, made_up_psnr, read, summary, write, write_results
 
 from ncfl.report.results import Experiment, Results
 from ncfl.report.tables import write_tables
@@ -23,16 +22,6 @@ def tables(root: Path, experiments: dict[str, Experiment] = NCFL) -> Path:
     output = root.parent / "tables"
     write_tables(results=root, output=output, preset="demo", experiments=experiments)
     return output
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def find(rows: list[dict[str, str]], **keys: str) -> dict[str, str]:
-    (row,) = [row for row in rows if keys.items() <= row.items()]
-    return row
 
 
 def change(root: Path, name: str, dataset: str, **values: object) -> None:

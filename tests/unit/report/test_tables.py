@@ -1,13 +1,12 @@
 """Tables from made-up results: every row and figure in its place, nothing invented, stand-ins named."""
 
-import csv
 import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.report_samples import EXPERIMENTS, SIGMAS, made_up_psnr, summary, write, write_results
+from helpers.report_samples import EXPERIMENTS, SIGMAS, find, made_up_psnr, read, summary, write, write_results
 
 from ncfl.common.errors import InputError
 from ncfl.report.results import Experiment, data_label
@@ -19,16 +18,6 @@ ROWS = {"table1": 6, "table2": 5, "table3": 45, "table4": 18, "table5": 15, "sec
 def tables(root: Path, output: Path, experiments: dict[str, Experiment] = EXPERIMENTS) -> Path:
     write_tables(results=root, output=output, preset="demo", experiments=experiments)
     return output
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def find(rows: list[dict[str, str]], **keys: str) -> dict[str, str]:
-    (row,) = [row for row in rows if keys.items() <= row.items()]
-    return row
 
 
 @pytest.fixture

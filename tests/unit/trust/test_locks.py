@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from ncfl.common.errors import InputError
+from ncfl.common.processes import alive
 from ncfl.trust import locks
 
 HOLD = """
@@ -66,9 +67,9 @@ def test_who_started_a_step():
 
 
 def test_the_dead_and_those_whom_nobody_asked_about_are_not_alive():
-    assert locks.alive(os.getpid())
+    assert alive(os.getpid())
     process = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie
-    assert not locks.alive(process.pid)
+    assert not alive(process.pid)
     process.wait()
-    assert not locks.alive(process.pid)
+    assert not alive(process.pid)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ncfl.common.errors import InputError
+from ncfl.config.jobs import Job
 from ncfl.trust import records
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.jobs import Job
 
 TABLES = Path("results/tables")
 MAKER = Job("evaluate", "ncfl evaluate --experiment x", (), (Path("results/summary.json"),))

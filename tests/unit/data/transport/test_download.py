@@ -14,7 +14,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from helpers.http_server import Answer, HttpServer
+from helpers.http_server import Answer
 
 from ncfl.common.errors import InputError
 from ncfl.data.transport import transfer
@@ -25,12 +25,6 @@ FILE = random.Random(0).randbytes(300_000)
 OTHER = random.Random(1).randbytes(300_000)
 SHA256 = hashlib.sha256(FILE).hexdigest()
 PAGE = b"\n<!DOCTYPE html><html><title>Sign in</title></html>"
-
-
-@pytest.fixture
-def server():
-    with HttpServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import gdown
 import pytest
-from helpers.http_server import Answer, HttpServer
+from helpers.http_server import Answer
 
 from ncfl.common.errors import InputError
 from ncfl.data.transport import google_drive
@@ -18,12 +18,6 @@ from ncfl.data.transport.download import download
 FILE = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(FILE).hexdigest()
 PAGE = b"<!DOCTYPE html><html><title>Sign in</title></html>"
-
-
-@pytest.fixture
-def server():
-    with HttpServer() as running:
-        yield running
 
 
 @pytest.fixture

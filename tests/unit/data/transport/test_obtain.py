@@ -6,7 +6,7 @@ import shutil
 import stat
 
 import pytest
-from helpers.http_server import Answer, HttpServer
+from helpers.http_server import Answer
 
 from ncfl.common.errors import InputError
 from ncfl.data.transport.obtain import given_kind, obtain, remember
@@ -33,12 +33,6 @@ def row(file, address=None, **fields):
             **fields,
         }
     )
-
-
-@pytest.fixture
-def server():
-    with HttpServer() as running:
-        yield running
 
 
 @pytest.fixture

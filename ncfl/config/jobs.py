@@ -1,0 +1,119 @@
+"""What each step reads, writes and depends on, by name: the graph of a configuration, said once.
+
+``dvc.yaml`` is written from it (:mod:`ncfl.config.graph`), and :mod:`ncfl.trust` walks it from tables back to data.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ncfl.config import layout
+from ncfl.config.params import GROUPS, Params
+
+# The keys of params.yaml that each kind of job depends on.
+OF_EVERY_TRAINING = ("seed", "training", "schedules.{dataset}", "{group}.{experiment}.train")
+OF_TRAINING = (*OF_EVERY_TRAINING, "model")
+OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{experiment}.network")
+OF_FLOW = ("seed", "motion", "training.threads", "training.log_every")
+OF_EVALUATION = ("seed", "evaluation", "{group}.{experiment}.evaluate")
+SHOWN = ("preset", *GROUPS)
+
+
+class Job(NamedTuple):
+    """A step on a subject.
+
+    Attributes:
+        name: that of its record and its lock.
+        command: makes it again.
+        inputs, outputs: files and folders.
+        experiment: whose it is; empty for what all share.
+        watched: keys of ``params.yaml`` that decide what it makes.
+    """
+
+    name: str
+    command: str
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    experiment: str = ""
+    watched: tuple[str, ...] = ()
+
+
+_OF_TRAINING = ("checkpoint.pt", "metrics.json", "history.csv")
+_OF_EVALUATION = ("summary.json", "sequences.csv", "frames.csv", "examples")
+
+
+def jobs(params: Params) -> dict[str, Job]:
+    """All steps of ``params.yaml``, by name, those first that others need."""
+    kinds = (_data, _flow, _trainings, _evaluations, _reports)
+    return {job.name: job for kind in kinds for job in kind(params)}
+
+
+def _data(params: Params) -> Iterator[Job]:
+    for name in params.datasets:
+        index = layout.raw(name) / "index.json"
+        own = f"datasets.{name}"
+        yield Job(f"{name}-fetch", f"ncfl fetch --dataset {name}", (), (index,), watched=("seed", own))
+        prepare = f"ncfl prepare --dataset {name}"
+        yield Job(f"{name}-prepare", prepare, (index,), (layout.prepared(name),), watched=(own,))
+
+
+def _flow(params: Params) -> Iterator[Job]:
+    if not params.with_motion:
+        return
+    given = (Path(params.motion.weights),) if params.motion.weights else ()
+    outputs = (layout.SPYNET, layout.FLOW / "metrics.json", layout.FLOW / "history.csv")
+    yield Job("pretrain-flow", "ncfl pretrain-flow", given, outputs, watched=OF_FLOW)
+
+
+def _trainings(params: Params) -> Iterator[Job]:
+    for name, experiment in params.trained.items():
+        for number in range(1, params.stages(name) + 1):
+            start = (layout.SPYNET,) if name in params.with_motion else ()
+            if number > 1:
+                start = (layout.stage(name, number - 1) / "checkpoint.pt",)
+            yield Job(
+                f"{name}-train-stage{number}",
+                f"ncfl train --experiment {name} --stage {number}",
+                (layout.prepared(experiment.dataset), *start),
+                tuple(layout.stage(name, number) / file for file in _OF_TRAINING),
+                name,
+                _keys(params, name, OF_COMPARED if name in params.compared else OF_TRAINING),
+            )
+
+
+def _evaluations(params: Params) -> Iterator[Job]:
+    for name, experiment in params.evaluated.items():
+        start: tuple[Path, ...] = ()
+        if name in params.trained:
+            start = (layout.checkpoint(name, params.stages(name)),)
+        elif name in params.official:
+            start = (layout.weights(params.official[name].method),)
+        data = [layout.prepared(dataset) for dataset in experiment.evaluate]
+        yield Job(
+            f"{name}-evaluate",
+            f"ncfl evaluate --experiment {name}",
+            (*data, *start),
+            tuple(layout.evaluation(name) / file for file in _OF_EVALUATION),
+            name,
+            _keys(params, name, OF_EVALUATION),
+        )
+
+
+def _keys(params: Params, name: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    group = next(group for group in GROUPS if name in getattr(params, group))
+    dataset = params.evaluated[name].dataset
+    return tuple(key.format(group=group, experiment=name, dataset=dataset) for key in keys)
+
+
+def _reports(params: Params) -> Iterator[Job]:
+    counted = layout.COMPLEXITY / "complexity.json"
+    yield Job("complexity", "ncfl complexity", (), (counted,))
+    measured = [layout.evaluation(name) / file for name in params.evaluated for file in _OF_EVALUATION]
+    for name in params.trained:
+        for number in range(1, params.stages(name) + 1):
+            measured += [layout.stage(name, number) / file for file in _OF_TRAINING]
+    yield Job("tables", "ncfl tables", (*measured, counted), (layout.TABLES,), watched=SHOWN)
+    yield Job("figures", "ncfl figures", (*measured, counted), (layout.FIGURES,), watched=SHOWN)
+    drawn = (layout.TABLES, layout.FIGURES)
+    page = (layout.REPORT / "index.html",)
+    yield Job("report", "ncfl report", (*measured, counted, *drawn), page, watched=SHOWN)
