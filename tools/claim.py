@@ -1,6 +1,7 @@
+#!/usr/bin/env python3
 """Does the paper's claim hold at a small size? Trainings with and without what it rests on, by several seeds.
 
-    .venv/bin/python tools/claim.py OUTPUT --pack FILE --start WEIGHTS --clip CLIP ... [--flow SPYNET]
+    tools/claim.py OUTPUT --pack FILE --start WEIGHTS --clip CLIP ... [--flow SPYNET]
         [--seeds 2022 2023] [--iterations 350 350]
 
 Four networks go on from WEIGHTS with a memory that works from the start: M_b (motion estimation and its refinement

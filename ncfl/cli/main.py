@@ -21,6 +21,12 @@ def main() -> None:
     except (StepError, FloatingPointError) as error:
         say(f"ncfl: {error}")
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        needed = (error.name or "").partition(".")[0]
+        if not needed or needed == "ncfl":
+            raise
+        say(f"ncfl: {needed} is not installed; what the pipeline's verbs need comes with: pip install 'ncfl[pipeline]'")
+        sys.exit(2)
     except BrokenPipeError:  # `ncfl ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -103,8 +103,10 @@ class Weights(NamedTuple):
 
 def folder() -> Path | None:
     """Where the weights of this copy lie: beside the package in a checkout, or where its installation put them."""
+    here = Path(__file__).parents[2]  # the checkout, or the folder of packages, which `pip install --target` gives all
     schemes = sysconfig.get_path("data"), sysconfig.get_path("data", sysconfig.get_preferred_scheme("user"))
-    places = [Path(__file__).parents[2] / "pretrained", *(Path(data) / "share/ncfl/pretrained" for data in schemes)]
+    installed = (Path(data) / "share/ncfl/pretrained" for data in (here, *schemes))
+    places = [here / "pretrained", *installed]
     return next((place for place in places if (place / INDEX).is_file()), None)
 
 
