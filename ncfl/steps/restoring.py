@@ -45,14 +45,14 @@ def restore(
         backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
 
     Returns:
-        The summary of :func:`ncfl.restore.streaming.restore`.
+        The summary of :func:`ncfl.restoring.streaming.restore`.
 
     Raises:
         InputError: an unreadable input, weights or checkpoint, an output that exists or would overwrite the input,
             an unknown method, weights that are not here, several of weights, checkpoint and method.
     """
     from ncfl.common.device import pick_device
-    from ncfl.restore.streaming import restore as run
+    from ncfl.restoring.streaming import restore as run
 
     place = pick_device(device)
     asked = None if rate is None else frame_rate(rate)
@@ -104,7 +104,7 @@ def estimate(source: Path, *, why: str = "") -> float:
     Raises:
         InputError: an input that can't be read or is too small.
     """
-    from ncfl.restore.noise import estimate_video
+    from ncfl.restoring.noise import estimate_video
 
     found = estimate_video(source)
     say(f"{why}estimated sigma {found.sigma:.1f} of 255 in {source} (median of {found.frames} frames)")

@@ -297,7 +297,7 @@ class Only(importlib.abc.MetaPathFinder):
         if name.split(".")[0] in ("safetensors", "mlflow", "pydantic", "yaml", "typer", "tqdm", "av", "scipy"):
             raise ImportError(f"{{name}} is not part of the core")
 sys.meta_path.insert(0, Only())
-import ncfl.restore.streaming, ncfl.restore.noise
+import ncfl.restoring.streaming, ncfl.restoring.noise
 from ncfl.weights.shipped import find
 print(find({str(here / "small.safetensors")!r}).load().kind)
 """

@@ -8,7 +8,7 @@ import pytest
 from helpers.data_samples import encode, film, footage, pictures
 
 from ncfl.common.errors import InputError
-from ncfl.restore.noise import Estimate, estimate_frame, estimate_video
+from ncfl.restoring.noise import Estimate, estimate_frame, estimate_video
 
 
 def noise(sigma: float, *size: int, seed: int = 0) -> np.ndarray:

@@ -19,7 +19,7 @@ from ncfl.common.errors import InputError
 from ncfl.media.video import open_frames, open_writer
 from ncfl.methods.median import Median
 from ncfl.methods.noisy import Noisy
-from ncfl.restore.streaming import restore
+from ncfl.restoring.streaming import restore
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -251,7 +251,7 @@ MEASURE = """
     from pathlib import Path
     import numpy as np, torch
     from ncfl.media.video import open_writer
-    from ncfl.restore.streaming import restore
+    from ncfl.restoring.streaming import restore
     from ncfl.methods.median import Median
 
     class Mean:

@@ -14,7 +14,7 @@ from ncfl.common.errors import InputError
 from ncfl.media.video import open_frames
 from ncfl.methods.median import Median
 from ncfl.methods.noisy import Noisy
-from ncfl.restore.streaming import Restored, restore
+from ncfl.restoring.streaming import Restored, restore
 
 
 def run(source: Path, target: Path, method: object | None = None, **other: object) -> Restored:
