@@ -18,6 +18,7 @@ from ncfl.data.transport.source_table import published_datasets
 PAIRED = ("crvd", "rainsynlight25", "rainsyncomplex25", "rainsynall100", "ntu-rain", "revide")
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Sigma = Annotated[float, Field(ge=0.0, le=255.0)]
 
 
@@ -155,6 +156,14 @@ class Training(Block):
     )
     rate_ramp: Annotated[int, Field(ge=0)] = Field(
         default=0, description="iterations over which the weight of the rate term rises to lambda; 0: at once"
+    )
+    clipped: Share = Field(
+        default=0.0, description="share of clips whose noise is clipped and rounded to 8 bits, as files have it"
+    )
+    gray: Share = Field(default=0.0, description="share of clips made gray, with the same noise in three channels")
+    cuts: Share = Field(default=0.0, description="share of clips in which another clip goes on from some frame")
+    speeds: Annotated[list[Positive], Field(min_length=1)] = Field(
+        default=[1], description="frames from one to the next, drawn from this list: fast motion; [1]: as it was shot"
     )
 
 

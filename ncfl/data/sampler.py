@@ -10,6 +10,7 @@ from ncfl.common.errors import InputError
 from ncfl.data import bayer
 from ncfl.data.degradations import awgn
 from ncfl.data.store import Clip, ClipStore
+from ncfl.data.variety import PLAIN, Drawn, Variety, as_file, draw, grayed
 
 
 class Batch(NamedTuple):
@@ -17,8 +18,8 @@ class Batch(NamedTuple):
 
     Attributes:
         clean: float32 [B,T,C,h,w] in [0,1].
-        noisy: the same shape; not clipped. A paired dataset's degraded frames, or clean ones with noise; ``clean``
-            itself where there is none.
+        noisy: the same shape; not clipped, but where a clip is drawn to be. A paired dataset's degraded frames, or
+            clean ones with noise; ``clean`` itself where there is none.
         sigma: float32 [B], 0..255 scale.
         clips: B names.
     """
@@ -46,9 +47,12 @@ class TrainingSampler:
         seed: of all that is drawn.
         sigma: noise level in 0..255: a (low, high) range to draw from per clip, one number, or None for
             clean frames.
+        variety: clipped noise, gray clips, cuts and speeds; none of it where it is not given. What it draws comes from
+            a generator of its own, so that all else is the same with it and without.
 
     Raises:
-        InputError: a clip that is shorter than the window or smaller than the patch, named.
+        InputError: a clip that is shorter than the window or smaller than the patch, named; a variety of frames that
+            are raw or degraded already.
     """
 
     def __init__(
@@ -61,8 +65,10 @@ class TrainingSampler:
         batch: int,
         seed: int,
         sigma: tuple[float, float] | float | None = (0.0, 55.0),
+        variety: Variety = PLAIN,
     ) -> None:
         self.clips = store.split(split)
+        self.variety = variety.checked("training")
         self.patch, self.frames, self.batch_size, self.seed = patch, frames, batch, seed
         low_high = (0.0, 0.0) if sigma is None else (sigma, sigma) if isinstance(sigma, int | float) else sigma
         self.sigma = (float(low_high[0]), float(low_high[1]))
@@ -72,12 +78,20 @@ class TrainingSampler:
             raise InputError(
                 f"{store.root}: its frames are degraded already, and sigma is {sigma}; allowed with such data: null"
             )
+        if variety != PLAIN and any(clip.degraded_paths or clip.bayer for clip in self.clips):
+            raise InputError(
+                f"{store.root}: its frames are raw or degraded already, found training.clipped {variety.clipped:g}, "
+                f"gray {variety.gray:g}, cuts {variety.cuts:g}, speeds {list(variety.speeds)}; allowed with such data: "
+                "0, 0, 0, [1]"
+            )
 
     def batch(self, iteration: int) -> Batch:
         """The batch of one iteration, the same whenever and wherever it is asked for."""
         rng = np.random.default_rng((self.seed, iteration))
         clips = [self.clips[i] for i in rng.integers(len(self.clips), size=self.batch_size)]
         sigma = rng.uniform(*self.sigma, size=self.batch_size).astype(np.float32)
+        if self.variety != PLAIN:
+            return self._varied(clips, sigma, rng, np.random.default_rng((self.seed, iteration, 1)))
         pairs = [self._window(clip, rng) for clip in clips]
         clean = torch.from_numpy(np.stack([clean for clean, _ in pairs]))
         if pairs[0][1] is not None:
@@ -87,6 +101,27 @@ class TrainingSampler:
         else:
             noisy = clean
         return Batch(clean, noisy, torch.from_numpy(sigma), [clip.name for clip in clips])
+
+    def _varied(
+        self, clips: list[Clip], sigma: np.ndarray, rng: np.random.Generator, own: np.random.Generator
+    ) -> Batch:
+        clean, noisy, names = [], [], []
+        for clip, level in zip(clips, sigma, strict=True):
+            drawn = draw(self.variety, own, self.frames)
+            shown = [clip] if drawn.cut == self.frames else [clip, self.clips[own.integers(len(self.clips))]]
+            frames = np.concatenate(
+                [
+                    self._window(clip, rng, drawn.speed)[0][part]
+                    for clip, part in zip(shown, _parts(drawn), strict=False)
+                ]
+            )
+            frames = grayed(frames) if drawn.gray else frames
+            degraded = awgn(frames[:, :1] if drawn.gray else frames, level, rng)
+            degraded = np.broadcast_to(degraded, frames.shape)
+            clean.append(frames)
+            noisy.append(as_file(degraded) if drawn.clipped else degraded)
+            names.append(" then ".join(clip.name for clip in shown))
+        return Batch(*(torch.from_numpy(np.stack(side)) for side in (clean, noisy)), torch.from_numpy(sigma), names)
 
     def _check(self, clip: Clip) -> None:
         frames, height, width, _ = clip.shape
@@ -112,11 +147,13 @@ class TrainingSampler:
         """Height and width of what is read for a patch: flips that keep a Bayer pattern need a margin."""
         return self.patch + (1 if clip.bayer else 0)
 
-    def _window(self, clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+    def _window(self, clip: Clip, rng: np.random.Generator, speed: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
         """One window as float32 [T,C,h,w], and the same of its degraded frames where they are stored."""
         frames, height, width, _ = clip.shape
         size = self._read(clip)
-        first = int(rng.integers(frames - self.frames + 1))
+        speed = min(speed, (frames - 1) // max(self.frames - 1, 1)) if speed > 1 else 1
+        last = (self.frames - 1) * speed
+        first = int(rng.integers(frames - last))
         top = int(rng.integers(height - size + 1))
         left = int(rng.integers(width - size + 1))
         flips = rng.integers(2, size=3)
@@ -128,12 +165,17 @@ class TrainingSampler:
                 return clip.unit(np.ascontiguousarray(stored.transpose(0, 3, 1, 2)))
             return clip.unit(_augment(stored, flips))
 
-        clean = patch(np.asarray(clip.frames[first : first + self.frames][:, *part]))
+        clean = patch(np.asarray(clip.frames[first : first + last + 1 : speed][:, *part]))
         shots = clip.degraded
         if shots is None:
             return clean, None
         drawn = rng.integers(len(shots), size=self.frames)
         return clean, patch(np.stack([shots[shot][first + t][part] for t, shot in enumerate(drawn)]))
+
+
+def _parts(drawn: Drawn) -> tuple[slice, slice]:
+    """The frames of a window before a cut, and those from it on."""
+    return slice(drawn.cut), slice(drawn.cut, None)
 
 
 def _augment(frames: np.ndarray, flips: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from ncfl.common.errors import InputError
 from ncfl.data.sampler import Batch, TrainingSampler
 from ncfl.data.synthetic.outlines import OUTLINES
 from ncfl.data.synthetic.scenes import Scene
+from ncfl.data.variety import PLAIN, Variety
 from ncfl.release.pack import Pack, PackedClip
 
 SCENES, SCENE_FRAMES, SCENE_SIZE = 32, 16, 160  # synthetic clips; frames of each; pixels, square
@@ -76,13 +77,21 @@ class PhasedSampler:
         iterations: of the whole training, which the phases share.
         seed: of every draw.
         sigma: noise range, 0..255.
+        variety: as :class:`ncfl.data.sampler.TrainingSampler` takes it.
 
     Raises:
         InputError: shares that do not add up to 1, a clip that is too short or too small for a phase.
     """
 
     def __init__(
-        self, footage: Footage, *, phases: Sequence[Phase], iterations: int, seed: int, sigma: tuple[float, float]
+        self,
+        footage: Footage,
+        *,
+        phases: Sequence[Phase],
+        iterations: int,
+        seed: int,
+        sigma: tuple[float, float],
+        variety: Variety = PLAIN,
     ) -> None:
         if not phases or abs(sum(phase.share for phase in phases) - 1) > 1e-6:
             raise InputError(f"phases: found shares {[phase.share for phase in phases]}, allowed: a sum of 1")
@@ -91,7 +100,15 @@ class PhasedSampler:
             done += phase.share
             self._ends.append(round(done * iterations))
         self._samplers = [
-            TrainingSampler(footage, patch=phase.patch, frames=phase.frames, batch=phase.batch, seed=seed, sigma=sigma)
+            TrainingSampler(
+                footage,
+                patch=phase.patch,
+                frames=phase.frames,
+                batch=phase.batch,
+                seed=seed,
+                sigma=sigma,
+                variety=variety,
+            )
             for phase in phases
         ]
 

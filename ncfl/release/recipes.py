@@ -8,6 +8,8 @@ from ncfl.release.footage import Phase
 
 SIGMA = (0.0, 55.0)  # noise range, 0..255
 SEED = 2022
+# Of warm restarts: files of 8 bits and gray ones beside ideal noise; motion that the memory must not be trusted after.
+FILES = {"clipped": 0.5, "gray": 0.15, "cuts": 0.15, "speeds": (1, 1, 1, 2, 3, 5)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,9 @@ HALF = Recipe(
     },
     # Short clips learn the single frame cheaply; long ones then teach what memory is for.
     phases=(Phase(0.6, 2, 5, 64), Phase(0.4, 2, 8, 64)),
-    going_on=(Phase(1.0, 2, 7, 64),),
-    again={"learning_rate": 5e-4, "motion_learning_rate": 5e-5, "freeze_motion": 0},
+    # Wide windows at the end: means over a whole frame, which channel attention takes, differ from those over a patch.
+    going_on=(Phase(0.6, 2, 7, 64), Phase(0.4, 1, 6, 96)),
+    again={"learning_rate": 3e-4, "motion_learning_rate": 3e-5, "freeze_motion": 0, **FILES},
     with_memory=(Phase(0.1, 8, 1, 64), Phase(0.9, 2, 5, 64)),
     iterations=(9300, 2000, 7500),
 )
@@ -78,7 +81,7 @@ PUBLISHED = Recipe(
     },
     phases=(Phase(0.7, 16, 5, 128), Phase(0.3, 8, 10, 128)),
     going_on=(Phase(1.0, 8, 10, 128),),
-    again={"learning_rate": 1e-4, "motion_learning_rate": 1.25e-5, "freeze_motion": 0},
+    again={"learning_rate": 1e-4, "motion_learning_rate": 1.25e-5, "freeze_motion": 0, **FILES},
     with_memory=(Phase(0.1, 64, 1, 128), Phase(0.9, 8, 10, 128)),
     iterations=(20_000, 50_000, 50_000),
 )

@@ -10,7 +10,7 @@ OUTPUT/resume/                                resume states, while there is some
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class Pretraining:
         memory: give the network of ``start`` a memory first (:mod:`ncfl.train.memory`); its motion estimation
             then rests, since a memory that is not of use yet would spoil it.
         freeze_motion: motion estimation rests in a warm restart without that, too: a third less time per iteration.
+        numbers: of :class:`ncfl.train.config.TrainConfig`, in place of the recipe's, in a warm restart.
         say: told what is going on.
 
     Raises:
@@ -75,6 +76,7 @@ class Pretraining:
         motion: Path | None = None,
         memory: bool = False,
         freeze_motion: bool = False,
+        numbers: Mapping[str, Any] | None = None,
         say: Say = print,
     ) -> None:
         if memory and start is None:
@@ -82,6 +84,9 @@ class Pretraining:
         self.recipe, self.pack, self.output, self.say = recipe, pack, Path(output), say
         if freeze_motion and start is None:
             raise InputError("freeze motion: found no weights to start from, allowed: with --start")
+        if numbers and start is None:
+            raise InputError(f"{', '.join(numbers)}: found no weights to start from, allowed: with --start")
+        self.numbers = dict(numbers or {})
         self.memory, self.freeze_motion = memory, freeze_motion or memory
         self.motion, self.source = motion, None if start is None else weights_of(start)
         self.machine: dict[str, Any] = {"threads": threads, "device": device}
@@ -112,7 +117,7 @@ class Pretraining:
         stage = Stage("stage2", self.stage_iterations[-1], rate_term=False)
         phases = self.recipe.with_memory if self.memory else self.recipe.going_on
         own = {"freeze_motion": stage.iterations} if self.freeze_motion else {}
-        numbers = self._numbers({**self.recipe.training, **self.recipe.again}, phases, (stage,), **own)
+        numbers = self._numbers({**self.recipe.training, **self.recipe.again}, phases, (stage,), **own, **self.numbers)
         if self.memory:
             kept = start_memory(model, single_frames(Footage(self.pack, SEED), seed=SEED, sigma=SIGMA))
             self.say(f"memory: {kept}")
@@ -167,7 +172,9 @@ class Pretraining:
     def _sampler(self, phases: Any, numbers: TrainConfig) -> PhasedSampler:
         self._phases = phases
         footage = Footage(self.pack, SEED)
-        return PhasedSampler(footage, phases=phases, iterations=numbers.iterations, seed=SEED, sigma=SIGMA)
+        return PhasedSampler(
+            footage, phases=phases, iterations=numbers.iterations, seed=SEED, sigma=SIGMA, variety=numbers.variety
+        )
 
     def _numbers(self, given: Any, phases: Any, stages: tuple[Stage, ...], **own: Any) -> TrainConfig:
         return training_numbers(given, phases, stages, seed=SEED, **self.machine, **own)
@@ -176,6 +183,7 @@ class Pretraining:
         path = self.output / "plan.json"
         about = {"recipe": self.recipe.name, "pack": self.pack.sha256}
         about |= {"memory": self.memory, "freeze_motion": self.freeze_motion}
+        about |= {"numbers": {key: list(v) if isinstance(v, tuple) else v for key, v in self.numbers.items()}}
         about["start"] = None if self.source is None else self.source.path.name
         if path.is_file():
             plan = read_json(path)

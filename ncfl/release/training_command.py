@@ -24,6 +24,7 @@ def _pack_options(options: argparse.ArgumentParser) -> None:
         "--width", type=int, nargs="+", default=[568], help="pixels; each clip is reduced to each of them"
     )
     options.add_argument("--quality", type=int, default=95, help="of JPEG, 95 ... 100")
+    options.add_argument("--mebibytes", type=int, default=48, help="that the file may have; 48 travel to a GPU")
     options.set_defaults(run=_pack)
 
 
@@ -32,7 +33,7 @@ def _pack(options: argparse.Namespace) -> None:
 
     manifest = write_pack(
         options.output, clips=options.clips, hold_out=options.hold_out, licence=options.licence,
-        widths=options.width, quality=options.quality,
+        widths=options.width, quality=options.quality, largest=options.mebibytes * 2**20,
     )  # fmt: skip
     for clip in manifest["clips"]:
         print(f"{clip['name']}: {clip['frames']} frames of {clip['width']}x{clip['height']}, {clip['bytes']} bytes")
@@ -52,6 +53,12 @@ def _train_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--start", type=Path, metavar="WEIGHTS", help="go on from these: stage 2 alone, own cosine")
     options.add_argument("--memory", action="store_true", help="give the network of --start a memory first")
     options.add_argument("--freeze-motion", action="store_true", help="motion estimation rests; with --start")
+    options.add_argument("--learning-rate", type=float, help="in place of the recipe's; with --start, as those below")
+    options.add_argument("--precision", choices=("float32", "bfloat16"), help="of the forward pass")
+    options.add_argument("--clipped", type=float, help="share of clips whose noise is clipped and rounded to 8 bits")
+    options.add_argument("--gray", type=float, help="share of clips made gray, with equal noise in three channels")
+    options.add_argument("--cuts", type=float, help="share of clips in which another one goes on somewhere")
+    options.add_argument("--speeds", type=int, nargs="+", help="frames from one to the next, drawn from these")
     options.add_argument("--flow", type=Path, metavar="SPYNET", help="motion estimation that is pretrained already")
     options.set_defaults(run=_train)
 
@@ -72,10 +79,17 @@ def _train(options: argparse.Namespace) -> None:
     done = Pretraining(
         recipe=recipe, pack=read_pack(options.pack), output=options.output, iterations=iterations,
         minutes=options.minutes, threads=options.threads, device=options.device, start=options.start,
-        motion=options.flow, memory=options.memory, freeze_motion=options.freeze_motion,
+        motion=options.flow, memory=options.memory, freeze_motion=options.freeze_motion, numbers=_numbers(options),
         say=lambda text: print(text, file=sys.stderr, flush=True),
     ).run()  # fmt: skip
     print(f"{done}: written")
+
+
+def _numbers(options: argparse.Namespace) -> dict[str, Any]:
+    """Those of the recipe's numbers that options replace."""
+    names = ("learning_rate", "precision", "clipped", "gray", "cuts", "speeds")
+    given = {name: getattr(options, name) for name in names}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
 
 
 def _bench_options(options: argparse.ArgumentParser) -> None:

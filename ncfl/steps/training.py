@@ -133,7 +133,7 @@ def run_stage(
     store = open_store(params, dataset)
     sampler = TrainingSampler(
         store, patch=numbers.patch, frames=numbers.frames, batch=numbers.batch, seed=params.seed,
-        sigma=_sigma(params.trained[name]),
+        sigma=_sigma(params.trained[name]), variety=numbers.variety,
     )  # fmt: skip
     torch.manual_seed(params.seed)
     model = build(store.split("train")[0].shape[-1])
@@ -178,6 +178,10 @@ def training_numbers(params: Params, name: str, **own: Any) -> "TrainConfig":
         "frames": common.frames,
         "patch": params.schedules[experiment.dataset].patch,
         "sigma": _sigma(experiment) or 0.0,
+        "clipped": common.clipped,
+        "gray": common.gray,
+        "cuts": common.cuts,
+        "speeds": tuple(common.speeds),
         "seed": params.seed,
         "precision": common.precision,
         "rate_ramp": common.rate_ramp,

@@ -7,6 +7,7 @@ from typing import Any
 
 from ncfl.common.device import DEVICES
 from ncfl.common.errors import InputError
+from ncfl.data.variety import Variety
 from ncfl.train.ranges import (
     BETAS,
     BOOLEAN,
@@ -79,6 +80,7 @@ class TrainConfig:
         checkpoint_activations: keep the inputs of each frame alone for the backward pass, and compute it again there.
         batch, frames, patch: clips per batch, frames per clip, side of the square crop in pixels.
         sigma: noise level in 0 ... 255, one number or a (low, high) range drawn from per clip.
+        clipped, gray, cuts, speeds: what else differs between clips (:class:`ncfl.data.variety.Variety`).
         seed: of every random draw.
         precision: of the forward pass; weights, loss and optimizer are float32 whatever it says.
         log_every: iterations between two logged lines; each is the mean since the one before.
@@ -109,6 +111,10 @@ class TrainConfig:
     frames: int = 5
     patch: int = 128
     sigma: float | tuple[float, float] = (0.0, 55.0)
+    clipped: float = 0.0
+    gray: float = 0.0
+    cuts: float = 0.0
+    speeds: tuple[int, ...] = (1,)
     seed: int = 0
     precision: str = "float32"
     log_every: int = machine(50)
@@ -121,10 +127,11 @@ class TrainConfig:
     checkpoint_seconds: float = machine(60.0)
 
     def __post_init__(self) -> None:
-        for name in ("stages", "betas", "sigma"):  # YAML and JSON know lists only
+        for name in ("stages", "betas", "sigma", "speeds"):  # YAML and JSON know lists only
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         check_fields(self, "training", _RULES)
+        self.variety.checked("training")
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names) or not names or not self.iterations:
             raise InputError(
@@ -142,6 +149,11 @@ class TrainConfig:
                 f"training.minimum_learning_rate: found {self.minimum_learning_rate}, "
                 f"allowed: at most the smallest initial rate, {lowest}"
             )
+
+    @property
+    def variety(self) -> Variety:
+        """What the sampler draws beside the noise level."""
+        return Variety(self.clipped, self.gray, self.cuts, self.speeds)
 
     @property
     def iterations(self) -> int:

@@ -100,15 +100,20 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(pack, tmp_
     start = tmp_path / "start.pt"
     torch.manual_seed(1)
     checkpoint.save(start, model=m_f(**SIZES), extra={})
-    given = ("train", "--pack", pack, "--output", tmp_path / "run", "--start", start, "--freeze-motion")
+    given = ("train", "--pack", pack, "--output", tmp_path / "run", "--start", start, "--freeze-motion", "--gray", 0.2)
     assert run(*given, "--stage-iterations", 0, 2) == 0
     done = tmp_path / "run" / "experiments" / "ncfl-half" / "stage2" / "checkpoint.pt"
     written = done.stat().st_mtime_ns
+    numbers = checkpoint.load(done).extra["training"]
+    assert (numbers["gray"], numbers["clipped"]) == (0.2, recipes.FILES["clipped"])  # its own, and the recipe's
     assert run(*given) == 0
     assert done.stat().st_mtime_ns == written
     assert run(*given, "--stage-iterations", 0, 3) == 2
     assert run(*given, "--memory") == 2
-    assert capsys.readouterr().err.count("found another pretraining") == 2
+    assert run(*given, "--speeds", 1, 2) == 2
+    assert capsys.readouterr().err.count("found another pretraining") == 3
+    assert run(*given[:3], "--output", tmp_path / "no", *given[5:-1], 20) == 2
+    assert capsys.readouterr().err.endswith("training.gray: found 20.0, allowed: a share of the clips, 0 ... 1\n")
 
 
 def test_minutes_are_planned_by_a_measurement(pack, tmp_path, capsys):
@@ -130,7 +135,7 @@ def test_a_plan_fills_the_minutes(monkeypatch):
     assert planning.plan_iterations(recipe, 10, machine, warm=True) == (0, 0, 5520)
 
 
-@pytest.mark.parametrize("option", ["--memory", "--freeze-motion"])
+@pytest.mark.parametrize("option", ["--memory", "--freeze-motion", "--gray=0.5"])
 def test_what_needs_weights_to_start_from_says_so(pack, tmp_path, capsys, option):
     assert run("train", "--pack", pack, "--output", tmp_path / "run", option) == 2
     assert "found no weights to start from" in capsys.readouterr().err
