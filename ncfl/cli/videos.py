@@ -7,14 +7,18 @@ from typing import Annotated
 import typer
 
 from ncfl.cli.app import app
+from ncfl.common.cores import wait_passively
 from ncfl.common.errors import InputError
 
 
 @app.command()
 def restore(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of frames.")],
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A video file, a folder of frames, frames/%05d.png, or - (Y4M).")
+    ],
     target: Annotated[
-        Path | None, typer.Argument(metavar="OUTPUT", help="A video file, or a folder for PNG frames.")
+        str | None,
+        typer.Argument(metavar="OUTPUT", help="A video file, a folder for PNG frames, frames/%05d.png, or - (Y4M)."),
     ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Weights by name, or a .safetensors file; `ncfl weights` lists them.")
@@ -32,6 +36,9 @@ def restore(
     allow_gaps: Annotated[
         bool, typer.Option("--allow-gaps", help="Take a folder in which numbers are missing for one clip.")
     ] = False,
+    threads: Annotated[
+        int | None, typer.Option(help="Processor threads; all physical cores, or OMP_NUM_THREADS, unless given.", min=1)
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     backend: Annotated[
         str, typer.Option(help="What runs the network: torch, or onnxruntime with `--weights FILE.onnx`.")
@@ -41,18 +48,19 @@ def restore(
 
     Sound, frame times, bit depth and colors are those of INPUT as far as OUTPUT's format can hold them.
     """
+    wait_passively()
     from ncfl.steps import restoring as steps
 
     if estimate:
         if target is not None:
             raise InputError(f"restore: found --estimate and OUTPUT {target}, allowed: one of them")
-        print(f"{steps.estimate(source):.1f}")
+        print(f"{steps.estimate(_place(source)):.1f}")
         return
     if target is None:
         raise InputError("restore: OUTPUT is missing; name a video file or a folder, or ask for --estimate")
     steps.restore(
-        source,
-        target,
+        _place(source),
+        _place(target),
         weights=weights,
         checkpoint=checkpoint,
         method=method,
@@ -60,9 +68,16 @@ def restore(
         overwrite=overwrite,
         rate=rate,
         allow_gaps=allow_gaps,
+        threads=threads,
         device=device,
         backend=backend,
     )
+
+
+def _place(text: str) -> Path:
+    """``-`` is standard input or output; ``./-`` is a file that is called so, which a Path alone can't tell apart."""
+    path = Path(text)
+    return path.absolute() if path == Path("-") and text != "-" else path
 
 
 @app.command()

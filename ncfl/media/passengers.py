@@ -25,13 +25,13 @@ class Passengers:
     Args:
         source: the file.
         output: an open container of PyAV to which nothing has been written yet.
-        name: what messages call the output.
+        suffix: of the output's format, such as ".mp4".
         notes: where what is not carried over is noted, a line each.
     """
 
-    def __init__(self, source: Path, output: Any, name: str, notes: list[str]) -> None:
+    def __init__(self, source: Path, output: Any, suffix: str, notes: list[str]) -> None:
         self._av = import_av()
-        self._source, self._output, self._name, self._notes = source, output, name, notes
+        self._source, self._output, self._suffix, self._notes = source, output, suffix, notes
         self._input = open_source(source)
         output.metadata.update({k: v for k, v in self._input.metadata.items() if k.lower() not in _OF_THE_FILE})
         self._carriers: dict[int, _Copied | _Encoded] = {}
@@ -71,7 +71,7 @@ class Passengers:
         self._input.close()
 
     def _carrier(self, stream: Any) -> "_Copied | _Encoded | None":
-        context, suffix = stream.codec_context, Path(self._name).suffix.lower()
+        context, suffix = stream.codec_context, self._suffix
         codec = None if context is None else context.codec.canonical_name
         if codec in self._output.supported_codecs and not (codec.startswith("pcm_") and suffix in _NO_PCM):
             return _Copied(self._output.add_stream_from_template(stream), stream)

@@ -163,9 +163,13 @@ class PictureWriter:
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from None
 
+    def name(self, count: int) -> str:
+        """Of the picture after ``count`` others."""
+        return f"{count:05d}.png"
+
     def write(self, frame: np.ndarray) -> None:
         """Write the next frame, uint8 or uint16 [H,W,3] RGB."""
-        path = self._building / f"{self.count:05d}.png"
+        path = self._building / self.name(self.count)
         # Encoded in memory, so that a full disk is an OSError with its reason and not just a False.
         path.write_bytes(encode_picture(frame, path.name))
         self.count += 1

@@ -19,6 +19,7 @@ import numpy as np
 from ncfl.common.errors import InputError
 from ncfl.media.frame_io import FrameReader, FrameWriter, Origin
 from ncfl.media.notes import Properties
+from ncfl.media.patterns import Pattern, PatternWriter
 from ncfl.media.pictures import (
     IMAGE_SUFFIXES,
     PictureWriter,
@@ -27,19 +28,21 @@ from ncfl.media.pictures import (
     read_pages,
     read_pictures,
 )
+from ncfl.media.standard import is_standard
 from ncfl.media.video_input import open_video
 from ncfl.media.video_output import open_video_writer
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".y4m")
 WRITABLE_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".m4v", ".y4m")
 DEFAULT_RATE = Fraction(25)
+_LOSSLESS, _SHALLOW = (".png", ".tif", ".tiff"), (".jpg", ".jpeg")
 
 
 def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False) -> FrameReader:
-    """Open a video file, or a folder of pictures in natural order.
+    """Open a video file, a folder of pictures in natural order, or numbered pictures.
 
     Args:
-        path: the file or folder.
+        path: the file or folder; a pattern such as ``frames/%05d.png``; ``-`` for Y4M from standard input.
         deep: whether frames are given as uint16, 0..65535, where the file has more than 8 bits a sample or its
             samples are not RGB, so that none is rounded on the way; else as uint8. The reader's ``deep`` says which.
         allow_gaps: whether numbers may be missing between the pictures of a folder.
@@ -52,8 +55,10 @@ def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False) -> 
             frames of several sizes. The reader raises it too, while it is iterated over.
     """
     path = Path(path)
-    if path.is_dir():
-        return _open_pictures(path, deep, allow_gaps)
+    if is_standard(path):
+        return open_video(path, deep=deep)
+    if (pictures := pictures_at(path)) is not None:
+        return _open_pictures(path, pictures, deep, allow_gaps)
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() not in VIDEO_SUFFIXES:
@@ -62,8 +67,24 @@ def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False) -> 
     return open_video(path, deep=deep)
 
 
-def _open_pictures(folder: Path, deep: bool, allow_gaps: bool) -> FrameReader:
-    pictures = list_pictures(folder)
+def kind_of(path: Path) -> str:
+    """What is written to ``path``: a suffix such as ".mp4", or "folder" for pictures."""
+    if is_standard(path):
+        return ".y4m"
+    return "folder" if Pattern.of(path) else path.suffix.lower() or "folder"
+
+
+def pictures_at(path: Path) -> list[Path] | None:
+    """The pictures of a folder, or those that a pattern names, in order; None where ``path`` is neither."""
+    if path.is_dir():
+        return list_pictures(path)
+    pattern = None if is_standard(path) else Pattern.of(path)
+    return None if pattern is None else pattern.pictures()
+
+
+def _open_pictures(folder: Path, pictures: list[Path], deep: bool, allow_gaps: bool) -> FrameReader:
+    if not pictures and not folder.is_dir():
+        raise InputError(f"{folder}: no such pictures; expected numbers where the pattern has its %d")
     if not pictures:
         raise InputError(f"{folder}: no pictures in it; allowed: {' '.join(IMAGE_SUFFIXES)}")
     check_sequence(pictures, allow_gaps=allow_gaps)
@@ -94,14 +115,15 @@ def open_writer(
     origin: Origin | None = None,
     sound: bool = True,
 ) -> Iterator[FrameWriter]:
-    """Open a video file, or a folder of PNG (a path without suffix), to write frames to.
+    """Open a video file, a folder of PNG (a path without suffix) or numbered pictures, to write frames to.
 
     MP4, MKV and MOV hold H.264, or H.265 where frames have more than 8 bits; AVI holds Motion JPEG; Y4M is raw.
     Color is stored as in ``origin``; where there is none it is halved in both directions (4:2:0), as players expect.
     It is kept whole (4:4:4) where height or width is odd.
 
     Args:
-        path: the file or folder; missing folders above it are made.
+        path: the file or folder; missing folders above it are made. A pattern such as ``frames/%05d.png`` numbers
+            PNG, TIFF or JPEG from 1; ``-`` is Y4M on standard output.
         size: (height, width) of the frames, pixels.
         rate: frames per second; 25 where it is None.
         quality: constant rate factor of H.264 and H.265: 0 (largest file) .. 51; 12 is hard to tell from the original.
@@ -117,13 +139,25 @@ def open_writer(
         InputError: a format that is not written, something that exists, a full disk.
     """
     path, rate = Path(path), Fraction(rate or DEFAULT_RATE)
-    if path.suffix == "":
-        with _picture_writer(path, overwrite) as pictures:
-            deep = bits > 8
+    pattern = None if is_standard(path) else Pattern.of(path)
+    if kind_of(path) == "folder":
+        with _picture_writer(path, pattern, overwrite) as pictures:
+            deep = bits > 8 and path.suffix.lower() not in _SHALLOW
+            notes = [f"{bits} bits are reduced to 8: {path.suffix} is written with 8"] if bits > 8 and not deep else []
+            depth = 16 if deep else 8
             yield FrameWriter(
-                path, size, rate, lambda frame, _: pictures.write(frame), bits=16 if deep else 8, deep=deep
+                path, size, rate, lambda frame, _: pictures.write(frame), bits=depth, deep=deep, notes=notes
             )
         return
+    if not is_standard(path):
+        _check_file(path, overwrite)
+    with open_video_writer(
+        path, size=size, rate=rate, quality=quality, bits=bits, origin=origin, sound=sound
+    ) as writer:
+        yield writer
+
+
+def _check_file(path: Path, overwrite: bool) -> None:
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         allowed = f"{' '.join(WRITABLE_SUFFIXES)}, or a folder (a path without suffix) for PNG"
         raise InputError(f"{path}: no format that is written; allowed: {allowed}")
@@ -131,15 +165,14 @@ def open_writer(
         raise InputError(f"{path}: found a folder, allowed: a file's name (or a folder's without a suffix)")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists; overwriting must be asked for")
-    with open_video_writer(
-        path, size=size, rate=rate, quality=quality, bits=bits, origin=origin, sound=sound
-    ) as writer:
-        yield writer
 
 
 @contextlib.contextmanager
-def _picture_writer(path: Path, overwrite: bool) -> Iterator[PictureWriter]:
-    writer = PictureWriter(path, overwrite=overwrite)
+def _picture_writer(path: Path, pattern: Pattern | None, overwrite: bool) -> Iterator[PictureWriter]:
+    if pattern is not None and path.suffix.lower() not in (*_LOSSLESS, *_SHALLOW):
+        allowed = " ".join((*_LOSSLESS, *_SHALLOW))
+        raise InputError(f"{path}: no kind of picture that is written; allowed: {allowed}")
+    writer = PatternWriter(pattern, overwrite=overwrite) if pattern else PictureWriter(path, overwrite=overwrite)
     try:
         yield writer
         writer.finish()

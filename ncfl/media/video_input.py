@@ -1,6 +1,6 @@
 """Video files in, through PyAV: frames in RGB with their times, upright, one in memory at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from ncfl.media.containers import check_whole
 from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av, open_source
 from ncfl.media.notes import Properties
 from ncfl.media.planes import COEFFICIENTS, Samples, planes_of, to_rgb
+from ncfl.media.standard import is_standard, open_input
 
 HD_ROWS = 720  # from here up, a file that names no color matrix is taken for BT.709
 UNSPECIFIED = 2  # color matrix, primaries and transfer, as the standards number them; 1 is BT.709
@@ -41,17 +42,12 @@ class _Seen:
 def open_video(path: Path, *, deep: bool) -> FrameReader:
     """As :func:`ncfl.media.video.open_frames`, for a file."""
     av = import_av()
-    try:
-        check_whole(path)
-        container = open_source(path)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: not readable as video, corrupt or truncated ({reason})") from None
+    container, length = _opened(av, path)
     try:
         stream = _picture_stream(av, path, container)
         # Without it a decoder conceals damage by repeating what it has.
         stream.codec_context.options = {"err_detect": "explode"}
-        frames = _decode(av, path, container, stream, deep)
+        frames = _decode(av, path, container, stream, deep, length)
         first = next(frames, None)
         if first is None:
             raise InputError(f"{path}: no frames in it")
@@ -75,6 +71,19 @@ def open_video(path: Path, *, deep: bool) -> FrameReader:
     )
 
 
+def _opened(av: Any, path: Path) -> tuple[Any, Callable[[], int]]:
+    """The container of PyAV, and how many bytes there are, which a pipe says at its end."""
+    if is_standard(path):
+        container, counted = open_input(av)
+        return container, lambda: counted.bytes
+    try:
+        check_whole(path)
+        return open_source(path), lambda: path.stat().st_size
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: not readable as video, corrupt or truncated ({reason})") from None
+
+
 def _picture_stream(av: Any, path: Path, container: Any) -> Any:
     """The first video; a cover picture of music is none."""
     cover = av.stream.Disposition.attached_pic
@@ -94,7 +103,7 @@ def _frames_hint(stream: Any, rate: Fraction | None) -> int | None:
 
 
 def _decode(
-    av: Any, path: Path, container: Any, stream: Any, deep: bool
+    av: Any, path: Path, container: Any, stream: Any, deep: bool, length: Callable[[], int]
 ) -> Iterator[tuple[np.ndarray, FrameTime, Origin, _Seen]]:
     count, first, seen, end, clock = 0, None, None, 0, _Clock(stream)
     try:
@@ -116,7 +125,7 @@ def _decode(
     except (av.FFmpegError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: frame {count} is corrupt or cut off ({reason})") from None
-    if path.suffix.lower() == ".y4m" and end < path.stat().st_size:
+    if (is_standard(path) or path.suffix.lower() == ".y4m") and end < length():
         raise InputError(f"{path}: truncated: ends within frame {count}")
 
 

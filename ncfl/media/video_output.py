@@ -19,6 +19,7 @@ from ncfl.common.files import atomic_path
 from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url, import_av
 from ncfl.media.passengers import Passengers
 from ncfl.media.planes import COEFFICIENTS, Samples, frame_of, from_rgb
+from ncfl.media.standard import SUFFIX, is_standard, open_output
 from ncfl.media.video_input import FULL_RANGE, HD_ROWS, UNSPECIFIED
 
 _EVEN_RATE = (".avi", ".y4m")
@@ -54,20 +55,17 @@ def open_video_writer(
     path: Path, *, size: tuple[int, int], rate: Fraction, quality: int, bits: int, origin: Origin | None, sound: bool
 ) -> Iterator[FrameWriter]:
     """As :func:`ncfl.media.video.open_writer`, for a file whose suffix and place are known to be good."""
-    av, suffix, notes = import_av(), path.suffix.lower(), []
+    av, suffix, notes = import_av(), SUFFIX if is_standard(path) else path.suffix.lower(), []
     coding = _coding(suffix, size, quality, bits, origin)
     deep = bits > 8 or origin is not None
     if bits > 8 and coding.bits == 8:
         notes.append(f"{bits} bits are reduced to 8: {suffix} is written with 8")
-    # FFmpeg's own idea of .m4v is a player of 2005, with H.264 and AAC alone; 10 bits are no standard Y4M.
-    form, strict = {".m4v": "mp4"}.get(suffix), {"strict": "-1"} if suffix == ".y4m" else {}
     if origin and origin.aspect not in (None, 1) and suffix == ".y4m":
         shape = f"{origin.aspect.numerator}:{origin.aspect.denominator}"
         notes.append(f"pixels of {shape} are written as square ones: {suffix} does not say their shape here")
-    with atomic_path(path) as temporary, _refusing(av, path, coding.codec), contextlib.ExitStack() as stack:
-        container = stack.enter_context(av.open(as_url(temporary), "w", format=form, container_options=strict))
+    with _refusing(av, path, coding.codec), _container(av, path, suffix) as container, contextlib.ExitStack() as stack:
         encoder = _Encoder(av, container, suffix, size, rate, coding, origin)
-        passengers = Passengers(origin.path, container, path.name, notes) if origin and sound else None
+        passengers = Passengers(origin.path, container, suffix, notes) if origin and sound else None
         if passengers:
             stack.callback(passengers.close)
 
@@ -82,6 +80,22 @@ def open_video_writer(
             passengers.finish()
         if encoder.uneven:
             notes.append(f"frames come at uneven times: {suffix} knows one rate, they are written at {float(rate):g}/s")
+
+
+@contextlib.contextmanager
+def _container(av: Any, path: Path, suffix: str) -> Iterator[Any]:
+    """Of PyAV: a file that appears under its name when it is whole, or standard output."""
+    # FFmpeg's own idea of .m4v is a player of 2005, with H.264 and AAC alone; 10 bits are no standard Y4M.
+    form, strict = {".m4v": "mp4"}.get(suffix), {"strict": "-1"} if suffix == ".y4m" else {}
+    if is_standard(path):
+        with open_output(av, strict) as container:
+            yield container
+        return
+    with (
+        atomic_path(path) as temporary,
+        av.open(as_url(temporary), "w", format=form, container_options=strict) as container,
+    ):
+        yield container
 
 
 @contextlib.contextmanager

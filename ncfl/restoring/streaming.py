@@ -21,8 +21,8 @@ from ncfl.common.errors import InputError
 from ncfl.common.progress import Progress
 from ncfl.media.frame_io import FrameReader, FrameTime, FrameWriter
 from ncfl.media.notes import Target, lost
-from ncfl.media.pictures import list_pictures
-from ncfl.media.video import open_frames, open_writer
+from ncfl.media.standard import is_standard
+from ncfl.media.video import kind_of, open_frames, open_writer, pictures_at
 from ncfl.methods.interface import Method, stream
 
 MIN_SIZE = 16
@@ -55,8 +55,9 @@ def restore(
     """Restore ``input`` into ``output``, which appears under its name only when it is whole.
 
     Args:
-        input: a video file, or a folder of pictures (in natural order).
-        output: a video file, its format chosen by the suffix, or a folder for PNG files (no suffix).
+        input: a video file, a folder of pictures (in natural order), a pattern such as ``frames/%05d.png``, or ``-``
+            (Y4M on standard input).
+        output: a video file, its format chosen by the suffix, a folder for PNG files (no suffix), a pattern, or ``-``.
         method: what restores RGB frames.
         sigma: the noise level in 0..255, or None where it is unknown, which a blind method allows.
         device: where the frames are put.
@@ -84,7 +85,7 @@ def restore(
                 overwrite=overwrite,
                 bits=reader.bits,
                 origin=reader.origin,
-                sound=rate is None,
+                sound=rate is None and not is_standard(input),
             ) as writer,
             Progress(
                 reader.frames_hint,
@@ -112,10 +113,10 @@ def restore(
 
 def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
     """What was written, where the user asked for this rate or for none."""
-    suffix = writer.path.suffix.lower()
+    kind = kind_of(writer.path)
     return Target(
-        suffix or "folder",
-        rate=writer.rate if suffix else None,
+        kind,
+        rate=None if kind == "folder" else writer.rate,
         rate_given=rate is not None,
         passengers=rate is None,
     )
@@ -155,8 +156,10 @@ def _check_size(reader: FrameReader) -> None:
 
 def _protect(input: Path, output: Path) -> None:
     """Refuse an output that is the input, by whatever name, or holds what the input's frames are links to."""
-    if not output.exists():
+    if is_standard(input) or is_standard(output):
         return
-    folders = {picture.resolve().parent for picture in list_pictures(input)} if input.is_dir() else set()
-    if output.samefile(input) or output.resolve() in folders:
+    given = {picture.resolve() for picture in pictures_at(input) or []}
+    replaced = {picture.resolve() for picture in pictures_at(output) or []}
+    same = output.exists() and input.exists() and output.samefile(input)
+    if same or given & replaced or output.resolve() in {picture.parent for picture in given}:
         raise InputError(f"{output}: holds the input {input}, which is never overwritten; name another output")

@@ -1,13 +1,16 @@
 """``ncfl restore`` and ``ncfl weights``: they read no params.yaml, since they serve people with a video."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncfl.common.console import say
+from ncfl.common.cores import physical_cores
 from ncfl.common.errors import InputError
 from ncfl.common.signals import ending_tidily
 from ncfl.config import layout
+from ncfl.media.standard import is_standard
 
 if TYPE_CHECKING:
     import torch
@@ -26,14 +29,15 @@ def restore(
     overwrite: bool = False,
     rate: str | None = None,
     allow_gaps: bool = False,
+    threads: int | None = None,
     device: str = "auto",
     backend: str = "torch",
 ) -> dict[str, Any]:
     """Restore a video file or a folder of frames, with one of the following; the default weights without any.
 
     Args:
-        source: the video.
-        target: where its restoration goes.
+        source: the video; ``-`` for Y4M on standard input.
+        target: where its restoration goes; ``-`` for Y4M on standard output.
         weights: the name of shipped weights, or a file of one's own (:func:`ncfl.weights.shipped.find`); or
         checkpoint: a network that was trained here, NCFL or a compared method; or
         method: a compared method: one without training, or one whose official weights were imported.
@@ -41,6 +45,7 @@ def restore(
         overwrite: whether an existing output may be replaced.
         rate: frames per second of the output, such as "24", "29.97" or "30000/1001"; its own where it is None.
         allow_gaps: whether numbers may be missing between the pictures of a folder.
+        threads: of the processor; its physical cores where it is None, or OMP_NUM_THREADS where that is set.
         device: auto, cpu or cuda.
         backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
 
@@ -56,8 +61,13 @@ def restore(
 
     place = pick_device(device)
     asked = None if rate is None else frame_rate(rate)
-    chosen = _exported(weights, backend) or _chosen(weights, checkpoint, method, place)
+    _use(threads)
+    chosen = _exported(weights, backend, threads) or _chosen(weights, checkpoint, method, place)
     if sigma is None and not chosen.blind:
+        if is_standard(source):
+            raise InputError(
+                f"--sigma: missing; {chosen.name} must be told the noise level, and standard input is read but once"
+            )
         sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
     elif sigma is not None and chosen.blind:
         say(f"note: --sigma is not used: {chosen.name} finds the strength of the noise itself")
@@ -74,11 +84,24 @@ def restore(
         )
     for note in summary["notes"]:
         say(f"note: {note}")
+    where = "standard output" if is_standard(target) else target
     say(
-        f"{target}: {summary['frames']} frames of {summary['width']} x {summary['height']} in "
+        f"{where}: {summary['frames']} frames of {summary['width']} x {summary['height']} in "
         f"{summary['seconds']:.1f} s ({summary['frames_per_second']:.2f} frames/s)"
     )
     return summary
+
+
+def _use(threads: int | None) -> None:
+    """Let PyTorch and OpenCV have this many threads."""
+    import cv2
+    import torch
+
+    if threads is None and "OMP_NUM_THREADS" in os.environ:
+        return
+    count = threads or physical_cores()
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def frame_rate(text: str) -> Fraction:
@@ -142,7 +165,7 @@ def _whole(weights: Any) -> bool:
     return True
 
 
-def _exported(weights: str | None, backend: str) -> "Method | None":
+def _exported(weights: str | None, backend: str, threads: int | None) -> "Method | None":
     """The method of a file that `ncfl export` wrote; None where PyTorch runs the network."""
     if backend not in ("torch", "onnxruntime"):
         raise InputError(f"--backend: expected torch or onnxruntime, got {backend!r}")
@@ -156,7 +179,7 @@ def _exported(weights: str | None, backend: str) -> "Method | None":
         return None
     from ncfl.export.onnx_method import OnnxMethod
 
-    return OnnxMethod(Path(weights))
+    return OnnxMethod(Path(weights), threads=threads or 0)
 
 
 def _chosen(weights: str | None, checkpoint: Path | None, method: str | None, place: "torch.device") -> "Method":

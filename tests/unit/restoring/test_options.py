@@ -92,3 +92,24 @@ def test_ten_bits_and_full_range_come_back_as_they_were(tmp_path):
             before, after = next(iter(source)), next(iter(target))
         depth = 65535 if after.dtype == np.uint16 else 255
         assert np.abs(before / 65535 - after / depth).max() <= 0.5 / depth + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("threads", "environment", "used"), [(3, None, 3), (3, "1", 3), (None, None, 5), (None, "1", 0)]
+)
+def test_threads(monkeypatch, threads, environment, used):
+    """Asked for, or of the environment, or as many as the machine has cores."""
+    import cv2
+    import torch
+
+    from ncfl.steps import restoring
+
+    told = []
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+    monkeypatch.setattr(cv2, "setNumThreads", told.append)
+    monkeypatch.setattr(restoring, "physical_cores", lambda: 5)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if environment:
+        monkeypatch.setenv("OMP_NUM_THREADS", environment)
+    restoring._use(threads)
+    assert told == ([used, used] if used else [])
