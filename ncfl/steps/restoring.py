@@ -1,6 +1,7 @@
 """``ncfl restore`` and ``ncfl weights``: they read no params.yaml, since they serve people with a video."""
 
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ def restore(
     place = pick_device(device)
     asked = None if rate is None else frame_rate(rate)
     _use(threads)
-    chosen = _exported(weights, backend, threads) or _chosen(weights, checkpoint, method, place)
+    chosen = _exported(weights, backend, threads) or choose(weights, checkpoint, method, place, tell=say)
     if sigma is None and not chosen.blind:
         if is_standard(source):
             raise InputError(
@@ -182,34 +183,53 @@ def _exported(weights: str | None, backend: str, threads: int | None) -> "Method
     return OnnxMethod(Path(weights), threads=threads or 0)
 
 
-def _chosen(weights: str | None, checkpoint: Path | None, method: str | None, place: "torch.device") -> "Method":
+def choose(
+    weights: str | None = None,
+    checkpoint: Path | None = None,
+    method: str | None = None,
+    place: "torch.device | str" = "cpu",
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+) -> "Method":
+    """The method that one of ``weights``, ``checkpoint`` and ``method`` names; the default weights' without any.
+
+    Args:
+        weights: the name of shipped weights, or a file of one's own; or
+        checkpoint: a network that was trained here; or
+        method: a compared method.
+        place: the device that runs it.
+        tell: is told in a line what was chosen.
+
+    Raises:
+        InputError: several of them, an unknown one, weights that are not here or damaged.
+    """
     given = {"--weights": weights, "--checkpoint": checkpoint, "--method": method}
     named = [option for option, value in given.items() if value is not None]
     if len(named) > 1:
         raise InputError(f"restore: found {' and '.join(named)}, allowed: one of {', '.join(given)}, or none of them")
     if method is not None:
-        return _compared(method, place)
-    return _trained(checkpoint, place) if checkpoint is not None else _shipped(weights, place)
+        return _compared(method, place, tell)
+    return _trained(checkpoint, place) if checkpoint is not None else _shipped(weights, place, tell)
 
 
-def _shipped(name: str | None, place: "torch.device") -> "Method":
+def _shipped(name: str | None, place: "torch.device | str", tell: Callable[[str], None]) -> "Method":
     from ncfl.methods.networks import method_of
     from ncfl.weights.shipped import find
 
     weights = find(name)
     method = method_of(weights.load(), name=weights.name, device=place, channels_last=True)
-    say(f"weights {weights.name}: {weights.description}")
+    tell(f"weights {weights.name}: {weights.description}")
     return method
 
 
-def _trained(checkpoint: Path, place: "torch.device") -> "Method":
+def _trained(checkpoint: Path, place: "torch.device | str") -> "Method":
     from ncfl.methods.networks import method_of
     from ncfl.weights.checkpoint import load_model
 
     return method_of(load_model(checkpoint), name=str(checkpoint), device=place, channels_last=True)
 
 
-def _compared(name: str, place: "torch.device") -> "Method":
+def _compared(name: str, place: "torch.device | str", tell: Callable[[str], None]) -> "Method":
     """A method without training; else with its imported official weights; else with those of its own training here."""
     from ncfl.methods import BASELINES, baseline
     from ncfl.methods.networks import NETWORKS
@@ -234,5 +254,5 @@ def _compared(name: str, place: "torch.device") -> "Method":
     if len(trained) > 1:
         found = ", ".join(map(str, trained))
         raise InputError(f"method {name}: found several trained networks, name one of them with --checkpoint: {found}")
-    say(f"method {name}: as {trained[0]} has it")
+    tell(f"method {name}: as {trained[0]} has it")
     return _trained(trained[0], place)

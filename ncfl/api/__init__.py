@@ -1,0 +1,1 @@
+"""What Python code calls; `import ncfl` offers it."""

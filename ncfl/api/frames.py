@@ -1,0 +1,181 @@
+"""Restoring frames that are arrays: clips in memory, or streams of any length."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from ncfl.common.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ncfl.methods.interface import Method
+
+MIN_SIZE = 16  # pixels, of height and width
+LOOKED_AT = 5  # frames, for the noise level of a method that must be told it
+_PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+_FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
+
+
+def load_method(name: str | Path, *, device: str = "auto") -> "Method":
+    """A method of video restoration, ready for :func:`restore`.
+
+    Args:
+        name: weights that ship (``ncfl weights`` lists them); a compared method (``ncfl methods`` lists them), with its
+            imported official weights or with those of its own training in this project; or a file: ``.safetensors``
+            with its index beside it, the ``checkpoint.pt`` of a training, ``.onnx`` of ``ncfl export``.
+        device: auto, cpu or cuda.
+
+    Returns:
+        An object with ``name``, ``blind`` (whether it needs no noise level) and ``channels``; its shapes are those of
+        :mod:`ncfl.methods.interface`.
+
+    Raises:
+        InputError: an unknown name, a file that is missing, damaged or of another program, weights that are not here.
+    """
+    from ncfl.common.device import pick_device
+    from ncfl.export.onnx_method import OnnxMethod
+    from ncfl.steps.restoring import choose
+    from ncfl.weights.shipped import shipped
+
+    place, text = pick_device(device), str(name)
+    suffix = Path(text).suffix.lower()
+    if suffix == ".onnx":
+        return OnnxMethod(Path(text))
+    kind = "checkpoint" if suffix == ".pt" else "weights" if suffix == ".safetensors" or text in shipped() else "method"
+    return choose(**{kind: Path(text) if kind == "checkpoint" else text}, place=place)
+
+
+@overload
+def restore(
+    frames: np.ndarray,
+    sigma: float | None = None,
+    weights: str | Path | None = None,
+    *,
+    method: "str | Method | None" = None,
+    device: str = "auto",
+) -> np.ndarray: ...
+@overload
+def restore(
+    frames: Iterable[np.ndarray],
+    sigma: float | None = None,
+    weights: str | Path | None = None,
+    *,
+    method: "str | Method | None" = None,
+    device: str = "auto",
+) -> Iterator[np.ndarray]: ...
+def restore(
+    frames: np.ndarray | Iterable[np.ndarray],
+    sigma: float | None = None,
+    weights: str | Path | None = None,
+    *,
+    method: "str | Method | None" = None,
+    device: str = "auto",
+) -> np.ndarray | Iterator[np.ndarray]:
+    """Restore the frames of one clip, in order.
+
+    Args:
+        frames: RGB. An array [T,H,W,3], or one frame [H,W,3]; or an iterable of frames [H,W,3] of one size, of any
+            length. Height and width are at least 16 pixels. uint8 is 0..255, uint16 is 0..65535, floating point is
+            0..1 (noise may leave it).
+        sigma: standard deviation of the noise on the scale 0..255, for methods that must be told it. Where it is None,
+            it is estimated from the first five frames. The weights that ship find the noise by themselves.
+        weights: the name of weights that ship, or a file, as :func:`load_method` takes it; the default weights
+            where both this and ``method`` are None.
+        method: the name of a compared method, or what :func:`load_method` gave, which spares loading it again.
+        device: auto, cpu or cuda.
+
+    Returns:
+        An array of the same shape and type for an array. For an iterable an iterator, a frame for each frame; it
+        holds no more of them than the method looks at, so memory does not grow with the length. Floating point is
+        clipped to 0..1.
+
+    Raises:
+        InputError: no such weights or method, both of them, frames of another kind, size or type, a noise level out of
+            0..255. What is wrong with a frame of an iterable is raised when its turn comes.
+    """
+    if weights is not None and method is not None:
+        raise InputError("restore: found weights and method, allowed: one of them")
+    if sigma is not None and not 0 <= sigma <= 255:
+        raise InputError(f"sigma: found {sigma}, allowed are 0..255")
+    if isinstance(method, str) or method is None:
+        method = load_method(_named(method, weights), device=device)
+    if sigma is not None and method.blind:
+        warnings.warn(f"sigma is not used: {method.name} finds the strength of the noise itself", stacklevel=2)
+    if not isinstance(frames, np.ndarray):
+        return _restored(method, iter(frames), sigma)
+    clip = frames if frames.ndim == 4 else frames[None]
+    restored = np.empty_like(clip)
+    for place, frame in zip(restored, _restored(method, iter(clip), sigma), strict=True):
+        place[...] = frame
+    return restored.reshape(frames.shape)
+
+
+def _named(method: str | None, weights: str | Path | None) -> str | Path:
+    from ncfl.weights.shipped import find
+
+    if method is not None:
+        return method
+    return find().name if weights is None else weights
+
+
+def _restored(method: "Method", frames: Iterator[np.ndarray], sigma: float | None) -> Iterator[np.ndarray]:
+    from ncfl.methods.interface import stream
+
+    first = next(frames, None)
+    if first is None:
+        return
+    _check_first(first)
+    checked = (_alike(first, frame, t) for t, frame in enumerate(chain([first], frames)))
+    if sigma is None and not method.blind:
+        looked_at = list(islice(checked, LOOKED_AT))
+        checked, sigma = chain(looked_at, checked), _noise(looked_at)
+    for frame in stream(method, map(_to_tensor, checked), sigma):
+        yield _to_array(frame, first.dtype)
+
+
+def _noise(frames: list[np.ndarray]) -> float:
+    from ncfl.restoring.noise import estimate_frame
+
+    scaled = (frame if frame.dtype in _PEAKS else frame.astype(np.float32) * 255 for frame in frames)
+    return min(255.0, float(np.median([estimate_frame(frame) for frame in scaled])))
+
+
+def _check_first(frame: np.ndarray) -> None:
+    shape, kind = getattr(frame, "shape", None), getattr(frame, "dtype", None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIZE:
+        found = list(shape) if shape is not None else type(frame).__name__
+        raise InputError(f"frames: found {found}, allowed: [H,W,3] with height and width of at least {MIN_SIZE}")
+    if kind not in (*_PEAKS, *_FLOATS):
+        raise InputError(f"frames: found {kind}, allowed: uint8, uint16, and floating point in 0..1")
+    if kind in _FLOATS and not -0.5 <= float(np.mean(frame, dtype=np.float64)) <= 1.5:
+        raise InputError(
+            f"frames: found floating point of mean {np.mean(frame):.3g}, allowed: 0..1; divide by the peak"
+        )
+
+
+def _alike(first: np.ndarray, frame: np.ndarray, t: int) -> np.ndarray:
+    if frame.shape != first.shape or frame.dtype != first.dtype:
+        found, allowed = (f"{each.dtype} {list(each.shape)}" for each in (frame, first))
+        raise InputError(f"frame {t}: found {found}, allowed: {allowed} as in frame 0")
+    if frame.dtype in _FLOATS and not np.isfinite(frame).all():
+        raise InputError(f"frame {t}: found values that are not finite")
+    return frame
+
+
+def _to_tensor(frame: np.ndarray) -> "Tensor":
+    import torch
+
+    scaled = frame.astype(np.float32) / _PEAKS.get(frame.dtype, 1)
+    return torch.from_numpy(scaled.transpose(2, 0, 1)[None].copy())
+
+
+def _to_array(frame: "Tensor", kind: np.dtype) -> np.ndarray:
+    values = frame[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    if kind in _PEAKS:
+        return (values.astype(np.float64) * _PEAKS[kind]).round().astype(kind)
+    return values.astype(kind)
