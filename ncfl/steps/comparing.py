@@ -48,6 +48,7 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
         InputError: sizes that it does not take, or clips of fewer ``frames`` than its window.
     """
     from ncfl.methods.networks import build
+    from ncfl.methods.passing import let_frames_pass
     from ncfl.models.motion import SPyNet
     from ncfl.weights import checkpoint
 
@@ -61,6 +62,8 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
             f"experiment {name}, train.frames: found {frames}, allowed: {needed} or more, as {experiment.method} "
             "restores a frame from those around it"
         )
+    if experiment.train.passing:
+        let_frames_pass(model)
     if name in params.with_motion:
         pretrained = SPyNet(levels=motion.levels, width=motion.width)
         checkpoint.load_weights(pretrained, checkpoint.load(layout.SPYNET).state, layout.SPYNET)

@@ -12,6 +12,7 @@ from ncfl.common.files import write_csv, write_json
 from ncfl.common.progress import Progress
 from ncfl.train.config import Stage, TrainConfig, numbers
 from ncfl.train.losses import clip_loss, restored_loss
+from ncfl.train.settling import settle_statistics
 from ncfl.train.state import TrainingState
 from ncfl.train.trainer import Log, Trainer, no_log
 from ncfl.weights import checkpoint
@@ -141,9 +142,13 @@ def restoration_trainer(
 
     ``run()`` gives a :class:`TrainingResult`.
     """
+
+    def write(state: TrainingState) -> TrainingResult:
+        settle_statistics(state.model, sampler, first=config.iterations)
+        return write_stage(state, config, stage, Path(output), extra or {})
+
     return Trainer(
-        model=model, task=RestorationTask(model, sampler, config, stage), config=config, stage=stage,
-        write=lambda state: write_stage(state, config, stage, Path(output), extra or {}),
+        model=model, task=RestorationTask(model, sampler, config, stage), config=config, stage=stage, write=write,
         resume=resume, initial=initial, log=log, progress=progress, label=label,
     )  # fmt: skip
 

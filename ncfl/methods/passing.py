@@ -1,0 +1,165 @@
+"""Initial values with which a network gives back its frame at first, and its last layers see all of that frame.
+
+As published, EDVR, BasicVSR, BasicVSR++, RMFD and MSBDN begin with layers most of which halve what they hand on, or mix
+its colors up. The first three work at a quarter of a frame's height and width and add what they find to the frame: to
+take noise away, all pixels of a 4 x 4 square must reach the last layers, as channels. Until they do a network stays the
+identity, for thousands of iterations. Here layers begin by handing on the frame, squares unfolded into channels and
+folded back, beside faint random weights.
+
+FastDVDNet, DVDNet and VNLnet subtract what they find. As published the first two begin with a guess that is stronger
+than any noise, the third with normalizations that let next to nothing through; here the last layer begins at zero.
+
+Trainings of minutes begin so; structure and size stay as published.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from ncfl.common.errors import InputError
+from ncfl.methods.basicvsr import BasicVSR, Propagating
+from ncfl.methods.basicvsrpp import BasicVSRPlusPlus
+from ncfl.methods.dvdnet import DVDNet
+from ncfl.methods.edvr.model import EDVR
+from ncfl.methods.fastdvdnet import FastDVDNet
+from ncfl.methods.msbdn import MSBDN, Projection, Upsampling
+from ncfl.methods.rmfd.model import RMFD
+from ncfl.methods.rmfd.network import MultiFrameNet
+from ncfl.methods.vnlnet import VNLNet
+
+PASSING = (EDVR, BasicVSR, BasicVSRPlusPlus, RMFD, MSBDN, FastDVDNet, DVDNet, VNLNet)
+FAINT = 0.1  # of a layer's random weights
+STRENGTH = 4.0  # of what is handed on to a last layer that begins at zero: the stronger, the sooner it has learnt
+SQUARE = 16  # pixels that become channels
+
+
+@torch.no_grad()
+def let_frames_pass(model: nn.Module) -> None:
+    """Set the initial values of a network that was just built, in place.
+
+    Raises:
+        InputError: a network that is not named above, or that has too few features for a frame to pass.
+    """
+    if isinstance(model, EDVR | Propagating):
+        _wide_enough(model, width=SQUARE * model.channels, tail_width=model.channels)
+        _edvr(model) if isinstance(model, EDVR) else _propagating(model)
+        for conv in (model.upconv1, model.upconv2, model.conv_hr):
+            _keep(conv)
+        _weaken(model.conv_last, 0.0)
+    elif isinstance(model, RMFD):
+        _wide_enough(model, width=model.channels)
+        for network in (model.multi_model_res, model.multi_model_haze, model.multi_model_s2):
+            _multi_frame(network)
+    elif isinstance(model, MSBDN):
+        _wide_enough(model, width=model.channels)
+        _msbdn(model)
+    elif isinstance(model, FastDVDNet | DVDNet | VNLNet):
+        _subtracting(model)
+    else:
+        raise InputError(f"passing: found {model.kind}, allowed: {', '.join(one.kind for one in PASSING)}")
+
+
+def _subtracting(model: FastDVDNet | DVDNet | VNLNet) -> None:
+    if isinstance(model, FastDVDNet):
+        last = [model.temp1.outc.convblock[-1], model.temp2.outc.convblock[-1]]
+    else:
+        last = [model.spatial.conv_relu_bn[-1] if isinstance(model, DVDNet) else model.net[-1]]
+    for conv in last:
+        _weaken(conv, 0.0)
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.ones_(part.weight)
+
+
+def _wide_enough(model: nn.Module, **needed: int) -> None:
+    for size, least in needed.items():
+        found = model.arguments[size]
+        if found < least:
+            raise InputError(f"{model.kind}: {size}: expected {least} or more, for a frame to pass, got {found}")
+
+
+def _edvr(model: EDVR) -> None:
+    cleaning, alignment, fusion = model.predeblur, model.pcd_align, model.fusion
+    _keep(cleaning.conv_first, gain=STRENGTH)
+    _unfold(cleaning.stride_conv_hr1, model.channels)
+    _unfold(cleaning.stride_conv_hr2, 4 * model.channels)
+    _weaken(cleaning.stride_conv_l2)  # what comes back from coarser scales is added
+    _keep(model.conv_1x1)
+    for deformable in (*alignment.dcn_pack.values(), alignment.cas_dcnpack):
+        _keep(deformable, gain=2.0)  # masks begin at one half
+    for conv in alignment.feat_conv.values():
+        _keep(conv)
+    middle = model.frames // 2 * model.arguments["width"]
+    if isinstance(fusion, nn.Conv2d):
+        _keep(fusion, first=middle)
+        return
+    for conv in (fusion.temporal_attn1, fusion.temporal_attn2, fusion.spatial_attn5, fusion.spatial_attn_add2):
+        _weaken(conv)
+    _keep(fusion.feat_fusion, gain=2.0, first=middle)  # so does each frame's attention
+
+
+def _propagating(model: BasicVSR | BasicVSRPlusPlus) -> None:
+    first, _, second, _, trunk = model.feat_extract
+    _unfold(first, model.channels, gain=STRENGTH)
+    _unfold(second, 4 * model.channels)
+    _keep(trunk.main[0])
+    if isinstance(model, BasicVSR):
+        trunks = (model.backward_trunk, model.forward_trunk)
+        _keep(model.fusion)  # one direction's suffices
+    else:
+        trunks = (*model.backbone.values(), model.reconstruction)
+    for one in trunks:
+        _keep(one.main[0])
+
+
+def _msbdn(model: MSBDN) -> None:
+    for part in model.modules():
+        if isinstance(part, Projection):
+            _weaken(part.deconv if hasattr(part, "deconv") else part.conv)
+        elif isinstance(part, Upsampling):
+            _weaken(part.conv2d)
+    _keep(model.conv_input.conv2d)
+    _keep(model.conv_output.conv2d, gain=0.25)  # the skip connection doubles the frame, and so does the decoder
+
+
+def _multi_frame(network: MultiFrameNet) -> None:
+    """The middle frame of the first window goes from the first layer to the last over the longest skip connection."""
+    channels, width = network.output2.conv2d.out_channels, network.conv1.conv2d.out_channels // 5
+    first = network.conv1.conv2d
+    middle = first.weight.shape[-1] // 2
+    places = ((frame * width + c, c, middle, middle) for frame in range(5) for c in range(channels))
+    _set(first, places, 1.0)
+    for residual in (network.res1, network.dres1, network.dres2):
+        _weaken(residual.conv2.conv2d)
+    for up in (network.deconv3, network.deconv2):
+        _weaken(up.conv2d)
+    for layer in (network.deconv1, network.output1):
+        _keep(layer.conv2d)
+    if network.output2.conv2d.weight.abs().max() > 0:  # at zero where the authors have a constant for it
+        _keep(network.output2.conv2d)
+
+
+def _keep(conv: nn.Module, gain: float = 1.0, first: int = 0) -> None:
+    """Output i is input ``first`` + i times ``gain``, for as many as both have, beside the faint rest."""
+    outputs, inputs = conv.weight.shape[:2]
+    middle = conv.weight.shape[-1] // 2
+    _set(conv, ((i, first + i, middle, middle) for i in range(min(outputs, inputs - first))), gain)
+
+
+def _unfold(conv: nn.Conv2d, channels: int, gain: float = 1.0) -> None:
+    """Of stride 2: the pixels of each 2 x 2 square become neighboring channels, in the order of ``pixel_shuffle``."""
+    places = ((4 * c + 2 * y + x, c, 1 + y, 1 + x) for c in range(channels) for y in range(2) for x in range(2))
+    _set(conv, places, gain)
+
+
+def _set(conv: nn.Module, places: Iterable[tuple[int, int, int, int]], gain: float) -> None:
+    _weaken(conv)
+    for place in places:
+        conv.weight[place] += gain
+
+
+def _weaken(conv: nn.Module, to: float = FAINT) -> None:
+    conv.weight.mul_(to)
+    if conv.bias is not None:
+        conv.bias.zero_()
