@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,8 +15,10 @@ from torch import Tensor
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
 from ncfl.data.degradations import awgn, noise_rng
+from ncfl.data.variety import as_file
 from ncfl.evaluate import conventions, nlm
 from ncfl.evaluate.metrics import Reference
+from ncfl.evaluate.speed import range_of_each_pixel, ranges
 from ncfl.media.video import open_frames
 from ncfl.methods.interface import Method, Recurrent, stream
 from ncfl.methods.median import Median
@@ -27,7 +30,15 @@ WITHOUT_MEMORY = "without memory"
 NLM = "non-local means"
 SETTLED = 5  # the frame from which on a recurrent network's memory counts as filled
 NOISE = "pretrained"  # the dataset's name in the noise's seed
-CACHE_FORMAT = 1  # another one wherever the meaning of a cached figure changes
+CACHE_FORMAT = 2  # another one wherever the meaning of a cached figure changes
+
+
+UNCLIPPED, CLIPPED, GRAY = "unclipped", "clipped", "gray"
+KINDS = {
+    UNCLIPPED: "the noise as it is, floating point",
+    CLIPPED: "the noise clipped and rounded to 8 bits, as in a file",
+    GRAY: "the clip's luma in three channels with one noise in all of them, clipped and rounded",
+}
 
 
 class Footage(NamedTuple):
@@ -68,11 +79,21 @@ def read_clip(path: Path, frames: int) -> Footage:
     return Footage(path.name if path.is_dir() else path.stem, found, digest.hexdigest())
 
 
-def noisy_frames(footage: Footage, sigma: float, seed: int) -> Iterator[np.ndarray]:
-    """The clip with white Gaussian noise, float32 [H,W,3] each; not clipped, as in the evaluation protocol."""
+def noisy_frames(footage: Footage, sigma: float, seed: int, kind: str = UNCLIPPED) -> Iterator[np.ndarray]:
+    """The clip with white Gaussian noise of one of :data:`KINDS`, float32 [H,W,3] each."""
     rng = noise_rng(seed, NOISE, footage.name, sigma)
     for frame in footage.frames:
-        yield awgn(_unit(frame), sigma, rng)
+        clean = _unit(frame)
+        noisy = awgn(clean[..., :1] if kind == GRAY else clean, sigma, rng)
+        yield np.broadcast_to(noisy if kind == UNCLIPPED else as_file(noisy), clean.shape)
+
+
+def in_kind(footage: Footage, kind: str) -> Footage:
+    """What noise of that kind is added to: the clip, or its luma in three channels."""
+    if kind != GRAY:
+        return footage
+    luma = (cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in footage.frames)
+    return footage._replace(frames=[cv2.cvtColor(one, cv2.COLOR_GRAY2RGB) for one in luma])
 
 
 def methods(weights: Weights, *, with_nlm: bool, channels_last: bool = True) -> dict[str, Method | None]:
@@ -99,6 +120,7 @@ def measure(
     seed: int,
     cache: Path,
     with_nlm: bool = True,
+    kinds: Sequence[str] = (),
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """PSNR and SSIM of every frame, by clip, noise level and method.
@@ -111,36 +133,62 @@ def measure(
         seed: of the noise.
         cache: a JSON file; what it holds of the same file, clip and settings is not measured again.
         with_nlm: whether to run non-local means, the slowest of the filters.
+        kinds: further :data:`KINDS` of noise, on which the network is measured beside its input and without memory.
         say: told what is going on.
 
     Returns:
         ``clips``: name -> ``frames``, ``height``, ``width``, ``sha256`` and ``levels``: sigma as text -> method -> the
-        lists ``psnr`` (dB) and ``ssim``, a number per frame.
+        lists ``psnr`` (dB) and ``ssim``, a number per frame, and ``by_motion``, see :func:`quality`. ``kinds``: kind ->
+        such levels of the network, its input and the network without memory.
 
     Raises:
         InputError: no such clip, two of one name, a number out of range, damaged weights.
     """
-    _check(sigmas, frames)
+    _check(sigmas, frames, kinds)
     compared = methods(weights, with_nlm=with_nlm)
-    known = _Cache(cache)
+    asked = _Asked(weights, compared, sigmas, seed, _Cache(cache), say)
+    networks = [name for name in ("noisy", WITHOUT_MEMORY, weights.name) if name in compared]
     found: dict[str, Any] = {"clips": {}}
     for path in clips:
         footage = read_clip(path, frames)
         if footage.name in found["clips"]:
             raise InputError(f"{path}: a second clip named {footage.name}")
-        levels: dict[str, Any] = {}
-        for sigma in sigmas:
-            levels[f"{sigma:g}"] = of_level = {}
-            for name, method in compared.items():
-                learned = weights.sha256 if name in (weights.name, WITHOUT_MEMORY) else ""
-                key = [name, learned, footage.name, footage.sha256, f"{sigma:g}", seed]
-                say(f"{footage.name}, sigma {sigma:g}: {name}")
-                of_level[name] = known.get(key, lambda m=method, s=sigma, f=footage: quality(m, f, s, seed))
+        moving = range_of_each_pixel(footage.frames, SETTLED) if len(footage.frames) > SETTLED else []
+        of_kinds = {
+            kind: asked.levels(in_kind(footage, kind), moving, kind, names)
+            for kind, names in {UNCLIPPED: list(compared), **dict.fromkeys(kinds, networks)}.items()
+        }
         height, width = footage.frames[0].shape[:2]
         found["clips"][footage.name] = {
-            "frames": len(footage.frames), "height": height, "width": width, "sha256": footage.sha256, "levels": levels
+            "frames": len(footage.frames), "height": height, "width": width, "sha256": footage.sha256,
+            "levels": of_kinds.pop(UNCLIPPED), "kinds": of_kinds,
         }  # fmt: skip
     return found
+
+
+class _Asked(NamedTuple):
+    """What :func:`measure` was asked for, and what is known of it."""
+
+    weights: Weights
+    compared: Mapping[str, Method | None]
+    sigmas: Sequence[float]
+    seed: int
+    known: "_Cache"
+    say: Callable[[str], None]
+
+    def levels(
+        self, footage: Footage, moving: list[np.ndarray], kind: str, names: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """sigma -> method -> :func:`quality`, measured where it is not known."""
+        return {f"{sigma:g}": {name: self._one(footage, moving, kind, sigma, name) for name in names}
+                for sigma in self.sigmas}  # fmt: skip
+
+    def _one(self, footage: Footage, moving: list[np.ndarray], kind: str, sigma: float, name: str) -> dict[str, Any]:
+        learned = self.weights.sha256 if name in (self.weights.name, WITHOUT_MEMORY) else ""
+        key = [name, learned, footage.name, footage.sha256, f"{sigma:g}", self.seed, kind]
+        self.say(f"{footage.name}, sigma {sigma:g}, {kind}: {name}")
+        method = self.compared[name]
+        return self.known.get(key, lambda: quality(method, footage, sigma, self.seed, kind, moving))
 
 
 def temporal_gain(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, float]]:
@@ -171,18 +219,72 @@ def temporal_gain(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[st
     return found
 
 
-def quality(method: Method | None, footage: Footage, sigma: float, seed: int) -> dict[str, Any]:
-    """``psnr`` (dB) and ``ssim`` of every frame; None stands for non-local means."""
+def worth_by_motion(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, float]]:
+    """What memory is worth where things move so fast: from frame :data:`SETTLED` on.
+
+    Args:
+        levels: sigma -> method -> ``by_motion``, as :func:`measure` gives.
+        name: the network's.
+
+    Returns:
+        sigma -> range of motion -> dB: the mean squared error without memory over that with it. Empty without figures
+        of the network without memory, and for clips that are too short.
+    """
+    return {
+        sigma: {
+            moved: 10 * float(np.log10(alone / max(own, 1e-12)))
+            for moved, (own, _) in by_method[name]["by_motion"].items()
+            for alone in (by_method[WITHOUT_MEMORY]["by_motion"][moved][0],)
+        }
+        for sigma, by_method in levels.items()
+        if WITHOUT_MEMORY in by_method and by_method[name]["by_motion"]
+    }
+
+
+def quality(
+    method: Method | None,
+    footage: Footage,
+    sigma: float,
+    seed: int,
+    kind: str = UNCLIPPED,
+    moving: Sequence[np.ndarray] = (),
+) -> dict[str, Any]:
+    """How near a restoration comes.
+
+    Args:
+        method: None stands for non-local means.
+        footage: the clip, of ``kind``; sigma, seed, kind: the noise that is added.
+        moving: the range of motion of each pixel of the frames from :data:`SETTLED` on.
+
+    Returns:
+        ``psnr`` (dB) and ``ssim`` of every frame; ``by_motion``: range -> mean squared error of frames in [0,1], and
+        the pixels that it is the mean of. Ranges that no pixel is in are left out.
+    """
     image = conventions.rgb().spaces["rgb"]
-    noisy = noisy_frames(footage, sigma, seed)
+    noisy = noisy_frames(footage, sigma, seed, kind)
     if method is None:
         restored: Iterator[np.ndarray] = iter(nlm.denoise(list(noisy), nlm.strength(sigma)))
     else:
-        given = (torch.from_numpy(frame).permute(2, 0, 1)[None].contiguous() for frame in noisy)
+        given = (torch.from_numpy(frame.transpose(2, 0, 1)[None].copy()) for frame in noisy)
         restored = (out[0].permute(1, 2, 0).contiguous().numpy() for out in stream(method, given, sigma))
-    pairs = zip(footage.frames, restored, strict=True)
-    found = [Reference(image(_unit(clean))).compare(image(frame)) for clean, frame in pairs]
-    return {"psnr": [round(one.psnr, 4) for one in found], "ssim": [round(one.ssim, 6) for one in found]}
+    names, found = ranges(), []
+    squares, pixels = np.zeros(len(names)), np.zeros(len(names), np.int64)
+    for t, (clean, frame) in enumerate(zip(footage.frames, restored, strict=True)):
+        target, shown = image(_unit(clean)), image(frame)
+        found.append(Reference(target).compare(shown))
+        if moving and t >= SETTLED:
+            where = moving[t - SETTLED].ravel()
+            pixels += np.bincount(where, minlength=len(names))
+            squares += np.bincount(where, np.square(target - shown).mean(2).ravel(), len(names))
+    return {
+        "psnr": [round(one.psnr, 4) for one in found],
+        "ssim": [round(one.ssim, 6) for one in found],
+        "by_motion": {
+            name: [float(f"{square / count:.6g}"), int(count)]
+            for name, square, count in zip(names, squares, pixels, strict=True)
+            if count
+        },
+    }
 
 
 class _Cache:
@@ -206,7 +308,10 @@ def _unit(frame: np.ndarray) -> np.ndarray:
     return frame.astype(np.float32) / np.float32(255)
 
 
-def _check(sigmas: Sequence[float], frames: int) -> None:
+def _check(sigmas: Sequence[float], frames: int, kinds: Sequence[str]) -> None:
+    further = [kind for kind in KINDS if kind != UNCLIPPED]
+    if len(set(kinds)) != len(kinds) or not set(kinds) <= set(further):
+        raise InputError(f"kinds: found {list(kinds)}, allowed: distinct ones of {', '.join(further)}")
     if not sigmas or len(set(sigmas)) != len(sigmas) or not all(0 <= sigma <= 255 for sigma in sigmas):
         raise InputError(f"sigmas: found {list(sigmas)}, allowed: distinct numbers in 0..255")
     if frames < 1:

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ncfl.evaluate import nlm
-from ncfl.evaluate.shipped import NLM, SETTLED, WITHOUT_MEMORY, temporal_gain
+from ncfl.evaluate.shipped import KINDS, NLM, SETTLED, WITHOUT_MEMORY, temporal_gain, worth_by_motion
+from ncfl.evaluate.speed import ranges
 from ncfl.release.background import Background
 from ncfl.report import published
 from ncfl.weights.shipped import Weights
 
 SHOWN = (
-    "batch", "frames", "patch", "learning_rate", "motion_learning_rate", "lambda_", "grad_clip", "seed", "precision"
+    "batch", "frames", "patch", "learning_rate", "motion_learning_rate", "lambda_", "grad_clip", "clipped", "gray",
+    "cuts", "speeds", "seed", "precision",
 )  # fmt: skip
 
 
@@ -37,6 +39,15 @@ MEMORY_NOTE = _paragraph(
     "Frames differ in difficulty, so a PSNR that rises over a clip proves nothing. The same network with its memory "
     f"emptied before every frame (`{WITHOUT_MEMORY}`) sees the same frames: the gain over it, from frame {SETTLED} on, "
     "is what past frames contribute. All in dB."
+)
+FILES_NOTE = _paragraph(
+    "PSNR (dB) on what users have, with the same noise. "
+    + ". ".join(f"`{kind}`: {what}" for kind, what in list(KINDS.items())[1:])
+    + ". A gray clip is compared with itself, and its noise can't be told from its texture by colour."
+)
+MOTION_NOTE = _paragraph(
+    "The same gain, in dB of the mean squared error over all pixels whose motion from the frame before, by OpenCV's "
+    f"DIS on clean frames, is in a range; from frame {SETTLED} on."
 )
 PUBLISHED_NOTE = _paragraph(
     "The paper's figures of its own network and of medians on Set8. Other clips and another training: no difference "
@@ -97,6 +108,11 @@ def figures(
 
 def _of_clip(clip: Mapping[str, Any], name: str) -> dict[str, Any]:
     about = {key: clip[key] for key in ("frames", "height", "width", "sha256")}
+    kinds = {kind: _of_levels(levels, name) for kind, levels in clip.get("kinds", {}).items()}
+    return {**about, **_of_levels(clip["levels"], name), "kinds": kinds}
+
+
+def _of_levels(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
     means = {
         sigma: {
             method: {
@@ -105,13 +121,17 @@ def _of_clip(clip: Mapping[str, Any], name: str) -> dict[str, Any]:
             }
             for method, found in by_method.items()
         }
-        for sigma, by_method in clip["levels"].items()
+        for sigma, by_method in levels.items()
     }
-    gains = {
-        sigma: {key: round(value, 3) for key, value in gain.items()}
-        for sigma, gain in temporal_gain(clip["levels"], name).items()
+    return {
+        "means": means,
+        "temporal": _rounded(temporal_gain(levels, name)),
+        "by_motion": _rounded(worth_by_motion(levels, name)),
     }
-    return {**about, "means": means, "temporal": gains}
+
+
+def _rounded(gains: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {sigma: {key: round(value, 3) for key, value in gain.items()} for sigma, gain in gains.items()}
 
 
 def markdown(facts: Mapping[str, Any], curve: str | None) -> str:
@@ -122,7 +142,7 @@ def markdown(facts: Mapping[str, Any], curve: str | None) -> str:
         curve: where the picture of the training's curve lies, seen from the card; None without one.
     """
     parts = [_head(facts), _training(facts), f"![training curve]({curve})" if curve else "", _measured(facts)]
-    parts += [_temporal(facts), _published(), _limits(facts)]
+    parts += [_files(facts), _temporal(facts), _by_motion(facts), _published(), _limits(facts)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -206,6 +226,33 @@ def _temporal(facts: Mapping[str, Any]) -> str:
     later = f"frames {SETTLED}..."
     header = ["clip", "σ", "frame 0", later, "gain over no memory, frame 0", later, "over median 5x5, frame 0", later]
     return f"### What the memory is worth\n\n{MEMORY_NOTE}\n\n{_table(header, rows)}"
+
+
+def _files(facts: Mapping[str, Any]) -> str:
+    rows = [
+        [name, sigma, f"{clip['means'][sigma][facts['name']]['psnr']:.2f}", kind]
+        + [f"{found[method]['psnr']:.2f}" if method in found else "" for method in ("noisy", facts["name"])]
+        + [_signed(of_kind["temporal"].get(sigma, {}).get(f"over {WITHOUT_MEMORY} settled"))]
+        for name, clip in facts["clips"].items()
+        for kind, of_kind in clip["kinds"].items()
+        for sigma, found in of_kind["means"].items()
+    ]
+    if not rows:
+        return ""
+    header = ["clip", "σ", "unclipped, restored", "kind", "noisy", "restored", f"gain from memory, frames {SETTLED}..."]
+    return f"### On files\n\n{FILES_NOTE}\n\n{_table(header, rows)}"
+
+
+def _by_motion(facts: Mapping[str, Any]) -> str:
+    rows = [
+        [name, kind, sigma, *(_signed(gain.get(moved)) for moved in ranges())]
+        for name, clip in facts["clips"].items()
+        for kind, of_kind in {"unclipped": clip, **clip["kinds"]}.items()
+        for sigma, gain in of_kind["by_motion"].items()
+    ]
+    if not rows:
+        return ""
+    return f"### By how fast things move\n\n{MOTION_NOTE}\n\n{_table(['clip', 'noise', 'σ', *ranges()], rows)}"
 
 
 def _published() -> str:

@@ -73,6 +73,9 @@ def _card_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--clip", type=Path, nargs="+", required=True, help="videos or folders of pictures")
     options.add_argument("--frames", type=int, default=24, help="at most so many of each clip")
     options.add_argument("--sigmas", type=float, nargs="+", default=[10.0, 20.0, 30.0, 40.0, 50.0])
+    options.add_argument(
+        "--kinds", nargs="*", default=["clipped", "gray"], metavar="KIND", help="of noise beside the unclipped"
+    )
     options.add_argument("--no-nlm", action="store_true", help="without non-local means, the slowest")
     options.add_argument("--seed", type=int, default=2022, help="of the noise")
     options.add_argument("--threads", type=int, default=0, help="of PyTorch and OpenCV; 0: their own choice")
@@ -101,6 +104,7 @@ def _card(options: argparse.Namespace) -> None:
     measured = measuring.measure(
         weights=weights, clips=options.clip, sigmas=options.sigmas, frames=options.frames, seed=options.seed,
         cache=options.cache or ROOT / "results" / "pretrained" / f"{weights.name}.json", with_nlm=not options.no_nlm,
+        kinds=options.kinds,
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )  # fmt: skip
     facts = card.figures(
@@ -123,5 +127,6 @@ def _command(options: argparse.Namespace) -> str:
         words += ["--run", "RUN"]
     words += ["--clip", *(f"CLIPS/{Path(clip).name}" for clip in options.clip)]
     words += ["--frames", str(options.frames), "--sigmas", *(f"{sigma:g}" for sigma in options.sigmas)]
+    words += ["--kinds", *options.kinds] if options.kinds != ["clipped", "gray"] else []
     words += ["--seed", str(options.seed)] + (["--no-nlm"] if options.no_nlm else [])
     return shlex.join(words)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.evaluate.speed import dis, ranges
 from ncfl.models.motion import SPyNet, warp
 from ncfl.release.starting import read_footage
 
@@ -52,7 +53,7 @@ def examine(
             rows += [(clip.name, *row) for row in _pair(networks, clip.frames[t - 1], clip.frames[t], sigmas, t)]
     total = sum(row[2] for row in rows)
     found = {}
-    for name in dict.fromkeys([_name(low, high) for low, high in _ranges()] + [row[0] for row in rows]):
+    for name in dict.fromkeys([*ranges(EDGES), *(row[0] for row in rows)]):
         own = [row for row in rows if name in row[:2]]
         if own:
             found[name] = _gains(own) | {"share": round(sum(row[2] for row in own) / total, 3)}
@@ -75,11 +76,11 @@ def _pair(
     errors |= {name: (warp(x_prev, mv) - x_t).square().mean(1)[0] for name, mv in motions.items()}
     speed = torch.linalg.vector_norm(motions[f"{DIS} 0"], dim=1)[0]
     rows = []
-    for low, high in _ranges():
+    for name, (low, high) in zip(ranges(EDGES), itertools.pairwise(EDGES), strict=True):
         inside = (speed >= low) & (speed < high)
         if inside.float().mean() >= RARE:
-            sums = {name: error[inside].sum().item() for name, error in errors.items()}
-            rows.append((_name(low, high), int(inside.sum()), sums))
+            sums = {method: error[inside].sum().item() for method, error in errors.items()}
+            rows.append((name, int(inside.sum()), sums))
     return rows
 
 
@@ -88,22 +89,13 @@ def _dis(x_t: Tensor, x_prev: Tensor, blur: float) -> Tensor:
         frame = (255 * x[0].permute(1, 2, 0).numpy()).clip(0, 255).round().astype(np.uint8)
         return cv2.cvtColor(cv2.GaussianBlur(frame, (0, 0), blur) if blur else frame, cv2.COLOR_RGB2GRAY)
 
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return torch.from_numpy(dis.calc(gray(x_t), gray(x_prev), None)).permute(2, 0, 1)[None]
+    return torch.from_numpy(dis(gray(x_t), gray(x_prev))).permute(2, 0, 1)[None]
 
 
 def _gains(rows: Sequence[tuple[str, str, int, dict[str, float]]]) -> dict[str, float]:
     still = sum(row[3]["still"] for row in rows)
     names = [name for name in rows[0][3] if name != "still"]
     return {name: round(float(10 * np.log10(still / sum(row[3][name] for row in rows))), 2) for name in names}
-
-
-def _ranges() -> list[tuple[float, float]]:
-    return list(itertools.pairwise(EDGES))
-
-
-def _name(low: float, high: float) -> str:
-    return f"above {low:g} px" if np.isinf(high) else f"{low:g} to {high:g} px"
 
 
 def markdown(found: Mapping[str, Mapping[str, Any]]) -> str:

@@ -95,6 +95,47 @@ def test_noise_leaves_the_range_of_the_frames(clip: Path):
     assert (noisy - clean).std() * 255 == pytest.approx(50, rel=0.03)
 
 
+def test_kinds_of_noise_are_the_same_noise_as_files_hold_it(clip: Path):
+    footage = measuring.read_clip(clip, 3)
+    ideal, file = (list(measuring.noisy_frames(footage, 50.0, SEED, kind)) for kind in ("unclipped", "clipped"))
+    for one, other in zip(ideal, file, strict=True):
+        np.testing.assert_allclose(np.clip(np.round(255 * one), 0, 255), 255 * other, atol=1e-4)
+    gray = measuring.in_kind(footage, "gray")
+    red, green, blue = footage.frames[0][..., 0], footage.frames[0][..., 1], footage.frames[0][..., 2]
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue  # BT.601
+    for channel in range(3):
+        np.testing.assert_allclose(gray.frames[0][..., channel], luma, atol=0.51)
+    for clean, noisy in zip(gray.frames, measuring.noisy_frames(gray, 20.0, SEED, "gray"), strict=True):
+        assert (noisy[..., :1] == noisy).all()
+        inside = (clean > 80) & (clean < 175)  # hardly anything is clipped there
+        assert (255 * noisy - clean)[inside].std() == pytest.approx(20, rel=0.08)
+
+
+def test_figures_by_motion_add_up_to_the_psnr(weights: Weights, clip: Path, tmp_path: Path):
+    found = measured(weights, clip, tmp_path, with_nlm=False, kinds=["clipped", "gray"])["clips"]["moving"]
+    assert list(found["kinds"]) == ["clipped", "gray"]
+    for levels in (found["levels"], *found["kinds"].values()):
+        for of_method in levels["30"].values():
+            squares = [10 ** (-psnr / 10) for psnr in of_method["psnr"][measuring.SETTLED :]]
+            parts = of_method["by_motion"].values()
+            assert sum(pixels for _, pixels in parts) == 2 * 32 * 48
+            mean = sum(square * pixels for square, pixels in parts) / (2 * 32 * 48)
+            assert mean == pytest.approx(statistics.fmean(squares), rel=1e-4)
+        assert next(iter(levels["30"])) == "noisy"
+    assert list(found["kinds"]["gray"]["30"]) == ["noisy", "without memory", "tiny"]
+
+
+def test_the_worth_by_motion_is_a_ratio_of_squared_errors():
+    levels = {
+        "30": {
+            "net": {"by_motion": {"1 to 3 px": [0.001, 7]}},
+            "without memory": {"by_motion": {"1 to 3 px": [0.002, 7]}},
+        }
+    }
+    assert measuring.worth_by_motion(levels, "net") == {"30": {"1 to 3 px": pytest.approx(3.0103, abs=1e-4)}}
+    assert measuring.worth_by_motion({"30": {"net": {"by_motion": {"1 to 3 px": [0.001, 7]}}}}, "net") == {}
+
+
 class Summing:
     """Gives the mean of all frames so far: what it does at frame t is known exactly."""
 
@@ -141,7 +182,7 @@ def test_nothing_is_measured_twice(weights: Weights, clip: Path, tmp_path: Path,
     assert measured(weights, clip, tmp_path) == first
     assert calls == []
     measured(weights, clip, tmp_path, sigmas=[30.0, 10.0])
-    assert {sigma for _, _, sigma, _ in calls} == {10.0}
+    assert {sigma for _, _, sigma, *_ in calls} == {10.0}
     count = len(calls)
     measured(weights, clip, tmp_path, frames=6)  # another clip, by its content
     assert len(calls) == 2 * count
@@ -166,6 +207,7 @@ def test_other_weights_of_the_same_name_are_measured_again(weights: Weights, cli
         ({"sigmas": [30.0, 30.0]}, "sigmas: found"),
         ({"sigmas": [-1.0]}, "sigmas: found"),
         ({"frames": 0}, "frames: found 0"),
+        ({"kinds": ["blue"]}, r"kinds: found \['blue'\], allowed: distinct ones of clipped, gray"),
         ({"clips": [Path("nowhere")]}, "nowhere: no such file"),
     ],
 )
@@ -234,6 +276,10 @@ def test_the_card_and_its_figures(weights: Weights, clip: Path, tmp_path: Path):
     text = (tmp_path / "w" / "tiny.md").read_text()
     assert f"{means['30']['tiny']['psnr']:.2f} / " in text
     assert "published, Set8" in text
+    of_files = facts["clips"]["moving"]["kinds"]["gray"]["means"]["10"]
+    row = f"| moving | 10 | {means['10']['tiny']['psnr']:.2f} | gray | {of_files['noisy']['psnr']:.2f} | "
+    assert row + f"{of_files['tiny']['psnr']:.2f} | " in text
+    assert text.count("| moving | gray | ") == 2  # by motion, at either level
     assert "](../images/tiny-curve.png)" in text
     assert cv2.imread(str(tmp_path / "images" / "tiny-curve.png")) is not None
     assert str(tmp_path) not in text + json.dumps(facts)  # no folder of this machine
@@ -245,6 +291,7 @@ def test_without_a_record_the_card_says_so(weights: Weights, clip: Path, tmp_pat
     text = (tmp_path / "w" / "tiny.md").read_text()
     assert "No record of the training" in text
     assert "Non-local" not in text
+    assert "how fast" not in text
     assert "memory is worth" not in text  # two frames say nothing about it
 
 
