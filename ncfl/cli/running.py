@@ -111,4 +111,4 @@ def report(config: ParamsFile = PARAMS) -> None:
     """Write the report page."""
     from ncfl.steps import reporting as steps
 
-    steps.report(read(config))
+    steps.report(read(config), config)

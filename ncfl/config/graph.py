@@ -11,8 +11,8 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.config import layout
-from ncfl.config.jobs import Job, jobs
-from ncfl.config.params import GROUPS, Params
+from ncfl.config.jobs import ALL, Job, jobs
+from ncfl.config.params import Params
 
 # What each kind of job runs, below ncfl/: an edit there makes its results stale. Where files come from
 # (data/sources.csv) and how (data/transport) does not change what they hold.
@@ -28,8 +28,6 @@ MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "data/i
 COUNTED_BY = ("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
 SHOWN_BY = ("report", "steps/reporting.py")
 
-# All but `machine`: whatever reran a stage must reach Snakemake's records, even if the result is the same.
-ALL = ("preset", "seed", "datasets", "model", "motion", "training", "schedules", *GROUPS, "evaluation")
 STARTS = "pretrained/starts"
 METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
 

@@ -17,6 +17,8 @@ OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{expe
 OF_FLOW = ("seed", "motion", "training.threads", "training.log_every")
 OF_EVALUATION = ("seed", "evaluation", "{group}.{experiment}.evaluate")
 SHOWN = ("preset", *GROUPS)
+# All but `machine`: for a step that shows what the whole configuration is, or that passes on whatever was rerun.
+ALL = ("preset", "seed", "datasets", "model", "motion", "training", "schedules", *GROUPS, "evaluation")
 
 
 class Job(NamedTuple):
@@ -116,4 +118,4 @@ def _reports(params: Params) -> Iterator[Job]:
     yield Job("figures", "ncfl figures", (*measured, counted), (layout.FIGURES,), watched=SHOWN)
     drawn = (layout.TABLES, layout.FIGURES)
     page = (layout.REPORT / "index.html",)
-    yield Job("report", "ncfl report", (*measured, counted, *drawn), page, watched=SHOWN)
+    yield Job("report", "ncfl report", (*measured, counted, *drawn), page, watched=ALL)

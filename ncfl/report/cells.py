@@ -15,6 +15,9 @@ SLUGS = {
 }  # fmt: skip
 
 
+COUNTED = "complexity"  # the run that counted GFLOPs
+
+
 def experiments_of(method: str, dataset: str) -> tuple[str, ...]:
     """The experiment names that may hold a method's figures, trained on ``dataset`` or learning nothing."""
     slug = SLUGS[method]
@@ -56,26 +59,41 @@ def origin_cells(figure: Measured | None, preset: str) -> Record:
 
 
 def pair(group: str, records: Sequence[Record]) -> list[Column]:
-    """The two columns of a figure; the measured one names the data where they are a stand-in's."""
-    return [Column("paper", group, kind="paper"), Column(measured_head(records), group, kind="measured")]
+    """The two columns of a quality; the measured one names the data where they are a stand-in's."""
+    head = measured_head(records)
+    return [Column("paper", group, kind="paper", ranked=True), Column(head, group, kind="measured", ranked=True)]
+
+
+def run_of(record: Record, key: str) -> str:
+    """The run that gave a cell of a record: see :attr:`ncfl.report.table.Table.runs`."""
+    if not key.startswith("measured_") or not record[key]:
+        return ""
+    return COUNTED if key == "measured_gflops" else record["experiment"]
+
+
+def runs_of(records: Sequence[Record], keys: Sequence[str]) -> list[tuple[str, ...]]:
+    """The runs of rows that show these keys of their record; keys that are none are names."""
+    return [tuple(run_of(record, key) for key in keys) for record in records]
 
 
 def by_sigma(
     records: Sequence[Record], sigmas: Sequence[str], metrics: Sequence[str]
-) -> tuple[list[Column], list[tuple[str, ...]]]:
-    """One row per method and metric (named where there are several), a pair of columns per sigma."""
+) -> tuple[list[Column], list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """One row per method and metric (named where there are several), a pair of columns per sigma; and the runs."""
     columns = [Column(head, number=False) for head in ("method", "metric")[: len(metrics)]]
     for sigma in sigmas:
         columns += pair(f"σ = {sigma}", [r for r in records if r["sigma"] == sigma])
     cell = {(r["method"], r["sigma"]): r for r in records}
     suffix = {"PSNR": "psnr_db", "SSIM": "ssim"}
-    rows = []
+    rows, runs = [], []
     for method in distinct(records, "method"):
         for metric in metrics:
             of_method = [cell[method, sigma] for sigma in sigmas]
-            pairs = [r[f"{side}_{suffix[metric]}"] for r in of_method for side in ("paper", "measured")]
-            rows.append((method, *([metric] if len(metrics) > 1 else []), *pairs))
-    return columns, rows
+            shown = [(r, f"{side}_{suffix[metric]}") for r in of_method for side in ("paper", "measured")]
+            names = (method, *([metric] if len(metrics) > 1 else []))
+            rows.append((*names, *(r[key] for r, key in shown)))
+            runs.append((*("" for _ in names), *(run_of(r, key) for r, key in shown)))
+    return columns, rows, runs
 
 
 def distinct(records: Sequence[Record], key: str) -> list[str]:

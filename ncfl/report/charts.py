@@ -4,13 +4,11 @@ Only GFLOPs share one axis, because both count the same network; a PSNR on a sta
 on the paper's data.
 """
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncfl.common.errors import InputError
-from ncfl.report.queries import table1, table2, table5
+from ncfl.report.history import CURVES, history
+from ncfl.report.queries import parts, table1, table2, table5
 from ncfl.report.results import Results
 from ncfl.report.style import FAINT, MEASURED, METHODS, PAPER, canvas, empty, footer
 from ncfl.report.table import Record, Table, labels
@@ -18,9 +16,6 @@ from ncfl.report.table import Record, Table, labels
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-CURVES = {"loss": "loss", "psnr": "PSNR (dB)", "bits_per_pixel": "bits per pixel"}
-_NAMES = {"bpp": "bits_per_pixel"}
 
 
 def sides(table: Table, dataset: str = "Set8") -> list[tuple[str, str, str]]:
@@ -57,7 +52,7 @@ def modules(results: Results, preset: str) -> "Figure":
     figure = canvas(12.0, 4.0)
     panels = figure.subplots(1, 3, sharey=True)
     figure.subplots_adjust(left=0.185, right=0.985, top=0.9, bottom=0.22, wspace=0.1)
-    names = [f"${variant}$  {parts}" for variant, parts, *_ in table.rows]
+    names = [f"${record['variant']}$  {parts(record)}" for record in table.records]
     for axes, (side, color, title) in zip(panels[:2], sides(table), strict=True):
         _dots(axes, table.records, f"{side}_psnr_db", color, filled=side == "measured")
         axes.set(title=title, xlabel="PSNR (dB), σ = 50")
@@ -98,14 +93,10 @@ def weights(results: Results, preset: str) -> "Figure":
 
 
 def training(results: Results, preset: str, name: str) -> "Figure | None":
-    """Training curves of one experiment, from its stages' ``history.csv``; None where no stage kept one.
-
-    A history has the columns ``iteration`` (counted from the start of stage 1) and any of ``loss``, ``psnr``
-    (dB) and ``bits_per_pixel`` (estimated, of the latents; ``bpp`` for short); others are passed over.
-    """
+    """Training curves of one experiment (:func:`ncfl.report.history.history`); None where no stage kept one."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    stages = [_history(results.folder(name) / f"stage{number}" / "history.csv") for number in (1, 2)]
+    stages = [history(results.folder(name) / f"stage{number}" / "history.csv") for number in (1, 2)]
     if not any(stages):
         return None
     figure = canvas(12.0, 3.8)
@@ -164,17 +155,3 @@ def _label(axes: "Axes", x: float, y: float, text: str) -> None:
     halo = [withStroke(linewidth=3, foreground="white")]  # a line may run through it
     offset = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
     axes.annotate(text, (x, y), **offset, fontsize=10, path_effects=halo)
-
-
-def _history(path: Path) -> list[dict[str, float]]:
-    if not path.exists():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            read = [{_NAMES.get(key, key): text for key, text in row.items()} for row in csv.DictReader(file)]
-            rows = [{key: float(row[key]) for key in ("iteration", *CURVES) if row.get(key)} for row in read]
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not readable as a table of numbers ({error})") from None
-    if any("iteration" not in row for row in rows):
-        raise InputError(f"{path}: every row must have an 'iteration'")
-    return rows

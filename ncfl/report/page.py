@@ -1,7 +1,8 @@
-"""The report as one HTML page that needs nothing beside it: no network, no script, no other file."""
+"""The report as one HTML page that needs nothing beside it: no network, no other file."""
 
 import base64
 import csv
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +10,33 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ncfl.common.errors import InputError
-from ncfl.common.files import atomic_path, read_json
+from ncfl.common.files import atomic_path
+from ncfl.report.claims import NOT_SEEN, OPEN, RULES, SEEN, Claim, Setting
 from ncfl.report.figures import Figure, read_figures
+from ncfl.report.marks import marks
 from ncfl.report.render import groups
 from ncfl.report.results import STAND_IN, Experiment, Results
-from ncfl.report.table import Table, measured_on
+from ncfl.report.runs import runs
+from ncfl.report.table import Column, Table, measured_on
 from ncfl.report.tables import build_tables
+from ncfl.report.verdict import judge
 
 TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True)
+class _Cell:
+    text: str
+    column: Column
+    run: str
+    mark: str
 
 
 @dataclass(frozen=True)
 class _ShownTable:
     table: Table
     spans: Sequence[tuple[str, int]]
-    bodies: Sequence[Sequence[Sequence[str]]]
+    bodies: Sequence[Sequence[Sequence[_Cell]]]
     csv_address: str
 
 
@@ -35,11 +47,22 @@ class _ShownFigure:
 
 
 @dataclass(frozen=True)
-class _ShownExperiment:
+class _Verdict:
     name: str
-    trained: str
-    evaluated: str
-    final: str
+    css: str
+
+
+@dataclass(frozen=True)
+class _ShownClaim:
+    claim: Claim
+    verdict: _Verdict
+
+
+VERDICTS = {
+    SEEN: _Verdict("seen", "seen"),
+    NOT_SEEN: _Verdict("not seen", "unseen"),
+    OPEN: _Verdict("not decidable in this preset", "open"),
+}
 
 
 def write_page(
@@ -52,18 +75,20 @@ def write_page(
     commit: str = "",
     versions: Mapping[str, str] | None = None,
     parameters: str = "",
+    edited: Sequence[str] = (),
 ) -> Path:
     """Write the report page.
 
     Args:
-        results: the results folder, with experiments/, complexity/ and figures/.
+        results: the results folder, with experiments/, complexity/, figures/, and records/ where it has them.
         output: the HTML file to write.
         preset: the name of the preset.
         experiments: the experiments and baselines of the parameters, by name.
         figures: the folder that ``ncfl figures`` wrote; ``results/figures`` unless told.
-        commit: the commit that made the results, where it is known.
+        commit: the commit that wrote the page, where it is known.
         versions: the versions that can change a figure, by name.
         parameters: the text of params.yaml, to be shown in full.
+        edited: the keys in which the parameters differ from the preset.
 
     Returns:
         ``output``.
@@ -74,13 +99,20 @@ def write_page(
     read = Results(results, experiments)
     folder = Path(figures) if figures is not None else Path(results) / "figures"
     pictures = {figure: (folder / figure.file).read_bytes() for figure in read_figures(folder)}
+    tables = build_tables(read, preset)
+    claims = judge({table.name: table for table in tables}, Setting(preset, edited))
     text = _render(
         preset=preset,
-        tables=[_shown_table(table) for table in build_tables(read, preset)],
+        badge=_badge(read.labels()),
+        edited=edited,
+        claims=[_ShownClaim(claim, VERDICTS[claim.verdict]) for claim in claims],
+        tally=[(shown, sum(claim.verdict == name for claim in claims)) for name, shown in VERDICTS.items()],
+        rules=RULES,
+        tables=[_shown_table(table) for table in tables],
         figures=[_ShownFigure(figure, _address("image/png", png)) for figure, png in pictures.items()],
         datasets=read.evaluated(),
-        labels=read.labels(),
-        experiments=[_shown_experiment(read, name) for name in read.experiments],
+        origin=measured_on(read.labels()),
+        runs=runs(read),
         commit=commit,
         versions=dict(versions or {}),
         parameters=parameters,
@@ -90,9 +122,16 @@ def write_page(
     return Path(output)
 
 
-def _render(*, labels: Sequence[str], **values: Any) -> str:
-    """Fill the template; every value is escaped."""
+def _badge(labels: Sequence[str]) -> str:
+    """What stands beside the preset's name where figures are of stand-ins; empty where none is."""
+    found = [label for label in labels if STAND_IN in label]
+    return f"{' and '.join(found)} data: not comparable to the paper's figures" if found else ""
+
+
+def _render(**values: Any) -> str:
+    """Fill the template; every value is escaped, but for the project's own style and script."""
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -102,9 +141,15 @@ def _render(*, labels: Sequence[str], **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    stand_in = any(STAND_IN in label for label in labels)
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
     template = environment.get_template("report.html.j2")
-    return template.render(origin=measured_on(labels), stand_in=stand_in, **values)
+    own = {"style": Markup(style), "script": Markup(script), "script_hashes": Markup(_hash(script))}
+    return template.render(**own, figure=environment.get_template("_figure.html.j2").module.figure, **values)
+
+
+def _hash(script: str) -> str:
+    """A script as the page's policy names it: no other one runs, wherever its text may come from."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _shown_table(table: Table) -> _ShownTable:
@@ -112,43 +157,13 @@ def _shown_table(table: Table) -> _ShownTable:
     writer = csv.DictWriter(text, table.header, lineterminator="\n")
     writer.writeheader()
     writer.writerows(table.records)
-    bodies = [list(rows) for _, rows in groupby(table.rows, key=lambda row: row[0])]
-    return _ShownTable(table, groups(table.columns), bodies, _address("text/csv", text.getvalue().encode()))
-
-
-def _shown_experiment(results: Results, name: str) -> _ShownExperiment:
-    experiment = results.experiments[name]
-    settings: dict[str, Any] = {}
-    if experiment.training_data:
-        settings["data"] = experiment.training_data
-    if experiment.variant:
-        settings["variant"] = experiment.variant
-    if experiment.lambda_:
-        settings["λ"] = f"1/{1 / experiment.lambda_:g}"
-    if experiment.obtained:
-        settings["weights"] = experiment.obtained
-    evaluated = [
-        f"{dataset} ({results.label(name, dataset)}), sigma {', '.join(f'{sigma:g}' for sigma in sigmas)}"
-        for dataset, sigmas in experiment.evaluate.items()
+    marked = marks(table)
+    rows = [
+        [_Cell(cell, table.columns[i], table.run(n, i), marked[n][i]) for i, cell in enumerate(row)]
+        for n, row in enumerate(table.rows)
     ]
-    final = [_final(results.folder(name) / f"stage{number}" / "metrics.json", number) for number in (1, 2)]
-    return _ShownExperiment(name, _listed(settings), "; ".join(evaluated), "; ".join(filter(None, final)))
-
-
-def _final(path: Path, number: int) -> str:
-    """What a training stage's metrics say of its end; empty where there is no such stage."""
-    if not path.exists():
-        return ""
-    metrics = read_json(path)
-    if not isinstance(metrics, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(metrics).__name__}")
-    shown = {"loss": "loss", "psnr": "PSNR", "bits_per_pixel": "bits per pixel"}
-    values = {shown[key]: f"{metrics[key]:.4g}" for key in shown if isinstance(metrics.get(key), float)}
-    return f"stage {number}: {metrics.get('iterations', '?')} iterations, {_listed(values) or 'no figures'}"
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    bodies = [list(body) for _, body in groupby(rows, key=lambda row: row[0].text)]
+    return _ShownTable(table, groups(table.columns), bodies, _address("text/csv", text.getvalue().encode()))
 
 
 def _address(kind: str, content: bytes) -> str:

@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from ncfl.report import published
-from ncfl.report.cells import SLUGS, distinct, experiments_of, origin_cells, pair, psnr_cells, ssim_cells
+from ncfl.report.cells import (
+    SLUGS,
+    distinct,
+    experiments_of,
+    origin_cells,
+    pair,
+    psnr_cells,
+    run_of,
+    runs_of,
+    ssim_cells,
+)
 from ncfl.report.results import SPACES, TITLES, Measured, Results
 from ncfl.report.table import Column, Record, Table, measured_head
 
@@ -55,20 +65,24 @@ def table4(results: Results, preset: str) -> Table:
             | origin_cells(figure, preset)
         )
     columns, cells = [Column("method", number=False)], {r["method"]: [r["method"]] for r in records}
+    runs = {method: [""] for method in cells}
     for dataset in distinct(records, "dataset"):
         of_dataset = [r for r in records if r["dataset"] == dataset]
         for metric, suffix in (("PSNR (dB)", "psnr_db"), ("SSIM", "ssim")):
             columns += pair(f"{dataset} {metric}", of_dataset)
             for r in of_dataset:
-                cells[r["method"]] += [r[f"paper_{suffix}"], r[f"measured_{suffix}"]]
+                keys = (f"paper_{suffix}", f"measured_{suffix}")
+                cells[r["method"]] += [r[key] for key in keys]
+                runs[r["method"]] += [run_of(r, key) for key in keys]
     columns.append(Column("weights", number=False))
     for method, row in cells.items():
+        runs[method].append("")
         row.append(
             "; ".join(name for name in distinct([r for r in records if r["method"] == method], "obtained") if name)
         )
     title = "Video deraining on NTU-Rain and RainSynLight25: PSNR and SSIM, measured on the Y channel"
     notes = list(dict.fromkeys(notes))
-    return Table("table4", "Table 4", title, preset, records, columns, list(cells.values()), notes)
+    return Table("table4", "Table 4", title, preset, records, columns, list(cells.values()), list(runs.values()), notes)
 
 
 def additional(results: Results, preset: str) -> Table:
@@ -91,10 +105,11 @@ def additional(results: Results, preset: str) -> Table:
         Column(measured_head(records, "input"), "SSIM", kind="measured"),
         Column(measured_head(records, "restored"), "SSIM", kind="measured"),
     )
-    rows = [(r["dataset"], r["space"], r["method"], *(r[key] for key in _gain_cells(None))) for r in records]
+    keys = ("dataset", "space", "method", *_gain_cells(None))
+    rows, runs = [tuple(r[key] for key in keys) for r in records], runs_of(records, keys)
     title = "The other datasets: PSNR and SSIM of the degraded input and of what is restored from it"
     notes = list(dict.fromkeys(notes))
-    return Table("datasets", "Additional table", title, preset, records, columns, rows, notes, own=True)
+    return Table("datasets", "Additional table", title, preset, records, columns, rows, runs, notes, own=True)
 
 
 def _additional(results: Results) -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,8 @@ from ncfl.report.cells import (
     origin_cells,
     pair,
     psnr_cells,
+    run_of,
+    runs_of,
     ssim_cells,
 )
 from ncfl.report.paired import NO_NOISE, additional, table4
@@ -28,6 +30,7 @@ MODULES = {f"M_{letter}": f"modules-{letter}" for letter in "abcde"} | {"M_f": "
 WEIGHTS = {f"1/{n}": f"lambda-{n}" for n in (256, 512, 1024, 4096)} | {"1/2048": "ncfl-davis"}
 CLEAN = {"NCFL-AdapQ": "clean-adapq", "NCFL-NoQ": "clean-noq"}
 FLAGS = {"mvr": "MVR", "m_conv": "M-Conv", "ncfl": "NCFL", "n_conv": "N-Conv", "fa": "FA"}
+CHECK = "✓"
 
 ABLATION_SIGMA = 50.0
 
@@ -81,16 +84,18 @@ def table1(results: Results, preset: str) -> Table:
         records.append({"variant": variant} | flags | cells | origin_cells(figure, preset))
     columns = (
         Column("variant", number=False),
-        Column("modules", number=False),
+        *(Column(flag, number=False) for flag in FLAGS.values()),
         *pair("PSNR (dB)", records),
         Column("paper", "GFLOPs", kind="paper"),
         Column("measured", "GFLOPs", kind="measured"),
         Column("deviation (%)", "GFLOPs"),
     )
-    rows = [(r["variant"], _modules(r), *(r[key] for key in cells)) for r in records]
+    keys = ("paper_psnr_db", "measured_psnr_db", "paper_gflops", "measured_gflops", "gflops_deviation_percent")
+    rows = [(r["variant"], *(CHECK if r[f] == "1" else "" for f in FLAGS), *(r[key] for key in keys)) for r in records]
+    runs = runs_of(records, ("variant", *FLAGS, *keys))
     notes += memory_note(results, MODULES)
     title = "The effect of the modules: PSNR on Set8 at sigma = 50, and GFLOPs"
-    return Table("table1", "Table 1", title, preset, records, columns, rows, notes)
+    return Table("table1", "Table 1", title, preset, records, columns, rows, runs, notes)
 
 
 def table2(results: Results, preset: str) -> Table:
@@ -105,10 +110,11 @@ def table2(results: Results, preset: str) -> Table:
             figure = None
         records.append({"lambda": weight} | psnr_cells(row, figure) | origin_cells(figure, preset))
     columns = (Column("λ", number=False), *pair("PSNR (dB)", records))
-    rows = [(r["lambda"], r["paper_psnr_db"], r["measured_psnr_db"]) for r in records]
+    keys = ("lambda", "paper_psnr_db", "measured_psnr_db")
+    rows, runs = [tuple(r[key] for key in keys) for r in records], runs_of(records, keys)
     notes += memory_note(results, WEIGHTS)
     title = "The weight λ of the cross-entropy: PSNR on Set8 at sigma = 50"
-    return Table("table2", "Table 2", title, preset, records, columns, rows, notes)
+    return Table("table2", "Table 2", title, preset, records, columns, rows, runs, notes)
 
 
 def table3(results: Results, preset: str) -> Table:
@@ -127,15 +133,18 @@ def table3(results: Results, preset: str) -> Table:
             | origin_cells(figure, preset)
         )
     sigmas = distinct(records, "sigma")
-    columns, rows = by_sigma(records, sigmas, metrics=("PSNR", "SSIM"))
+    columns, rows, runs = by_sigma(records, sigmas, metrics=("PSNR", "SSIM"))
     columns += [Column("paper", "GFLOPs", kind="paper"), Column("measured", "GFLOPs", kind="measured")]
     columns.append(Column("weights", number=False))
-    first = {r["method"]: (r["paper_gflops"], r["measured_gflops"], r["obtained"]) for r in reversed(records)}
-    rows = [(*row, *(first[row[0]] if row[1] == "PSNR" else ("", "", ""))) for row in rows]
+    first = {r["method"]: r for r in reversed(records)}
+    keys = ("paper_gflops", "measured_gflops", "obtained")
+    counts_of = [first[row[0]] if row[1] == "PSNR" else dict.fromkeys(keys, "") for row in rows]
+    rows = [(*row, *(r[key] for key in keys)) for row, r in zip(rows, counts_of, strict=True)]
+    runs = [(*run, *(run_of(r, key) for key in keys)) for run, r in zip(runs, counts_of, strict=True)]
     slip = "BasicVSR++ at sigma = 10 is printed with two strokes between PSNR and SSIM: read as one."
     notes = [COUNT_NOTE, BASICVSR_NOTE, slip]
     title = "Video denoising on the DAVIS test set: PSNR (dB) and SSIM for each sigma, and GFLOPs"
-    return Table("table3", "Table 3", title, preset, records, columns, rows, notes)
+    return Table("table3", "Table 3", title, preset, records, columns, rows, runs, notes)
 
 
 def table5(results: Results, preset: str) -> Table:
@@ -147,10 +156,10 @@ def table5(results: Results, preset: str) -> Table:
         figure = results.measured(experiments_of(row["method"], "davis"), "set8", float(row["sigma"]))
         key = {"method": row["method"], "sigma": row["sigma"]}
         records.append(key | psnr_cells(row, figure) | origin_cells(figure, preset))
-    columns, rows = by_sigma(records, distinct(records, "sigma"), metrics=("PSNR",))
+    columns, rows, runs = by_sigma(records, distinct(records, "sigma"), metrics=("PSNR",))
     notes = [MEDIAN_NOTE, 'Where the paper\'s captions say "noise variance 50", sigma = 50 is meant.']
     title = "NCFL and median filtering under white Gaussian noise: PSNR (dB) on Set8 for each sigma"
-    return Table("table5", "Table 5", title, preset, records, columns, rows, notes)
+    return Table("table5", "Table 5", title, preset, records, columns, rows, runs, notes)
 
 
 def section43(results: Results, preset: str) -> Table:
@@ -160,9 +169,10 @@ def section43(results: Results, preset: str) -> Table:
         figure = results.measured([CLEAN[row["method"]]], "davis", NO_NOISE)
         records.append({"method": row["method"]} | psnr_cells(row, figure) | origin_cells(figure, preset))
     columns = (Column("method", number=False), *pair("PSNR (dB)", records))
-    rows = [(r["method"], r["paper_psnr_db"], r["measured_psnr_db"]) for r in records]
+    keys = ("method", "paper_psnr_db", "measured_psnr_db")
+    rows, runs = [tuple(r[key] for key in keys) for r in records], runs_of(records, keys)
     title = "The compression module alone, clean frames in and out: PSNR on DAVIS"
-    return Table("section43", "Section 4.3", title, preset, records, columns, rows, _loss(records))
+    return Table("section43", "Section 4.3", title, preset, records, columns, rows, runs, _loss(records))
 
 
 TABLES: Mapping[str, Callable[[Results, str], Table]] = {
@@ -189,7 +199,8 @@ def _extra(results: Results, dataset: str, methods: Sequence[str]) -> list[Recor
     return [{"method": m, "sigma": s} | blank for m in found for s in sigmas]
 
 
-def _modules(record: Record) -> str:
+def parts(record: Record) -> str:
+    """The modules of a row of Table 1, in words."""
     return " + ".join(name for flag, name in FLAGS.items() if record[flag] == "1") or "none"
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from ncfl.report.table import Column, Table
+from ncfl.report.table import Column, Table, labels, warning
 
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_|<>[]"})
 _LATEX = str.maketrans(
@@ -12,7 +12,7 @@ _LATEX = str.maketrans(
         "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
         "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
         ">": r"\textgreater{}", "|": r"\textbar{}", "σ": r"$\sigma$", "λ": r"$\lambda$", "×": r"$\times$",
-        "−": "$-$", "–": "--", "\n": " ",
+        "−": "$-$", "–": "--", "✓": r"$\checkmark$", "\n": " ",
     }
 )  # fmt: skip
 _VARIANT = re.compile(r"\bM\\_([a-f])\b")
@@ -56,11 +56,11 @@ def latex(table: Table) -> str:
     kind = "table" if len(table.columns) < 5 else "table*"  # two text columns wide
     # LaTeX numbers its tables itself, so the paper's number is said in words.
     number = "" if table.own else f" (the paper's {table.number})"
-    caption = f"{table.title}{number}. {table.origin}"
+    caption = f"{table.title}{number}. {table.origin}{warning(labels(table.records))}"
     body = [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in once(table.rows)]
     notes = [rf"\par {escape_latex(note)}" for note in table.notes]
     lines = [
-        r"% needs \usepackage{booktabs}",
+        r"% needs \usepackage{booktabs,amssymb,graphicx}",
         rf"\begin{{{kind}}}",
         r"\centering",
         rf"\caption{{{escape_latex(caption)}}}",

@@ -17,12 +17,14 @@ class Column:
         group: a heading shared with the neighbors that have the same one; may be empty.
         number: whether it holds figures (aligned right) or text.
         kind: ``"paper"``, ``"measured"`` or ``""``: readers must be able to tell them apart at a glance.
+        ranked: whether its best and second best figures are marked; the higher is the better.
     """
 
     head: str
     group: str = ""
     number: bool = True
     kind: str = ""
+    ranked: bool = False
 
     @property
     def flat(self) -> str:
@@ -41,6 +43,7 @@ class Table:
         preset: the preset of the parameters that made it.
         records: tidy rows with equal keys; figures are formatted text, empty where there is none.
         columns, rows: the view; a first cell equal to the one above continues it.
+        runs: for each cell of ``rows`` the experiment whose run gave it, or ``"complexity"``; ``""`` for others.
         notes: what a reader has to know of it.
         own: whether it has no counterpart in the paper.
     """
@@ -52,6 +55,7 @@ class Table:
     records: Sequence[Record]
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
+    runs: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = ()
     own: bool = False
 
@@ -63,12 +67,16 @@ class Table:
     @property
     def caption(self) -> str:
         """The title, the preset, and in plain words what the measured figures were measured on."""
-        return f"{self.number}. {self.title}. {self.origin}"
+        return f"{self.number}. {self.title}. {self.origin}{warning(labels(self.records))}"
 
     @property
     def origin(self) -> str:
         """The part of the caption that says where the measured figures come from."""
         return f"Preset: {self.preset}. {measured_on(labels(self.records))}"
+
+    def run(self, row: int, column: int) -> str:
+        """The experiment whose run gave a cell; ``""`` where it is none."""
+        return self.runs[row][column] if self.runs else ""
 
 
 def labels(records: Iterable[Record]) -> list[str]:
@@ -83,10 +91,12 @@ def measured_head(records: Iterable[Record], what: str = "measured") -> str:
 
 
 def measured_on(found: Sequence[str]) -> str:
-    """One or two sentences that say what the measured figures were measured on."""
-    if not found:
-        return "Nothing is measured here yet."
-    text = f"Measured on: {'; '.join(found)}."
-    if any(STAND_IN in label for label in found):
-        text += " A stand-in is not the paper's data: never compare its figures with the paper's."
-    return text
+    """A sentence that says what the measured figures were measured on."""
+    return f"Measured on: {'; '.join(found)}." if found else "Nothing is measured here yet."
+
+
+def warning(found: Sequence[str]) -> str:
+    """What a file that is read alone has to say of stand-ins, behind another sentence; empty where there is none."""
+    if not any(STAND_IN in label for label in found):
+        return ""
+    return " A stand-in is not the paper's data: never compare its figures with the paper's."

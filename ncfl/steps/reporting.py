@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncfl.config import layout
+from ncfl.config import layout, presets
 from ncfl.config.params import Baseline, Compared, Official, Params
 from ncfl.config.params import Experiment as Trained
 from ncfl.steps.common import step
@@ -48,6 +48,11 @@ def _from_start(params: Params, experiment: Any) -> str | None:
     return f"shipped start, then {schedule.stage1 + schedule.stage2} iterations here"
 
 
+def _commit() -> str:
+    found = provenance.commit()
+    return found["commit"] + (" (with changes)" if found["modified"] == "yes" else "")
+
+
 def _arguments(params: Params) -> dict[str, Any]:
     return {"results": layout.RESULTS, "preset": params.preset, "experiments": _experiments(params)}
 
@@ -80,8 +85,12 @@ def figures(params: Params) -> Path:
     return layout.FIGURES
 
 
-def report(params: Params) -> Path:
+def report(params: Params, config: Path = Path("params.yaml")) -> Path:
     """Write the report page.
+
+    Args:
+        params: the configuration.
+        config: the file that it was read from, to be shown, and held against its preset.
 
     Returns:
         ``results/report/index.html``, one self-contained file.
@@ -90,6 +99,13 @@ def report(params: Params) -> Path:
         from ncfl.report.page import write_page
 
         path = layout.REPORT / "index.html"
-        write_page(output=path, versions=provenance.versions(), **_arguments(params))
+        write_page(
+            output=path,
+            commit=_commit(),
+            versions=provenance.versions(),
+            parameters=config.read_text(encoding="utf-8"),
+            edited=presets.edited(config),
+            **_arguments(params),
+        )
         run.artifact(path)
     return path

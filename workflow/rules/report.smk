@@ -47,6 +47,6 @@ rule report:
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
     params:
-        watched=watched(*jobs.SHOWN),
+        watched=watched(*jobs.ALL),
     shell:
         "ncfl report"
