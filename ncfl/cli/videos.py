@@ -91,9 +91,20 @@ def weights(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    from tabulate import tabulate
+    from ncfl.common.text import paragraph, table
 
-    print(tabulate(rows, headers="keys", intfmt=","))
+    shown = [
+        {
+            "name": row["name"] + " (default)" * row["default"],
+            "parameters": f"{row['parameters']:,}",
+            "megabytes": row["megabytes"],
+            "sigma": "{:g}..{:g}".format(*row["sigma"]),
+            "sha256_ok": row["sha256_ok"],
+        }
+        for row in rows
+    ]
+    about = [paragraph(f"{row['name']}: {row['description']}. Licence: {row['licence']}") for row in rows]
+    print(table(shown), *about, sep="\n\n")
 
 
 @app.command()

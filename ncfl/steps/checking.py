@@ -1,18 +1,14 @@
 """``ncfl check``, ``ncfl datasets``, ``ncfl methods``, ``ncfl summary``: what there is, and in which state."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ncfl.common.files import read_json
+from ncfl.common.text import paragraph, table
 from ncfl.config import layout
 from ncfl.config.params import ClipsData, Compared, Experiment, Official, Params
 from ncfl.steps.common import data_label
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    from tabulate import tabulate
-
-    return tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
 
 
 def describe(params: Params) -> str:
@@ -26,15 +22,15 @@ def describe(params: Params) -> str:
     batch = params.training.batch * params.training.frames
     lines = [
         f"params.yaml is valid: preset {params.preset}, seed {params.seed}",
-        f"data: {data_label(params, *params.datasets)}",
-        f"trainings: {len(two_stage)} of two stages, {iterations} iterations of {batch} frames in all; before "
-        f"them {'none: weights given' if params.motion.weights else params.motion.iterations} of motion estimation",
+        f"data: {', '.join(_starred(params, name) for name in params.datasets)}{_legend(params, ' (', ')')}",
+        f"trainings: {len(two_stage)} of two stages, {iterations} iterations of {batch} frames in all; motion "
+        f"estimation before them: {'weights given' if params.motion.weights else f'{params.motion.iterations} more'}",
         f"compared methods: {len(compared)} trainings of {theirs} iterations in all; with official weights: "
         f"{len(params.official)}",
         f"evaluations: {evaluations}, {len(params.baselines)} of them of methods without training",
         f"graph: {steps} steps; `snakemake` or `dvc repro` runs those that are due (`snakemake -n` lists them)",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(paragraph, lines))
 
 
 def _both_stages(params: Params, experiment: Experiment | Compared) -> int:
@@ -71,7 +67,7 @@ def list_datasets(params: Params) -> str:
                 "prepared": f"{len(clips)} clips, {sum(c['frames'] for c in clips)} frames" if clips else "no",
             }
         )
-    return _table(rows)
+    return table(rows)
 
 
 def _of_source(path: Path, source: str) -> dict[str, Any]:
@@ -81,25 +77,54 @@ def _of_source(path: Path, source: str) -> dict[str, Any]:
 
 
 def list_methods(params: Params) -> str:
-    """A row per experiment: its method, what trains it, what it is measured on, whether it is there."""
+    """A row per experiment: its method, what trains it, what it is measured on at which noise levels, what is done."""
     rows = []
     for name, experiment in params.evaluated.items():
-        stages = params.stages(name)
-        done = sum((layout.stage(name, n + 1) / "checkpoint.pt").exists() for n in range(stages))
-        other = "official weights" if isinstance(experiment, Official) else "nothing"
         rows.append(
             {
                 "experiment": name,
                 "method": experiment.train.variant if isinstance(experiment, Experiment) else experiment.method,
-                "trained on": data_label(params, experiment.dataset) if stages else other,
-                "trained": ("yes" if done == stages else f"{done} of {stages} stages") if stages else "-",
+                "trained on": _starred(params, experiment.dataset) if params.stages(name) else _untrained(experiment),
                 "measured on": ", ".join(
-                    f"{d} ({', '.join(f'{s:g}' for s in spec.sigma)})" for d, spec in experiment.evaluate.items()
+                    _starred(params, d) + _levels(spec.sigma) for d, spec in experiment.evaluate.items()
                 ),
-                "measured": "yes" if (layout.evaluation(name) / "summary.json").exists() else "no",
+                "done": _done(params, name),
             }
         )
-    return f"{_table(rows)}\n\nCompared methods, for `ncfl restore --method`:\n\n{_table(_compared_methods())}"
+    trained = table(rows) + _legend(params, "\n")
+    return f"{trained}\n\nCompared methods, for `ncfl restore --method`:\n\n{table(_compared_methods())}"
+
+
+def _starred(params: Params, dataset: str) -> str:
+    return dataset + "*" * params.datasets[dataset].stand_in
+
+
+def _legend(params: Params, before: str, after: str = "") -> str:
+    """What the star of :func:`_starred` means, where there is one."""
+    sources = dict.fromkeys(data.source for data in params.datasets.values() if data.stand_in)
+    return f"{before}* a stand-in, from {', '.join(sources)}: not the paper's data{after}" if sources else ""
+
+
+def _untrained(experiment: Any) -> str:
+    return "official weights" if isinstance(experiment, Official) else "-"
+
+
+def _levels(sigma: Sequence[float]) -> str:
+    """The noise levels of an evaluation; nothing where the dataset brings its degradation along."""
+    if not any(sigma):
+        return ""
+    first, last = (f"{level:g}" for level in (min(sigma), max(sigma)))
+    return f" {first}" if first == last else f" {first}..{last}"
+
+
+def _done(params: Params, name: str) -> str:
+    stages = params.stages(name)
+    trained = sum((layout.stage(name, n + 1) / "checkpoint.pt").exists() for n in range(stages))
+    if (layout.evaluation(name) / "summary.json").exists():
+        return "measured"
+    if not trained:
+        return "no"
+    return "trained" if trained == stages else f"stage {trained} of {stages}"
 
 
 def _compared_methods() -> list[dict[str, Any]]:
@@ -157,7 +182,7 @@ def _denoising(params: Params) -> list[str]:
         found = read_json(path)["datasets"].get("set8") if path.exists() else None
         if found:
             rows.append({"PSNR (dB), set8": name, **{f"σ {s}": f"{q['psnr']:.2f}" for s, q in found["sigma"].items()}})
-    return ["  " + line for line in _table(rows).splitlines()] if rows else []
+    return ["  " + line for line in table(rows).splitlines()] if rows else []
 
 
 def _paired(params: Params) -> list[str]:
@@ -174,4 +199,4 @@ def _paired(params: Params) -> list[str]:
             quality = levels["0"]
             rows.append({"PSNR (dB)": f"{experiment.dataset}, {space}", "input": f"{quality['input_psnr']:.2f}",
                          "NCFL": f"{quality['psnr']:.2f}"})  # fmt: skip
-    return ["", *("  " + line for line in _table(rows).splitlines())] if rows else []
+    return ["", *("  " + line for line in table(rows).splitlines())] if rows else []

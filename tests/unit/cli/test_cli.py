@@ -57,6 +57,13 @@ for package in (ncfl.models, ncfl.methods, ncfl.train, ncfl.evaluate):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("verb", ["methods", "datasets", "weights", "check"])
+def test_what_is_listed_fits_a_line(verb):
+    done = within(verb, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
 BAD = [
     (["train", "--experiment", "ncfl-davi", "--stage", "1"], ["ncfl-davi", "did you mean 'ncfl-davis'"]),
     (["train", "--experiment", "noisy", "--stage", "1"], ["noisy", "ncfl-davis", "clean-adapq"]),
@@ -106,5 +113,5 @@ def test_an_unknown_option_is_exit_2(project):
 def test_check_says_what_would_run(project):
     done = ncfl("check", cwd=project)
     assert done.returncode == 0
-    assert "davis (demo stand-in)" in done.stdout
+    assert "davis*, set8*, crvd*, ntu-rain* (* a stand-in, from demo" in done.stdout
     assert "4 of two stages, 12 iterations of 4 frames in all" in done.stdout

@@ -1,0 +1,23 @@
+"""Tables for people fit a line."""
+
+import pytest
+
+from ncfl.common.text import table
+
+
+def test_numbers_stay_as_they_are_given():
+    assert table([{"a": "1.90", "b": "x"}]).splitlines() == ["a     b", "----  ---", "1.90  x"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_wide_cells_are_broken_and_nothing_is_lost(width):
+    rows = [{"name": "n" * 12, "needs": "many words " * 12, "licence of it": "w" * 70} for _ in range(2)]
+    text = table(rows, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    for row in rows:
+        for cell in row.values():
+            assert text.count(cell[0]) >= cell.count(cell[0])
+
+
+def test_no_rows_are_no_table():
+    assert table([]) == ""
