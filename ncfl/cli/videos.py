@@ -36,6 +36,9 @@ def restore(
     allow_gaps: Annotated[
         bool, typer.Option("--allow-gaps", help="Take a folder in which numbers are missing for one clip.")
     ] = False,
+    cuts: Annotated[
+        bool, typer.Option("--cuts/--no-cuts", help="Forget what was seen where the scene changes, or never.")
+    ] = True,
     threads: Annotated[
         int | None, typer.Option(help="Processor threads; all physical cores, or OMP_NUM_THREADS, unless given.", min=1)
     ] = None,
@@ -68,6 +71,7 @@ def restore(
         overwrite=overwrite,
         rate=rate,
         allow_gaps=allow_gaps,
+        cuts=cuts,
         threads=threads,
         device=device,
         backend=backend,

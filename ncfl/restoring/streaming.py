@@ -23,7 +23,8 @@ from ncfl.media.frame_io import FrameReader, FrameTime, FrameWriter
 from ncfl.media.notes import Target, lost
 from ncfl.media.standard import is_standard
 from ncfl.media.video import kind_of, open_frames, open_writer, pictures_at
-from ncfl.methods.interface import Method, stream
+from ncfl.methods.interface import Method
+from ncfl.restoring.shots import Shots
 
 MIN_SIZE = 16
 
@@ -37,7 +38,9 @@ class Restored(TypedDict):
     width: int
     seconds: float  # reading, restoring and writing together
     frames_per_second: float
-    notes: list[str]  # what of the input the output's format could not hold, a line each
+    notes: list[
+        str
+    ]  # what of the input the output's format could not hold, and what else people should know, a line each
 
 
 def restore(
@@ -50,6 +53,7 @@ def restore(
     rate: Fraction | None = None,
     overwrite: bool = False,
     allow_gaps: bool = False,
+    cuts: bool = True,
     progress: bool = True,
 ) -> Restored:
     """Restore ``input`` into ``output``, which appears under its name only when it is whole.
@@ -63,6 +67,7 @@ def restore(
         device: where the frames are put.
         rate: frames per second of the output, which then has no sound; the input's own frame times where it is None.
         allow_gaps: whether numbers may be missing between the pictures of a folder.
+        cuts: whether what the method remembers ends where the scene changes (:mod:`ncfl.restoring.cuts`).
         overwrite: whether an output that exists may be replaced. The input never is.
         progress: whether to show how far it is.
 
@@ -76,6 +81,7 @@ def restore(
         _check_size(reader)
         _protect(input, output)
         began = time.perf_counter()
+        shots = Shots(method, sigma, device=device, cuts=cuts)
         times: deque[FrameTime | None] = deque()  # of the frames that the method has and has not given back
         with (
             open_writer(
@@ -94,7 +100,7 @@ def restore(
                 stream=None if progress else io.StringIO(),
             ) as bar,
         ):
-            for count, frame in enumerate(stream(method, _frames(reader, device, times), sigma), start=1):
+            for count, frame in enumerate(shots.restore(_frames(reader, times)), start=1):
                 at = times.popleft()
                 writer.write(_to_array(frame, writer.deep), at if rate is None else None)
                 bar.update(count)
@@ -107,7 +113,7 @@ def restore(
         width=width,
         seconds=seconds,
         frames_per_second=count / seconds,
-        notes=[*lost(reader.properties, _target(writer, rate)), *writer.notes],
+        notes=[*lost(reader.properties, _target(writer, rate)), *writer.notes, *shots.notes()],
     )
 
 
@@ -122,13 +128,10 @@ def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
     )
 
 
-def _frames(reader: FrameReader, device: str | torch.device, times: deque[FrameTime | None]) -> Iterator[Tensor]:
+def _frames(reader: FrameReader, times: deque[FrameTime | None]) -> Iterator[np.ndarray]:
     for frame in reader:
         times.append(reader.time)
-        # PyTorch does little with uint16.
-        numbers = torch.from_numpy(frame.astype(np.int32) if reader.deep else frame)
-        peak = 65535 if reader.deep else 255
-        yield numbers.to(device).permute(2, 0, 1)[None].contiguous().float() / peak
+        yield frame
 
 
 def _to_array(frame: Tensor, deep: bool) -> np.ndarray:

@@ -30,6 +30,7 @@ def restore(
     overwrite: bool = False,
     rate: str | None = None,
     allow_gaps: bool = False,
+    cuts: bool = True,
     threads: int | None = None,
     device: str = "auto",
     backend: str = "torch",
@@ -46,6 +47,7 @@ def restore(
         overwrite: whether an existing output may be replaced.
         rate: frames per second of the output, such as "24", "29.97" or "30000/1001"; its own where it is None.
         allow_gaps: whether numbers may be missing between the pictures of a folder.
+        cuts: whether what is remembered ends where the scene changes.
         threads: of the processor; its physical cores where it is None, or OMP_NUM_THREADS where that is set.
         device: auto, cpu or cuda.
         backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
@@ -82,6 +84,7 @@ def restore(
             rate=asked,
             overwrite=overwrite,
             allow_gaps=allow_gaps,
+            cuts=cuts,
         )
     for note in summary["notes"]:
         say(f"note: {note}")
