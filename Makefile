@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := true
 # Each step is a process: told to keep no bytecode, as a container often is, all would compile PyTorch anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help results status test claims lint mlflow lock clean
+.PHONY: help results status test claims lint mlflow lock clean in-place
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -45,7 +45,12 @@ clean:  ## remove results, prepared data and the engines' records; keep .venv/ a
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 	rm -rf data/prepared .snakemake .dvc/cache .dvc/tmp
 
-# The marker bears the lock's date: a changed lock installs again.
-$(VENV)/ready: requirements.lock pyproject.toml
+# The marker bears the lock's date, so that a changed lock installs again, and the folder that it was made for.
+$(VENV)/ready: requirements.lock pyproject.toml | in-place
 	@tools/bootstrap $(PYTHON) $(VENV)
-	@touch $@
+	@pwd -P > $@
+
+# The programs of an environment hold its path: copied ones would run the code of the original, moved ones nothing.
+in-place:
+	@[ ! -s $(VENV)/ready ] || [ "$$(cat $(VENV)/ready)" = "$$(pwd -P)" ] || { \
+	echo "$(VENV) was made in $$(cat $(VENV)/ready), and the project was copied or moved: rm -rf $(VENV), then make again" >&2; exit 2; }

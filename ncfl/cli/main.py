@@ -6,6 +6,7 @@ import sys
 from ncfl.cli import configuring, looking, running, videos
 from ncfl.cli.app import app
 from ncfl.common.console import say
+from ncfl.common.environment import refuse_a_copied_one
 from ncfl.common.errors import InputError, StepError
 
 __all__ = ["app", "configuring", "looking", "main", "running", "videos"]
@@ -14,6 +15,7 @@ __all__ = ["app", "configuring", "looking", "main", "running", "videos"]
 def main() -> None:
     """Run the command line; bad input is one line on standard error and exit code 2."""
     try:
+        refuse_a_copied_one()
         app()
     except InputError as error:
         say(f"ncfl: {error}")

@@ -3,7 +3,7 @@
 from ncfl.common.errors import InputError
 from ncfl.common.text import table
 from ncfl.config.params import Params
-from ncfl.trust import chains, engines
+from ncfl.trust import chains, dvc_commit
 
 _SHOWN = 3  # reasons of a step
 
@@ -21,7 +21,7 @@ def verify(params: Params, *, deep: bool = False, tell_dvc: bool = False, quiet:
         InputError: files that are not what their steps made, or that are stale: a line each.
     """
     if tell_dvc:
-        engines.tell_dvc(params)
+        dvc_commit.tell_dvc(params)
         if quiet:
             return
     found = chains.links(params, deep=deep)

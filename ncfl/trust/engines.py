@@ -1,14 +1,12 @@
-"""What both engines ask for: one run at a time, what was changed behind their backs, and what may be told to DVC."""
+"""What both engines ask for: one run at a time, and what was changed behind their backs."""
 
 import atexit
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from ncfl.common.console import say
-from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path, sha256
 from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
@@ -71,28 +69,3 @@ def _taken_back(fault: Fault) -> bool:
         if isinstance(time, int):
             os.utime(temporary, ns=(time, time))
     return True
-
-
-def tell_dvc(params: Params) -> None:
-    """Commit to DVC what this project's steps made, and nothing else.
-
-    Raises:
-        InputError: a file is not what its step made, or nobody knows what made it.
-    """
-    if not Path(".dvc").is_dir() or shutil.which("dvc") is None:
-        return
-    dvc_claim.let_go()
-    if found := changed(params):
-        more = f" (and {len(found) - 1} more; `ncfl verify` names them)" if len(found) > 1 else ""
-        raise InputError(f"{found[0]}{more}; not committed to DVC; make it again: {found[0].job.command}")
-    if subprocess.run(["dvc", "status", "--quiet"], check=False).returncode == 0:
-        return
-    with Checksums() as checksums:
-        for job in jobs(params).values():
-            if not records.is_known(job, checksums):
-                raise InputError(
-                    f"{job.outputs[0]}: no record of what made it, and DVC does not know it; not committed to DVC; "
-                    f"make it again: {job.command}"
-                )
-    # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
-    subprocess.run(["dvc", "commit", "--force", "--quiet", "--no-relink"], check=True)

@@ -7,7 +7,7 @@ full. Not when DVC itself called Snakemake (the last stage of dvc.yaml): it hold
 
 import os
 
-from ncfl.trust import engines
+from ncfl.trust import dvc_commit
 
 
 def is_complete_run():
@@ -30,7 +30,7 @@ onsuccess:
     bring_runs_to_mlflow()
     if is_complete_run():
         try:
-            engines.tell_dvc(PARAMS)
+            dvc_commit.tell_dvc(PARAMS)
         except InputError as error:
             say(f"ncfl: {error}")
             raise SystemExit(2)

@@ -6,11 +6,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from ncfl.config import graph, jobs, layout
+from ncfl.common.environment import refuse_a_copied_one
 from ncfl.common.errors import InputError
 from ncfl.config.params import GROUPS, load
 from ncfl.config.yaml12 import load_yaml
 
 try:
+    refuse_a_copied_one()
     PARAMS = load(Path("params.yaml"))
     if "DVC_STAGE" in os.environ:  # DVC ran the stages that dvc.yaml names: all of them?
         graph.check(PARAMS)
@@ -65,7 +67,12 @@ def sources(*parts):
     for part in parts:
         path = Path("ncfl", part)
         files += sorted(path.rglob("*.*")) if path.is_dir() else [path]
-    return [str(file) for file in files if "__pycache__" not in file.parts]
+    return [str(file) for file in files if is_source(file)]
 
 
-STARTS = [str(file) for file in sorted(Path("pretrained/starts").rglob("*.*"))]  # what trainings may begin from
+def is_source(file):
+    """Whether the package loads a file: not what Python and editors leave beside it."""
+    return "__pycache__" not in file.parts and not file.name.startswith((".", "#")) and not file.name.endswith("~")
+
+
+STARTS = [str(file) for file in sorted(Path("pretrained/starts").rglob("*.*")) if is_source(file)]  # what trainings may begin from

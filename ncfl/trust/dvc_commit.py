@@ -1,0 +1,102 @@
+"""Telling DVC what this project's steps made, and nothing else, so that ``dvc repro`` has nothing to do.
+
+DVC takes checksums of its own of all that it watches, for seconds. So what it was told is noted, and a run that
+changed nothing does not ask it again.
+"""
+
+import configparser
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from ncfl.common.console import say
+from ncfl.common.errors import InputError
+from ncfl.common.files import atomic_path
+from ncfl.config import layout
+from ncfl.config.jobs import jobs
+from ncfl.config.params import Params
+from ncfl.trust import checksums as kept
+from ncfl.trust import dvc_claim, engines, records
+from ncfl.trust.checksums import Checksums
+
+TOLD = Path(".dvc/tmp/ncfl-told")
+_WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "requirements.lock")
+_WATCHED_FOLDERS = ("ncfl", "pretrained", records.FOLDER)
+
+
+def tell_dvc(params: Params) -> None:
+    """Commit to DVC what this project's steps made; where DVC can't work, say why, since all else does.
+
+    Raises:
+        InputError: a file is not what its step made, or nobody knows what made it, or DVC refuses.
+    """
+    if not Path(".dvc").is_dir() or shutil.which("dvc") is None:
+        return
+    if reason := why_not():
+        say(f"note: DVC is not told of these results: {reason}")
+        return
+    dvc_claim.let_go()
+    if found := engines.changed(params):
+        more = f" (and {len(found) - 1} more; `ncfl verify` names them)" if len(found) > 1 else ""
+        raise InputError(f"{found[0]}{more}; not committed to DVC; make it again: {found[0].job.command}")
+    if _was_told():
+        return
+    if subprocess.run(["dvc", "status", "--quiet"], check=False).returncode:
+        _commit(params)
+    with atomic_path(TOLD) as temporary:
+        temporary.write_text(_state(), encoding="utf-8")
+
+
+def why_not() -> str | None:
+    """Why DVC can't work in this folder, and what to do, in a few words; None where it can."""
+    if not Path(".git").exists() and not _without_git():
+        return "this is no git repository; `git init`, or `dvc config --local core.no_scm true`"
+    for folder in (layout.DATA, layout.RESULTS):
+        if not folder.resolve().is_relative_to(Path.cwd()):
+            return f"{folder} is a link to {folder.resolve()}, outside of the project; mount the disk there instead"
+    return None
+
+
+def _without_git() -> bool:
+    """Whether DVC was configured to do without git."""
+    found = configparser.ConfigParser()
+    try:
+        found.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+        return found.getboolean("core", "no_scm", fallback=False)
+    except (configparser.Error, ValueError, UnicodeDecodeError):
+        return False
+
+
+def _commit(params: Params) -> None:
+    with Checksums() as checksums:
+        for job in jobs(params).values():
+            if not records.is_known(job, checksums):
+                raise InputError(
+                    f"{job.outputs[0]}: no record of what made it, and DVC does not know it; not committed to DVC; "
+                    f"make it again: {job.command}"
+                )
+    # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
+    command = ["dvc", "commit", "--force", "--quiet", "--no-relink"]
+    ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+    if ended.returncode:
+        said = ended.stderr.strip().splitlines() or [f"exit {ended.returncode}"]
+        raise InputError(f"the results are complete, but `{' '.join(command)}` failed: {said[-1]}")
+
+
+def _was_told() -> bool:
+    try:
+        return TOLD.read_text(encoding="utf-8") == _state()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _state() -> str:
+    """One checksum of all that decides what DVC says: its own records, those of the steps, parameters and sources."""
+    digest = hashlib.sha256()
+    inside = (path for folder in _WATCHED_FOLDERS for path in records.files_of(Path(folder)))
+    for path in (*map(Path, _WATCHED), *(path for path in inside if path.parent != kept.FOLDER)):
+        if path.is_file():
+            digest.update(f"{path}\n{path.stat().st_size}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

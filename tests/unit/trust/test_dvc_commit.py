@@ -1,0 +1,97 @@
+"""DVC is told once of what the steps made; where it can't work a line says why, and nothing fails."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ncfl.common.errors import InputError
+from ncfl.trust import dvc_commit
+
+
+class Dvc:
+    """Stands for the program: counts what it is asked, and answers with exit codes."""
+
+    def __init__(self):
+        self.asked, self.codes, self.says = [], {"status": 1, "commit": 0}, ""
+
+    def __call__(self, command, **_):
+        self.asked.append(command[1])
+        return subprocess.CompletedProcess(command, self.codes[command[1]], stderr=self.says)
+
+
+@pytest.fixture
+def dvc(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (".git", ".dvc/tmp", "data", "results/records", "ncfl"):
+        Path(folder).mkdir(parents=True)
+    Path("ncfl/a.py").write_text("x = 1\n")
+    program = Dvc()
+    monkeypatch.setattr(dvc_commit.shutil, "which", lambda name: name)
+    monkeypatch.setattr(dvc_commit.subprocess, "run", program)
+    monkeypatch.setattr(dvc_commit.engines, "changed", lambda params: [])
+    monkeypatch.setattr(dvc_commit, "jobs", lambda params: {})
+    return program
+
+
+def test_what_dvc_knows_it_is_not_asked_again(dvc):
+    dvc_commit.tell_dvc(None)
+    assert dvc.asked == ["status", "commit"]
+    dvc_commit.tell_dvc(None)
+    assert dvc.asked == ["status", "commit"]
+
+
+@pytest.mark.parametrize("file", ["ncfl/a.py", "params.yaml", "dvc.lock", "results/records/a.json", "pretrained/w"])
+def test_whatever_decides_is_looked_at_again(dvc, file):
+    dvc_commit.tell_dvc(None)
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text("another\n")
+    dvc.codes["status"] = 0
+    dvc_commit.tell_dvc(None)
+    assert dvc.asked == ["status", "commit", "status"]
+
+
+def test_notes_that_are_none_cost_only_time(dvc):
+    dvc_commit.TOLD.write_bytes(b"\xff\xfe")
+    dvc_commit.tell_dvc(None)
+    assert dvc.asked == ["status", "commit"]
+
+
+def test_without_git_a_line_says_so(dvc, capsys):
+    Path(".git").rmdir()
+    dvc_commit.tell_dvc(None)
+    assert not dvc.asked
+    assert "this is no git repository; `git init`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "works"), [("[core]\n    no_scm = true\n", True), ("[core]\nno_scm = 7\n", False), ("[", False)]
+)
+def test_dvc_without_git_where_it_is_configured_so(dvc, text, works):
+    Path(".git").rmdir()
+    Path(".dvc/config.local").write_text(text)
+    dvc_commit.tell_dvc(None)
+    assert bool(dvc.asked) == works
+
+
+def test_a_link_out_of_the_project_is_named(dvc, tmp_path_factory, capsys):
+    disk = tmp_path_factory.mktemp("disk")
+    Path("data").rmdir()
+    Path("data").symlink_to(disk)
+    dvc_commit.tell_dvc(None)
+    assert not dvc.asked
+    assert f"data is a link to {disk}, outside of the project" in capsys.readouterr().err
+
+
+def test_a_link_inside_the_project_is_none_of_our_business(dvc):
+    Path("data").rmdir()
+    Path("elsewhere").mkdir()
+    Path("data").symlink_to("elsewhere")
+    assert dvc_commit.why_not() is None
+
+
+def test_what_dvc_refuses_is_said_in_its_own_words(dvc):
+    dvc.codes["commit"], dvc.says = 255, "ERROR: one\nERROR: 'x' is outside of git repository\n"
+    with pytest.raises(InputError, match=r"complete, but `dvc commit .*` failed: ERROR: 'x' is outside"):
+        dvc_commit.tell_dvc(None)
+    assert not dvc_commit.TOLD.exists()
