@@ -15,20 +15,50 @@ from ncfl.config.jobs import ALL, Job, jobs
 from ncfl.config.params import Params
 
 # What each kind of job runs, below ncfl/: an edit there makes its results stale. Where files come from
-# (data/sources.csv) and how (data/transport) does not change what they hold.
-BROUGHT_BY = ("data/fetch.py", "data/sources", "data/datasets", "data/splits", "data/synthetic", "media",
-              "data/bayer.py", "data/frames.py", "steps/data.py")  # fmt: skip
+# (data/sources.csv) and how (data/transport) does not change what they hold. Nor are figures those of other versions of
+# torch and the like: versions.txt has them, as requirements.lock pins them.
+BROUGHT_BY = (
+    "versions.txt",
+    "data/fetch.py",
+    "data/sources",
+    "data/datasets",
+    "data/splits",
+    "data/synthetic",
+    "media",
+    "data/bayer.py",
+    "data/frames.py",
+    "steps/data.py",
+)
 PREPARED_BY = (*BROUGHT_BY, "data/prepare.py", "data/store.py", "data/store_writer.py")
-FLOW_BY = ("data/synthetic", "models", "train", "weights", "steps/training.py")
-TRAINED_BY = ("data/store.py", "data/sampler.py", "data/degradations.py", "data/bayer.py", "models", "train", "weights",
-              "steps/training.py")  # fmt: skip
+FLOW_BY = ("versions.txt", "data/synthetic", "models", "train", "weights", "steps/training.py")
+TRAINED_BY = (
+    "versions.txt",
+    "data/store.py",
+    "data/sampler.py",
+    "data/degradations.py",
+    "data/bayer.py",
+    "models",
+    "train",
+    "weights",
+    "steps/training.py",
+)
 COMPARED_BY = (*TRAINED_BY, "methods", "steps/comparing.py")
-MEASURED_BY = ("data/store.py", "data/degradations.py", "data/bayer.py", "data/isp.py", "evaluate", "methods", "models",
-               "weights", "steps/evaluation.py", "steps/importing.py")  # fmt: skip
+MEASURED_BY = (
+    "versions.txt",
+    "data/store.py",
+    "data/degradations.py",
+    "data/bayer.py",
+    "data/isp.py",
+    "evaluate",
+    "methods",
+    "models",
+    "weights",
+    "steps/evaluation.py",
+    "steps/importing.py",
+)
 COUNTED_BY = ("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
 SHOWN_BY = ("report", "steps/reporting.py")
 
-STARTS = "pretrained/starts"
 METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
 
 HEAD = """\
@@ -84,16 +114,14 @@ def _stages(params: Params) -> Iterator[tuple[str, dict[str, Any]]]:
         # Large, and made again from the same sources bit by bit.
         yield f"prepare-{dataset}", prepare | {"outs": [f"{path}: {{cache: false}}" for path in prepare["outs"]]}
     if params.with_motion:
-        flow = every["pretrain-flow"]
-        yield "pretrain-flow", _made(flow._replace(inputs=(Path(STARTS),)), FLOW_BY)
+        yield "pretrain-flow", _made(every["pretrain-flow"], FLOW_BY)
     for name in params.trained:
         for number in range(1, params.stages(name) + 1):
             job = every[f"{name}-train-stage{number}"]
             if name in params.compared:
                 yield f"train-compared-{name}", _made(job, COMPARED_BY)
                 continue
-            begun = (Path(STARTS),) if number == 1 else ()
-            yield f"train-stage{number}-{name}", _made(job._replace(inputs=(*job.inputs, *begun)), TRAINED_BY)
+            yield f"train-stage{number}-{name}", _made(job, TRAINED_BY)
     for name in params.evaluated:
         yield f"evaluate-{name}", _made(every[f"{name}-evaluate"], MEASURED_BY)
     yield from _results(params, every)

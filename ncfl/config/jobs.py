@@ -70,7 +70,7 @@ def _flow(params: Params) -> Iterator[Job]:
 def _trainings(params: Params) -> Iterator[Job]:
     for name, experiment in params.trained.items():
         for number in range(1, params.stages(name) + 1):
-            start = (layout.SPYNET,) if name in params.with_motion else ()
+            start = _starts(params, name)
             if number > 1:
                 start = (layout.stage(name, number - 1) / "checkpoint.pt",)
             yield Job(
@@ -81,6 +81,13 @@ def _trainings(params: Params) -> Iterator[Job]:
                 name,
                 _keys(params, name, OF_COMPARED if name in params.compared else OF_TRAINING),
             )
+
+
+def _starts(params: Params, name: str) -> tuple[Path, ...]:
+    """The files that the first stage of a training begins from."""
+    motion = (layout.SPYNET,) if name in params.with_motion else ()
+    given = params.training.start if name in params.two_stage else None
+    return (*motion, Path(given)) if given else motion
 
 
 def _evaluations(params: Params) -> Iterator[Job]:

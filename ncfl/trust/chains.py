@@ -1,5 +1,6 @@
 """From the numbers in tables back to the data: each link a step, its record, its inputs and its outputs."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ from ncfl.config.params import Params
 from ncfl.trust import records
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.raw import raw_faults
-from ncfl.trust.wanted import changed_parameters, changed_sources
+from ncfl.trust.wanted import changed_parameters, changed_sources, changed_versions
 
 
 class Link(NamedTuple):
@@ -59,7 +60,8 @@ def _link(params: Params, job: Job, checksums: Checksums) -> Link:
         known = records.is_known(job, checksums)
         return Link(job, "done" if known else "unrecorded", ("known to DVC alone",) if known else (), record)
     inputs = _changed_inputs(job, record, checksums)
-    reasons = (*inputs, *changed_parameters(params, job, record), *changed_sources(record))
+    changed = (changed_parameters(params, job, record), changed_sources(record), changed_versions(record))
+    reasons = (*inputs, *itertools.chain(*changed))
     return Link(job, "stale" if reasons else "done", reasons, record)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ncfl.common.files import sha256
 from ncfl.config.jobs import Job
 from ncfl.config.params import Params
+from ncfl.tracking.provenance import versions
 
 # What every step loads to say and record things, without deciding what it makes.
 _DECIDES_NOTHING = ("ncfl/cli/", "ncfl/trust/", "ncfl/tracking/", "ncfl/config/", "ncfl/common/", "ncfl/__init__.py")
@@ -45,3 +46,17 @@ def changed_sources(record: Mapping[str, Any]) -> Iterator[str]:
         path = root / name
         if not path.is_file() or sha256(path) != checksum:
             yield f"{name} is {'another' if path.is_file() else 'gone'}"
+
+
+def changed_versions(record: Mapping[str, Any]) -> Iterator[str]:
+    """The libraries on which figures depend and that are other ones than when the step ran."""
+    then, now = record.get("versions", {}), versions()
+    for name in pinned():
+        if name in then and then[name] != now.get(name):
+            yield f"{name}: {then[name]} -> {now.get(name, 'none')}"
+
+
+def pinned() -> list[str]:
+    """The names of those libraries, as ``versions.txt`` has them."""
+    lines = (Path(__file__).resolve().parents[1] / "versions.txt").read_text(encoding="utf-8").splitlines()
+    return [line.partition("==")[0] for line in lines]

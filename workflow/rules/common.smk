@@ -18,6 +18,7 @@ try:
         graph.check(PARAMS)
 except InputError as error:
     raise WorkflowError(str(error))
+JOBS = jobs.jobs(PARAMS)
 WRITTEN = load_yaml(Path("params.yaml"))  # as the file has it: what a job watches is compared by value
 
 # One training at a time on a GPU, unless `--resources gpu=N` says that there are more.
@@ -74,5 +75,3 @@ def is_source(file):
     """Whether the package loads a file: not what Python and editors leave beside it."""
     return "__pycache__" not in file.parts and not file.name.startswith((".", "#")) and not file.name.endswith("~")
 
-
-STARTS = [str(file) for file in sorted(Path("pretrained/starts").rglob("*.*")) if is_source(file)]  # what trainings may begin from

@@ -8,7 +8,7 @@ rule pretrain_flow:
         layout.FLOW / "history.csv",
     input:
         sources(*graph.FLOW_BY),
-        STARTS,
+        JOBS["pretrain-flow"].inputs if "pretrain-flow" in JOBS else [],
     params:
         watched=watched(*jobs.OF_FLOW),
     threads: PARAMS.training.threads

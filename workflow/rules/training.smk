@@ -3,9 +3,9 @@
 NEVER = "(?!)"  # matches no name: a list of experiments may be empty
 
 
-def start_of(wildcards):
-    """The pretrained motion estimation, for the networks that have one."""
-    return layout.SPYNET if wildcards.experiment in PARAMS.with_motion else []
+def inputs_of_stage(number):
+    """What a stage of an experiment reads beside the sources: its data, and the weights that it begins from."""
+    return lambda wildcards: JOBS[f"{wildcards.experiment}-train-stage{number}"].inputs
 
 
 rule train_stage1:
@@ -14,9 +14,7 @@ rule train_stage1:
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
     input:
-        lambda w: layout.prepared(dataset_of(w)),
-        start_of,
-        STARTS,
+        inputs_of_stage(1),
         sources(*graph.TRAINED_BY),
     params:
         watched=watched(*jobs.OF_TRAINING),
@@ -35,8 +33,7 @@ rule train_compared:
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
     input:
-        lambda w: layout.prepared(dataset_of(w)),
-        start_of,
+        inputs_of_stage(1),
         sources(*graph.COMPARED_BY),
     params:
         watched=watched(*jobs.OF_COMPARED),
@@ -55,8 +52,7 @@ rule train_stage2:
         layout.stage("{experiment}", 2) / "metrics.json",
         layout.stage("{experiment}", 2) / "history.csv",
     input:
-        lambda w: layout.prepared(dataset_of(w)),
-        layout.stage("{experiment}", 1) / "checkpoint.pt",
+        inputs_of_stage(2),
         sources(*graph.TRAINED_BY),
     params:
         watched=watched(*jobs.OF_TRAINING),
