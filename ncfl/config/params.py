@@ -224,6 +224,10 @@ class ComparedTrainSpec(Block):
     iterations: Positive | None = Field(description="null: as many as both stages of the dataset's schedule have")
     frames: Positive | None = Field(description="per clip, at least the method's window; null: as in `training`")
     learning_rate: Fraction | None = Field(description="at the start; null: as in `training`")
+    settle_at: Positive | None = Field(
+        default=None,
+        description="iteration from which the statistics of batch normalization rest; null: they run to the end",
+    )
     passing: bool = Field(
         default=False,
         description="whether the frame passes through the network's initial values; false: those of its authors",

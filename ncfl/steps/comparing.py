@@ -29,7 +29,7 @@ def train_compared(params: Params, name: str) -> Path:
 
         schedule, train = params.schedules[experiment.dataset], experiment.train
         stage = Stage("stage1", train.iterations or schedule.stage1 + schedule.stage2, rate_term=False)
-        differing = {"frames": train.frames, "learning_rate": train.learning_rate}
+        differing = {"frames": train.frames, "learning_rate": train.learning_rate, "settle_at": train.settle_at}
         numbers = training_numbers(
             params, name, stages=(stage,), lambda_=0.0, **{key: value for key, value in differing.items() if value}
         )

@@ -76,6 +76,8 @@ class TrainConfig:
         grad_clip: largest norm of all gradients together; None does not clip (not in the paper).
         rate_ramp: iterations of the whole training over which the weight of the rate term rises from nothing to
             ``lambda_``; 0 gives it in full from the first one.
+        settle_at: iteration of the whole training from which the statistics of batch normalization rest, estimated
+            over many batches then (:mod:`ncfl.train.settling`); None lets them run to the end.
         accumulate: parts of a batch that go through the network one after the other, their gradients added up.
         checkpoint_activations: keep the inputs of each frame alone for the backward pass, and compute it again there.
         batch, frames, patch: clips per batch, frames per clip, side of the square crop in pixels.
@@ -105,6 +107,7 @@ class TrainConfig:
     betas: tuple[float, float] = (0.9, 0.999)
     grad_clip: float | None = None
     rate_ramp: int = 0
+    settle_at: int | None = None
     accumulate: int = 1
     checkpoint_activations: bool = machine(False)
     batch: int = 16
@@ -215,6 +218,7 @@ _RULES: dict[str, Rule] = {
     "betas": BETAS,
     "grad_clip": POSITIVE_OR_NONE,
     "rate_ramp": integer_from(0),
+    "settle_at": (lambda value: value is None or (type(value) is int and value >= 0), "an integer from 0 on, or none"),
     "accumulate": integer_from(1),
     "checkpoint_activations": BOOLEAN,
     "batch": integer_from(1),

@@ -98,6 +98,8 @@ class RestorationTask:
 
     def loss(self, model: nn.Module, batch: Frames, iteration: int) -> dict[str, Tensor]:
         """``loss``, ``l2`` and, where features are compressed, ``bits_per_pixel``."""
+        if self.config.settle_at is not None and iteration >= self.config.settle_at:
+            settle_statistics(model, self.sampler, self.config, iteration)
         noisy, clean = ([frame.to(self.device, non_blocking=True) for frame in side] for side in batch[:2])
         if self.at_once:
             terms = restored_loss(model, noisy, clean, sigma=torch.tensor(batch.sigma, device=self.device))
@@ -142,13 +144,9 @@ def restoration_trainer(
 
     ``run()`` gives a :class:`TrainingResult`.
     """
-
-    def write(state: TrainingState) -> TrainingResult:
-        settle_statistics(state.model, sampler, first=config.iterations)
-        return write_stage(state, config, stage, Path(output), extra or {})
-
     return Trainer(
-        model=model, task=RestorationTask(model, sampler, config, stage), config=config, stage=stage, write=write,
+        model=model, task=RestorationTask(model, sampler, config, stage), config=config, stage=stage,
+        write=lambda state: write_stage(state, config, stage, Path(output), extra or {}),
         resume=resume, initial=initial, log=log, progress=progress, label=label,
     )  # fmt: skip
 

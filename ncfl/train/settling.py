@@ -1,8 +1,9 @@
-"""Statistics of batch normalization as evaluation needs them, estimated once more after a training.
+"""Statistics of batch normalization that come to rest before a training ends.
 
-The running ones follow the last few batches of a training, each of few clips with one noise level, while the weights
-still move: after some hundred iterations a network restores far worse with them than with those of its own batch. Here
-they are the mean over many batches with the final weights (Wu and Johnson, 2021, arXiv:2105.07576, section 3).
+A batch of a short training has few clips with a noise level each, and its own statistics; evaluation restores one clip
+of one level with the running ones. Weights that only ever saw the former fail with the latter: the demo's FastDVDNet
+gained 7.2 dB at sigma 50 and lost 1 dB at sigma 10. From some iteration on the network therefore trains as it is going
+to be used, with statistics that are the mean over many batches (Wu and Johnson, 2021, arXiv:2105.07576, sections 3, 4).
 """
 
 from typing import TYPE_CHECKING
@@ -11,35 +12,39 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    from ncfl.train.config import TrainConfig
     from ncfl.train.restoration import Sampler
 
 BATCHES = 32
 
 
-@torch.no_grad()
-def settle_statistics(model: nn.Module, sampler: "Sampler", first: int) -> int:
-    """Estimate the running statistics of ``model`` anew, in place.
+def settle_statistics(model: nn.Module, sampler: "Sampler", config: "TrainConfig", iteration: int) -> None:
+    """Estimate the statistics of ``model`` at the iteration ``config.settle_at``, and let them rest from then on.
 
     Args:
-        model: on its device; one that restores a clip at once. It is left in training mode.
-        sampler: of its training.
-        first: the first of the batches, one that no iteration has seen.
-
-    Returns:
-        How many normalizations there are; without any nothing is run.
+        model: in training mode, on its device; one that restores a clip at once.
+        sampler: of its training; it is asked for batches that no iteration sees.
+        config: the numbers of the training.
+        iteration: of the whole training, ``config.settle_at`` or a later one. A training that goes on after a kill has
+            its statistics from its resume state.
     """
     norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
-    if not norms:
-        return 0
+    if iteration == config.settle_at and norms:
+        _estimate(model, norms, sampler, config.iterations)
+    for norm in norms:
+        norm.eval()
+
+
+@torch.no_grad()
+def _estimate(model: nn.Module, norms: list[nn.BatchNorm2d], sampler: "Sampler", first: int) -> None:
     usual = [norm.momentum for norm in norms]
     for norm in norms:
+        norm.train()
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
-    model.train()
     like = next(model.parameters())
-    for iteration in range(first, first + BATCHES):
-        batch = sampler.batch(iteration)
+    for number in range(first, first + BATCHES):
+        batch = sampler.batch(number)
         model.restore_clip(batch.noisy.to(like), batch.sigma.to(like))
     for norm, momentum in zip(norms, usual, strict=True):
         norm.momentum = momentum
-    return len(norms)
