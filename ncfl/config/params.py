@@ -224,9 +224,9 @@ class ComparedTrainSpec(Block):
     iterations: Positive | None = Field(description="null: as many as both stages of the dataset's schedule have")
     frames: Positive | None = Field(description="per clip, at least the method's window; null: as in `training`")
     learning_rate: Fraction | None = Field(description="at the start; null: as in `training`")
-    settle_at: Positive | None = Field(
+    settle_at: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
-        description="iteration from which the statistics of batch normalization rest; null: they run to the end",
+        description="iteration from which batch normalization's statistics rest, 0: at mean 0, variance 1; null: never",
     )
     passing: bool = Field(
         default=False,

@@ -7,7 +7,11 @@ identity, for thousands of iterations. Here layers begin by handing on the frame
 folded back, beside faint random weights.
 
 FastDVDNet, DVDNet and VNLnet subtract what they find. As published the first two begin with a guess that is stronger
-than any noise, the third with normalizations that let next to nothing through; here the last layer begins at zero.
+than any noise, the third with normalizations that let next to nothing through; here the last layer begins at zero. The
+frame passes where normalizations are at rest (:mod:`ncfl.train.settling`), since they take its brightness away.
+
+EMVD makes each scale's bands anew, the coarsest of which are up to 14 times as large as a frame's values: at first it
+hands on the low bands of its scale and of the coarser one, half of each, and so begins as a mean over small squares.
 
 Trainings of minutes begin so; structure and size stay as published.
 """
@@ -20,17 +24,18 @@ from torch import nn
 from ncfl.common.errors import InputError
 from ncfl.methods.basicvsr import BasicVSR, Propagating
 from ncfl.methods.basicvsrpp import BasicVSRPlusPlus
-from ncfl.methods.dvdnet import DVDNet
+from ncfl.methods.dvdnet import RADIUS, DVDNet, Temporal
 from ncfl.methods.edvr.model import EDVR
-from ncfl.methods.fastdvdnet import FastDVDNet
+from ncfl.methods.emvd import EMVD
+from ncfl.methods.fastdvdnet import DenBlock, FastDVDNet
 from ncfl.methods.msbdn import MSBDN, Projection, Upsampling
 from ncfl.methods.rmfd.model import RMFD
 from ncfl.methods.rmfd.network import MultiFrameNet
 from ncfl.methods.vnlnet import VNLNet
 
-PASSING = (EDVR, BasicVSR, BasicVSRPlusPlus, RMFD, MSBDN, FastDVDNet, DVDNet, VNLNet)
+PASSING = (EDVR, BasicVSR, BasicVSRPlusPlus, RMFD, MSBDN, FastDVDNet, DVDNet, VNLNet, EMVD)
 FAINT = 0.1  # of a layer's random weights
-STRENGTH = 4.0  # of what is handed on to a last layer that begins at zero: the stronger, the sooner it has learnt
+STRENGTH = 8.0  # of what is handed on to a last layer that begins at zero: the stronger, the sooner it has learnt
 SQUARE = 16  # pixels that become channels
 
 
@@ -56,20 +61,74 @@ def let_frames_pass(model: nn.Module) -> None:
         _msbdn(model)
     elif isinstance(model, FastDVDNet | DVDNet | VNLNet):
         _subtracting(model)
+    elif isinstance(model, EMVD):
+        _emvd(model)
     else:
         raise InputError(f"passing: found {model.kind}, allowed: {', '.join(one.kind for one in PASSING)}")
 
 
 def _subtracting(model: FastDVDNet | DVDNet | VNLNet) -> None:
     if isinstance(model, FastDVDNet):
-        last = [model.temp1.outc.convblock[-1], model.temp2.outc.convblock[-1]]
+        _wide_enough(model, input_width=model.channels)
+        for block in (model.temp1, model.temp2):
+            _denoising_block(block, model.arguments["input_width"], model.channels)
+    elif isinstance(model, DVDNet):
+        _wide_enough(model, width=4 * model.channels)
+        _chain(model.spatial.conv_relu_bn, first=model.channels)  # after the noise map
+        _merging(model.temporal, model.channels)
     else:
-        last = [model.spatial.conv_relu_bn[-1] if isinstance(model, DVDNet) else model.net[-1]]
-    for conv in last:
-        _weaken(conv, 0.0)
+        _wide_enough(model, match_width=model.channels, width=model.channels)
+        _chain(model.net, first=model.past * model.channels)
     for part in model.modules():
         if isinstance(part, nn.BatchNorm2d):
             nn.init.ones_(part.weight)
+
+
+def _denoising_block(block: DenBlock, width: int, channels: int) -> None:
+    """FastDVDNet's: the middle one of three frames, which stay apart in the first layer."""
+    apart, _, _, together, *_ = block.inc.convblock
+    middle = apart.weight.shape[-1] // 2
+    _set(apart, ((width + c, c, middle, middle) for c in range(channels)), STRENGTH)
+    _keep(together, first=width)
+    _chain(block.outc.convblock, gain=1.0)
+
+
+def _chain(layers: nn.Sequential, first: int = 0, gain: float | None = None) -> None:
+    """Convolutions one after the other, the last at zero."""
+    begin, *between, last = (layer for layer in layers if isinstance(layer, nn.Conv2d))
+    _keep(begin, gain=STRENGTH if gain is None else gain, first=first)
+    for conv in between:
+        _keep(conv)
+    _weaken(last, 0.0)
+
+
+def _merging(temporal: Temporal, channels: int) -> None:
+    """DVDNet's second network subtracts nothing: it makes the middle one of five frames anew, after the noise map."""
+    _unfold(temporal.down_conv[0], channels, first=(1 + RADIUS) * channels)
+    _keep(temporal.conv1x1)
+    _weaken(temporal.block_conv[-3])
+    for conv in (temporal.out_conv[0], temporal.out_conv[-1]):
+        _keep(conv)
+
+
+def _emvd(model: EMVD) -> None:
+    """Each low band c through two features, 2c and 2c + 1: what is above zero, and what is below."""
+    channels, (_, width) = model.channels, model.arguments["denoising"]
+    if width < 2 * channels:
+        raise InputError(f"emvd: denoising: expected a width from {2 * channels} on, for a frame to pass, got {width}")
+    for scale, stage in enumerate(model.denoising):
+        first, *between, last = (layer for layer in stage if isinstance(layer, nn.Conv2d))
+        for conv in between:
+            _keep(conv)
+        coarsest = scale == model.scales - 1
+        shares = {0: 1.0} if coarsest else {0: 0.5, 4 * channels: 0.5}  # where the low bands stand in the input
+        _weaken(first)
+        _weaken(last)
+        for c in range(channels):
+            for side, sign in enumerate((1.0, -1.0)):
+                for place, share in shares.items():
+                    first.weight[2 * c + side, place + c, 1, 1] += sign * share
+                last.weight[c, 2 * c + side, 1, 1] += sign
 
 
 def _wide_enough(model: nn.Module, **needed: int) -> None:
@@ -147,10 +206,11 @@ def _keep(conv: nn.Module, gain: float = 1.0, first: int = 0) -> None:
     _set(conv, ((i, first + i, middle, middle) for i in range(min(outputs, inputs - first))), gain)
 
 
-def _unfold(conv: nn.Conv2d, channels: int, gain: float = 1.0) -> None:
+def _unfold(conv: nn.Conv2d, channels: int, gain: float = 1.0, first: int = 0) -> None:
     """Of stride 2: the pixels of each 2 x 2 square become neighboring channels, in the order of ``pixel_shuffle``."""
-    places = ((4 * c + 2 * y + x, c, 1 + y, 1 + x) for c in range(channels) for y in range(2) for x in range(2))
-    _set(conv, places, gain)
+    middle = conv.weight.shape[-1] // 2
+    square = ((c, y, x) for c in range(channels) for y in range(2) for x in range(2))
+    _set(conv, ((4 * c + 2 * y + x, first + c, middle + y, middle + x) for c, y, x in square), gain)
 
 
 def _set(conv: nn.Module, places: Iterable[tuple[int, int, int, int]], gain: float) -> None:

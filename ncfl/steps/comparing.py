@@ -31,7 +31,11 @@ def train_compared(params: Params, name: str) -> Path:
         stage = Stage("stage1", train.iterations or schedule.stage1 + schedule.stage2, rate_term=False)
         differing = {"frames": train.frames, "learning_rate": train.learning_rate, "settle_at": train.settle_at}
         numbers = training_numbers(
-            params, name, stages=(stage,), lambda_=0.0, **{key: value for key, value in differing.items() if value}
+            params,
+            name,
+            stages=(stage,),
+            lambda_=0.0,
+            **{key: value for key, value in differing.items() if value is not None},
         )
         run_stage(
             params, name, numbers=numbers, stage=stage,

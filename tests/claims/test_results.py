@@ -5,6 +5,8 @@ import json
 import sqlite3
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from ncfl.config import layout
@@ -13,6 +15,7 @@ from ncfl.config.params import load
 ROOT = Path(__file__).resolve().parents[2]
 SIGMAS = ("10", "20", "30", "40", "50")
 MEDIANS = ("median-3x3", "median-5x5")
+CAST = 12.0  # of 255, between the mean shifts of two colors
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,55 @@ def test_the_past_is_worth_something_to_every_variant_that_refines_it(name):
 @pytest.mark.usefixtures("begun")
 def test_the_whole_method_is_above_the_plain_one():
     assert psnr("ncfl-davis", "set8", "50") >= 0.2 + psnr("modules-a", "set8", "50")
+
+
+DENOISERS = ("vnlnet", "dvdnet", "fastdvdnet", "emvd-s", "emvd-l", "edvr", "basicvsr", "basicvsrpp")
+DERAINERS = ("spaccnn", "j4rnet-p", "fcrvd", "rmfd", "basicvsrpp")
+DEHAZERS = ("msbdn", "cg-idn", "basicvsrpp")
+
+
+@pytest.fixture
+def prepared(params):
+    """For claims on the small forms of the compared methods, whose sizes and trainings only the demo chooses."""
+    if params.preset != "demo":
+        pytest.skip("params.yaml is not the demo")
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("method", DENOISERS)
+@pytest.mark.parametrize("sigma", ["30", "40", "50"])
+def test_every_learned_denoiser_is_half_a_decibel_above_the_better_median(method, sigma):
+    medians = max(psnr(median, "davis", sigma) for median in MEDIANS)
+    assert psnr(f"{method}-davis", "davis", sigma) >= 0.5 + medians
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("method", DENOISERS)
+def test_no_learned_denoiser_is_below_the_noisy_input_under_faint_noise(method):
+    assert psnr(f"{method}-davis", "davis", "10") >= psnr("noisy", "davis", "10")
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("dataset", ["ntu-rain", "rainsynlight25"])
+@pytest.mark.parametrize("method", DERAINERS)
+def test_every_learned_derainer_is_above_its_rainy_input(method, dataset):
+    summary = json.loads((ROOT / layout.evaluation(f"{method}-{dataset}") / "summary.json").read_text())
+    found = summary["datasets"][dataset]["sigma"]["0"]
+    assert found["psnr"] > found["input_psnr"]
+    assert found["ssim"] > found["input_ssim"]
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("method", DEHAZERS)
+def test_every_learned_dehazer_is_above_its_hazy_input_and_casts_no_color(method):
+    summary = json.loads((ROOT / layout.evaluation(f"{method}-revide") / "summary.json").read_text())
+    found = summary["datasets"]["revide"]["sigma"]["0"]
+    assert found["psnr"] > found["input_psnr"]
+    folder = ROOT / layout.evaluation(f"{method}-revide") / "examples"
+    restored, clean = (cv2.imread(str(next(folder.glob(f"*/*_{kind}.png")))) for kind in ("sigma0", "clean"))
+    # A cast moves the colors of a whole frame apart; too dark or too bright a frame moves them together.
+    shift = (restored.astype(float) - clean).mean((0, 1))
+    assert np.ptp(shift) < CAST, shift
 
 
 PAIRED = ("crvd", "rainsynlight25", "rainsyncomplex25", "rainsynall100", "ntu-rain", "revide")

@@ -67,3 +67,11 @@ def test_a_training_that_goes_on_keeps_what_its_state_has():
     assert not model.norm.training
     assert sampler.asked == [6]
     assert (model.norm.running_mean == 0.25).all()
+
+
+def test_from_the_first_iteration_on_they_rest_as_they_are(tmp_path):
+    model, sampler, state = trained(tmp_path, numbers(stages=two_stages(8, 0), lambda_=0.0, settle_at=0))
+    assert max(sampler.asked) == 7
+    assert (state["norm.running_mean"] == 0).all()
+    assert (state["norm.running_var"] == 1).all()
+    assert not model.norm.training
