@@ -32,11 +32,11 @@ claims: $(VENV)/ready  ## what the results in results/ must show
 lint: $(VENV)/ready  ## style
 	@ruff check . && ruff format --check .
 
-mlflow: $(VENV)/ready  ## browse the runs at http://127.0.0.1:5000, also while steps run
+mlflow: $(VENV)/ready  ## browse the runs, also while steps run; says at which address
 	@ncfl mlflow-sync
 	@test -f results/mlflow/mlflow.db || { echo 'no runs yet: make results'; exit 2; }
 	@ncfl mlflow-sync --follow & trap "kill $$!" EXIT; \
-	mlflow server --backend-store-uri sqlite:///results/mlflow/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
+	mlflow server --backend-store-uri sqlite:///results/mlflow/mlflow.db --workers 1 --host 127.0.0.1 --port 5000 --uvicorn-opts '--log-level warning'
 
 lock: $(VENV)/ready  ## resolve requirements.in into requirements.lock again
 	@tools/lock $(BIN)/uv

@@ -42,9 +42,14 @@ def mlflow_sync(
     follow: Annotated[bool, typer.Option("--follow", help="Again every few seconds, until interrupted.")] = False,
 ) -> None:
     """Bring runs to MLflow that wait in results/mlflow/spool: steps under NCFL_DEFER_MLFLOW=1 leave them there."""
+    from ncfl.config import layout
+    from ncfl.tracking.browsing import address
     from ncfl.tracking.ingest import sync
 
     sync(follow=follow)
+    database = layout.MLFLOW / "mlflow.db"
+    if not follow and database.exists() and (page := address(database)):
+        print(f"`make mlflow`, then: {page}")
 
 
 @app.command()

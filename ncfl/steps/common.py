@@ -71,8 +71,11 @@ def step(
     data: str = "",
 ) -> Iterator[tracking.Run]:
     """Say that a step begins and how it ended, track it, and guard it (:mod:`ncfl.trust.runs`)."""
+    from ncfl.steps import describing
+
     label = f"{experiment or subject} {name}".strip()
     tags = {"preset": params.preset, "data": data or data_label(params, *datasets)}
+    tags |= describing.tags(params, experiment) if experiment else {}
     began = time.monotonic()
     with guarded(params, label.replace(" ", "-")) as about:
         say(f"{label}: started")

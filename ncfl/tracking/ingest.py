@@ -16,7 +16,7 @@ from typing import Any
 
 from ncfl.common.console import say
 from ncfl.config import layout
-from ncfl.tracking import records, spool
+from ncfl.tracking import browsing, records, spool
 
 WAIT_SECONDS = 120.0
 FOLLOW_SECONDS = 10.0
@@ -111,6 +111,8 @@ class _Store:
         # What :meth:`settle` does at the end, once: each commit costs milliseconds.
         self._parent_ends: dict[str, dict[str, Any]] = {}
         self._parent_figures: dict[str, list[Any]] = {}
+        self._parent_parameters: dict[str, dict[str, str]] = {}
+        self._parent_inputs: dict[str, list[Any]] = {}
         self._ended: list[Path] = []
         if created:  # the first one, or one that was lost: what the records know comes back
             for record in records.all_but(spool.waiting()):
@@ -152,6 +154,10 @@ class _Store:
         for parent_id, figures in self._parent_figures.items():
             for batch in _chunks(metrics=(figures, _METRICS)):
                 self.client.log_batch(parent_id, **batch)
+        for parent_id, parameters in self._parent_parameters.items():
+            self._add_parameters(parent_id, parameters)
+        for parent_id, inputs in self._parent_inputs.items():
+            self.client.log_inputs(parent_id, inputs)
         for parent_id, end in self._parent_ends.items():
             if end["status"] == "RUNNING":
                 self.client.update_run(parent_id, status="RUNNING")
@@ -166,9 +172,34 @@ class _Store:
         end = found.end or {"status": "RUNNING", "time": float("inf")}
         if end["time"] >= self._parent_ends.get(parent_id, end)["time"]:
             self._parent_ends[parent_id] = end
-        if found.start["step"] == "evaluate" and found.end:
+        if found.end is None:
+            return
+        if found.start["step"] == "evaluate":
             figures = [m for _, line in found.lines if line and line["kind"] == "figures" for m in _metrics(line)]
-            self._parent_figures[parent_id] = self._parent_figures.get(parent_id, []) + figures
+            self._parent_figures.setdefault(parent_id, []).extend(figures)
+        self._tell_parent(parent_id, found.start, _tags(found), browsing.curves(found))
+
+    def _tell_parent(
+        self, parent_id: str, start: dict[str, Any], tags: dict[str, str], points: list[browsing.Point]
+    ) -> None:
+        """An experiment's run has the parameters, the data and the curves of its steps, so that it can be compared."""
+        from mlflow.entities import Metric
+
+        self._parent_parameters.setdefault(parent_id, {}).update(browsing.parameters(start["parameters"]))
+        self._parent_inputs.setdefault(parent_id, []).extend(browsing.inputs(start["step"], tags))
+        self._parent_figures.setdefault(parent_id, []).extend(
+            Metric(name, value, time, step) for time, step, values in points for name, value in values.items()
+        )
+
+    def _add_parameters(self, parent_id: str, parameters: dict[str, str]) -> None:
+        """MLflow never changes a parameter: where a later run has another value, a tag ``now.<name>`` says which."""
+        from mlflow.entities import Param, RunTag
+
+        known = self.client.get_run(parent_id).data.params
+        new = [Param(name, value) for name, value in parameters.items() if name not in known]
+        now = [RunTag(f"now.{name}", v) for name, v in parameters.items() if known.get(name, v[:6000]) != v[:6000]]
+        for batch in _chunks(params=(new, _OTHERS), tags=(now, _OTHERS)):
+            self.client.log_batch(parent_id, **batch)
 
     def _bring_record(self, record: records.Record) -> None:
         """A run that a record remembers: parameters, tags, final figures, and the curve where a file has it."""
@@ -189,8 +220,13 @@ class _Store:
         parameters = [Param(name, str(value)) for name, value in record.parameters.items()]
         for batch in _chunks(metrics=(metrics, _METRICS), params=(parameters, _OTHERS)):
             self.client.log_batch(run.info.run_id, **batch)
+        if inputs := browsing.inputs(record.step, tags):
+            self.client.log_inputs(run.info.run_id, inputs)
         self.client.set_terminated(run.info.run_id, record.status, record.ended)
         if record.experiment:
+            points = [(record.began, step, values) for step, values in record.curve]
+            told = {"step": record.step, "parameters": record.parameters}
+            self._tell_parent(tags["mlflow.parentRunId"], told, tags, browsing.prefixed(record.step, points))
             figures = [Metric(name, value, record.ended, 0) for name, value in record.figures.items()]
             if record.step == "evaluate":
                 self._parent_figures.setdefault(tags["mlflow.parentRunId"], []).extend(figures)
@@ -202,6 +238,10 @@ class _Store:
             self._experiments[name] = found.experiment_id if found else self.client.create_experiment(
                 name, artifact_location=_artifacts()
             )  # fmt: skip
+            known = found.tags if found else {}
+            for tag, value in browsing.experiment_tags().items():
+                if tag not in known:  # what people have changed there stays
+                    self.client.set_experiment_tag(self._experiments[name], tag, value)
         return self._experiments[name]
 
     def _parent(self, experiment_id: str, start: dict[str, Any]) -> str:
@@ -247,6 +287,8 @@ class _Store:
             say(f"warning: {path}: {torn} damaged lines left out of MLflow")
         if folder := spool.artifacts(path):
             self.client.log_artifacts(run.info.run_id, str(folder))
+        if inputs := browsing.inputs(found.start["step"], _tags(found)):
+            self.client.log_inputs(run.info.run_id, inputs)
         if _SENT in run.data.tags:
             self.client.delete_tag(run.info.run_id, _SENT)
         self.client.set_terminated(run.info.run_id, found.end["status"], found.end["time"])

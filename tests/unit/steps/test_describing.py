@@ -1,0 +1,35 @@
+"""Which tables an experiment is shown in, by the paper's own text."""
+
+import pytest
+from helpers.command_line import ROOT
+
+from ncfl.config.params import load
+from ncfl.steps import describing
+
+SHOWN = {
+    "modules-a": ["Table 1"],
+    "lambda-256": ["Table 2"],
+    "ncfl-davis": ["Table 1", "Table 2", "Table 3", "Table 5"],
+    "clean-adapq": ["Section 4.3"],
+    "fastdvdnet-davis": ["Table 3", "Table 5"],
+    "ncfl-ntu-rain": ["Table 4"],
+    "ncfl-crvd": ["Additional table"],
+    "median-3x3": ["Table 3", "Table 5"],
+}
+
+
+@pytest.fixture(scope="module")
+def params():
+    return load(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_tables_of_an_experiment(params, name):
+    assert describing.tables(params, name) == SHOWN[name]
+
+
+def test_tags_say_method_data_and_that_they_are_a_stand_in(params):
+    tags = describing.tags(params, "modules-a")
+    assert (tags["method"], tags["dataset"], tags["tables"]) == ("m_a", "davis", "Table 1")
+    assert "stand-in (demo)" in tags["mlflow.note.content"]
+    assert describing.tags(params, "fastderain")["method"] == "fastderain"
