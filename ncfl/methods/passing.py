@@ -12,11 +12,13 @@ frame passes where normalizations are at rest (:mod:`ncfl.train.settling`), sinc
 
 EMVD makes each scale's bands anew, the coarsest of which are up to 14 times as large as a frame's values: at first it
 hands on the low bands of its scale and of the coarser one, half of each, and so begins as a mean over small squares.
+SpacCNN adds detail to a mean of matches, which is blurred: at first it adds the frame's own, where there is no rain.
 
 Trainings of minutes begin so; structure and size stay as published.
 """
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
@@ -31,9 +33,10 @@ from ncfl.methods.fastdvdnet import DenBlock, FastDVDNet
 from ncfl.methods.msbdn import MSBDN, Projection, Upsampling
 from ncfl.methods.rmfd.model import RMFD
 from ncfl.methods.rmfd.network import MultiFrameNet
+from ncfl.methods.spaccnn import SpacCNN
 from ncfl.methods.vnlnet import VNLNet
 
-PASSING = (EDVR, BasicVSR, BasicVSRPlusPlus, RMFD, MSBDN, FastDVDNet, DVDNet, VNLNet, EMVD)
+PASSING = (EDVR, BasicVSR, BasicVSRPlusPlus, RMFD, MSBDN, FastDVDNet, DVDNet, VNLNet, EMVD, SpacCNN)
 FAINT = 0.1  # of a layer's random weights
 STRENGTH = 8.0  # of what is handed on to a last layer that begins at zero: the stronger, the sooner it has learnt
 SQUARE = 16  # pixels that become channels
@@ -63,6 +66,8 @@ def let_frames_pass(model: nn.Module) -> None:
         _subtracting(model)
     elif isinstance(model, EMVD):
         _emvd(model)
+    elif isinstance(model, SpacCNN):
+        _spaccnn(model)
     else:
         raise InputError(f"passing: found {model.kind}, allowed: {', '.join(one.kind for one in PASSING)}")
 
@@ -112,23 +117,41 @@ def _merging(temporal: Temporal, channels: int) -> None:
 
 
 def _emvd(model: EMVD) -> None:
-    """Each low band c through two features, 2c and 2c + 1: what is above zero, and what is below."""
     channels, (_, width) = model.channels, model.arguments["denoising"]
     if width < 2 * channels:
         raise InputError(f"emvd: denoising: expected a width from {2 * channels} on, for a frame to pass, got {width}")
     for scale, stage in enumerate(model.denoising):
-        first, *between, last = (layer for layer in stage if isinstance(layer, nn.Conv2d))
-        for conv in between:
-            _keep(conv)
         coarsest = scale == model.scales - 1
-        shares = {0: 1.0} if coarsest else {0: 0.5, 4 * channels: 0.5}  # where the low bands stand in the input
-        _weaken(first)
-        _weaken(last)
-        for c in range(channels):
-            for side, sign in enumerate((1.0, -1.0)):
-                for place, share in shares.items():
-                    first.weight[2 * c + side, place + c, 1, 1] += sign * share
-                last.weight[c, 2 * c + side, 1, 1] += sign
+        # Where the low bands stand in the input, and how much of each is handed on.
+        _signed(stage, channels, {0: 1.0} if coarsest else {0: 0.5, 4 * channels: 0.5})
+
+
+def _spaccnn(model: SpacCNN) -> None:
+    channels, widths = model.channels, model.arguments["widths"]
+    if min(widths) < 2 * channels:
+        raise InputError(f"spaccnn: widths: expected {2 * channels} or more, for a frame to pass, got {list(widths)}")
+    _signed(model.convs, channels, {channels: 1.0})  # the detail comes after the mean
+
+
+def _signed(layers: nn.Sequential, channels: int, shares: Mapping[int, float]) -> None:
+    """Each channel c through two features, 2c and 2c + 1: what is above zero, and what is below.
+
+    shares: the first channel of each part of the input that is handed on -> how much of it.
+    """
+    begin, *between, last = (layer for layer in layers if isinstance(layer, nn.Conv2d))
+    for conv in between:
+        _keep(conv)
+    _weaken(begin)
+    _weaken(last)
+    for c, (side, sign) in itertools.product(range(channels), enumerate((1.0, -1.0))):
+        for place, share in shares.items():
+            begin.weight[2 * c + side, place + c, *_middle(begin)] += sign * share
+        last.weight[c, 2 * c + side, *_middle(last)] += sign
+
+
+def _middle(conv: nn.Module) -> tuple[int, int]:
+    height, width = conv.weight.shape[-2:]
+    return height // 2, width // 2
 
 
 def _wide_enough(model: nn.Module, **needed: int) -> None:

@@ -45,7 +45,8 @@ class Experiment:
         training_data: the :func:`data_label` of what it was trained on; empty where nothing was learned.
         variant: the module variant that was trained (``"m_a"`` ... ``"m_f"``), where that matters to a table.
         lambda_: the weight of the cross-entropy, where that matters to a table.
-        obtained: how the method came to its weights: ``own training``, ``official weights`` or ``no training``.
+        obtained: how the method came to its weights: ``own training`` and from which values, ``official weights`` or
+            ``no training``.
     """
 
     evaluate: Mapping[str, Sequence[float]]

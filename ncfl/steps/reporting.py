@@ -31,7 +31,7 @@ def _experiments(params: Params) -> "dict[str, Experiment]":
         inverse = experiment.train.inverse_lambda if isinstance(experiment, Trained) else None
         described[name] = Experiment(
             evaluate=evaluate,
-            obtained=_from_start(params, experiment) or obtained,
+            obtained=_beginning(params, experiment) or obtained,
             training_data=data_label(experiment.dataset, data.source, data.stand_in),
             variant=experiment.train.variant if isinstance(experiment, Trained) else None,
             lambda_=None if inverse is None else 1 / inverse,
@@ -39,8 +39,10 @@ def _experiments(params: Params) -> "dict[str, Experiment]":
     return described
 
 
-def _from_start(params: Params, experiment: Any) -> str | None:
-    """What tables say of a network that began from a start; None for others."""
+def _beginning(params: Params, experiment: Any) -> str | None:
+    """What tables say of a network that began from a start, or from our own initial values; None for others."""
+    if isinstance(experiment, Compared) and experiment.train.passing:
+        return "own training, own initial values"
     starts = isinstance(experiment, Trained) and experiment.train.variant not in ("ncfl_adapq", "ncfl_noq")
     if params.training.start is None or not starts:
         return None

@@ -137,7 +137,7 @@ MISTAKES = [
     ("sigma: [0, 55]    #", "sigma: [55, 0]    #", ["motion.sigma", "[low, high]"]),
     ("method: fastdvdnet", "method: fastdvd", ["compared.fastdvdnet-davis.method", "'fastdvd'", "'fastdvdnet'"]),
     ("compared:  ", "compared_with_motion:  ", ["'compared_with_motion'", "did you mean 'compared'"]),
-    ("iterations: 150,", "iterations: 0,", ["compared.vnlnet-davis.train.iterations", "0", "greater than 0"]),
+    ("iterations: 360,", "iterations: 0,", ["compared.vnlnet-davis.train.iterations", "0", "greater than 0"]),
     (
         "official: {}",
         "official: {x: {method: fcrvd, dataset: davis, test: davis, evaluate: {davis: {sigma: [5]}}}}",

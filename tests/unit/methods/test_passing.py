@@ -133,6 +133,21 @@ def test_dvdnets_second_network_gives_back_the_middle_frame():
     assert (merged - clip[:, 2:3]).square().mean().sqrt() < 0.15
 
 
+def test_spaccnn_adds_the_frames_own_detail():
+    # Texture that no neighbor has, darker than they are: no rain.
+    clip = 0.7 + 0.0 * waves(5, 32, 32)
+    clip[:, 2] -= 0.3 * torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    error = {}
+    for passing in (False, True):
+        torch.manual_seed(0)
+        model = build("spaccnn", {"widths": [12, 12, 8], "radius": 2, "matches": 3})
+        if passing:
+            let_frames_pass(model)
+        with torch.no_grad():
+            error[passing] = (model.restore_clip(clip, None) - clip[:, 2:3]).square().mean().sqrt()
+    assert error[True] < 0.5 * error[False]
+
+
 def test_emvd_begins_as_a_mean_over_small_squares():
     torch.manual_seed(0)
     frames = waves(1, 32, 32)
