@@ -27,3 +27,19 @@ def test_nothing_waits_to_be_filled_in():
     for name in tracked:
         if name.endswith((".md", ".cff", ".yaml", ".smk")):
             assert marker not in (ROOT / name).read_text(), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_is_named_is_there(document):
+    """Of the program's verbs, of make's targets, and of the tools."""
+    from ncfl.cli.main import app
+
+    text = document.read_text()
+    verbs = {command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands}
+    named = set(re.findall(r"(?:^|`|\$ )ncfl ([a-z][a-z-]+)", text, re.M))
+    assert named <= verbs, f"{document.name}: {sorted(named - verbs)}"
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    made = set(re.findall(r"(?:^|`)make ([a-z]+)\b", text, re.M))
+    assert made <= targets, f"{document.name}: {sorted(made - targets)}"
+    for tool in re.findall(r"(?:^|`)(tools/[a-z_.]+)", text, re.M):
+        assert (ROOT / tool).exists(), f"{document.name}: {tool}"
