@@ -13,7 +13,13 @@ from ncfl.trust import dvc_commit
 def is_complete_run():
     """Whether this run ended with every result of the graph up to date."""
     dag = workflow.dag_settings
-    return not (set(dag.targets) - {"all"}) and not dag.until and not dag.omit_from and "DVC_STAGE" not in os.environ and not workflow.touch
+    return (
+        not (set(dag.targets) - {"all"})
+        and not dag.until
+        and not dag.omit_from
+        and "DVC_STAGE" not in os.environ
+        and not workflow.touch
+    )
 
 
 def bring_runs_to_mlflow():

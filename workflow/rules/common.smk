@@ -22,9 +22,7 @@ JOBS = jobs.jobs(PARAMS)
 WRITTEN = load_yaml(Path("params.yaml"))  # as the file has it: what a job watches is compared by value
 
 # One training at a time on a GPU, unless `--resources gpu=N` says that there are more.
-GPU = int(
-    PARAMS.machine.device == "cuda" or (PARAMS.machine.device == "auto" and Path("/dev/nvidia0").exists())
-)
+GPU = int(PARAMS.machine.device == "cuda" or (PARAMS.machine.device == "auto" and Path("/dev/nvidia0").exists()))
 
 
 wildcard_constraints:
@@ -74,4 +72,3 @@ def sources(*parts):
 def is_source(file):
     """Whether the package loads a file: not what Python and editors leave beside it."""
     return "__pycache__" not in file.parts and not file.name.startswith((".", "#")) and not file.name.endswith("~")
-

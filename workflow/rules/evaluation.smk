@@ -1,5 +1,6 @@
 """Measuring: restored frames against clean ones, and complexity."""
 
+
 def measured_with(wildcards):
     """The trained network or the official weights, where the method has any."""
     name = wildcards.experiment
@@ -14,28 +15,28 @@ def measured_on(wildcards):
 
 
 rule evaluate:
+    input:
+        measured_with,
+        measured_on,
+        sources(*graph.MEASURED_BY),
     output:
         layout.evaluation("{experiment}") / "summary.json",
         layout.evaluation("{experiment}") / "sequences.csv",
         layout.evaluation("{experiment}") / "frames.csv",
         directory(layout.evaluation("{experiment}") / "examples"),
-    input:
-        measured_with,
-        measured_on,
-        sources(*graph.MEASURED_BY),
-    params:
-        watched=watched(*jobs.OF_EVALUATION),
     threads: PARAMS.evaluation.threads
     resources:
         gpu=GPU,
+    params:
+        watched=watched(*jobs.OF_EVALUATION),
     shell:
         "ncfl evaluate --experiment {wildcards.experiment}"
 
 
 rule complexity:
-    output:
-        layout.COMPLEXITY / "complexity.json",
     input:
         sources(*graph.COUNTED_BY),
+    output:
+        layout.COMPLEXITY / "complexity.json",
     shell:
         "ncfl complexity"

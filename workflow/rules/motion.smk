@@ -2,18 +2,18 @@
 
 
 rule pretrain_flow:
+    input:
+        sources(*graph.FLOW_BY),
+        JOBS["pretrain-flow"].inputs if "pretrain-flow" in JOBS else [],
     output:
         layout.SPYNET,
         layout.FLOW / "metrics.json",
         layout.FLOW / "history.csv",
-    input:
-        sources(*graph.FLOW_BY),
-        JOBS["pretrain-flow"].inputs if "pretrain-flow" in JOBS else [],
-    params:
-        watched=watched(*jobs.OF_FLOW),
+    priority: 10  # everything with motion estimation waits for it
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,
-    priority: 10  # everything with motion estimation waits for it
+    params:
+        watched=watched(*jobs.OF_FLOW),
     shell:
         "ncfl pretrain-flow"

@@ -1,10 +1,13 @@
 """What people see: tables, figures, the report page. Each is a query over the experiments."""
 
+
 def measured(wildcards):
     """Everything that the experiments left."""
     paths = []
     for name in PARAMS.evaluated:
-        paths += [layout.evaluation(name) / file for file in ("summary.json", "sequences.csv", "frames.csv", "examples")]
+        paths += [
+            layout.evaluation(name) / file for file in ("summary.json", "sequences.csv", "frames.csv", "examples")
+        ]
     for name in PARAMS.trained:
         stages = range(1, PARAMS.stages(name) + 1)
         paths += [layout.stage(name, n) / f for n in stages for f in ("checkpoint.pt", "metrics.json", "history.csv")]
@@ -12,12 +15,12 @@ def measured(wildcards):
 
 
 rule tables:
-    output:
-        directory(layout.TABLES),
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
+    output:
+        directory(layout.TABLES),
     params:
         watched=watched(*jobs.SHOWN),
     shell:
@@ -25,12 +28,12 @@ rule tables:
 
 
 rule figures:
-    output:
-        directory(layout.FIGURES),
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
+    output:
+        directory(layout.FIGURES),
     params:
         watched=watched(*jobs.SHOWN),
     shell:
@@ -38,14 +41,14 @@ rule figures:
 
 
 rule report:
-    output:
-        layout.REPORT / "index.html",
     input:
         layout.TABLES,
         layout.FIGURES,
         measured,
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
+    output:
+        layout.REPORT / "index.html",
     params:
         watched=watched(*jobs.ALL),
     shell:

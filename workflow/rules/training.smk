@@ -9,55 +9,55 @@ def inputs_of_stage(number):
 
 
 rule train_stage1:
+    input:
+        inputs_of_stage(1),
+        sources(*graph.TRAINED_BY),
     output:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
-    input:
-        inputs_of_stage(1),
-        sources(*graph.TRAINED_BY),
-    params:
-        watched=watched(*jobs.OF_TRAINING),
     wildcard_constraints:
         experiment="|".join(PARAMS.two_stage) or NEVER,
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,
+    params:
+        watched=watched(*jobs.OF_TRAINING),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 1"
 
 
 rule train_compared:
+    input:
+        inputs_of_stage(1),
+        sources(*graph.COMPARED_BY),
     output:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
-    input:
-        inputs_of_stage(1),
-        sources(*graph.COMPARED_BY),
-    params:
-        watched=watched(*jobs.OF_COMPARED),
     wildcard_constraints:
         experiment="|".join(PARAMS.all_compared) or NEVER,
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,
+    params:
+        watched=watched(*jobs.OF_COMPARED),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 1"
 
 
 rule train_stage2:
+    input:
+        inputs_of_stage(2),
+        sources(*graph.TRAINED_BY),
     output:
         layout.stage("{experiment}", 2) / "checkpoint.pt",
         layout.stage("{experiment}", 2) / "metrics.json",
         layout.stage("{experiment}", 2) / "history.csv",
-    input:
-        inputs_of_stage(2),
-        sources(*graph.TRAINED_BY),
-    params:
-        watched=watched(*jobs.OF_TRAINING),
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,
+    params:
+        watched=watched(*jobs.OF_TRAINING),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 2"

@@ -45,7 +45,9 @@ def guard_before(build):
 
 if LEADS:
     workflow._build_dag = guard_before(workflow._build_dag)
-    shell.prefix(f"set -euo pipefail; export NCFL_DEFER_MLFLOW=${{{{NCFL_DEFER_MLFLOW:-1}}}} {locks.OF_ENGINE}={os.getpid()}; ")
+    shell.prefix(
+        f"set -euo pipefail; export NCFL_DEFER_MLFLOW=${{{{NCFL_DEFER_MLFLOW:-1}}}} {locks.OF_ENGINE}={os.getpid()}; "
+    )
 
 
 def end_steps(number, frame):
