@@ -11,12 +11,13 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.media.frame_io import import_av, open_source
+from ncfl.media.notes import note
 
 _AUDIO = "aac"
 _NO_PCM = (".mp4", ".m4v")  # FFmpeg begins such a file and then cannot end it; few players would take it
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 # Of the container itself and not of its content; the writer puts its own there.
-_OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
+OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 
 
 class Passengers:
@@ -33,7 +34,7 @@ class Passengers:
         self._av = import_av()
         self._source, self._output, self._suffix, self._notes = source, output, suffix, notes
         self._input = open_source(source)
-        output.metadata.update({k: v for k, v in self._input.metadata.items() if k.lower() not in _OF_THE_FILE})
+        output.metadata.update({k: v for k, v in self._input.metadata.items() if k.lower() not in OF_THE_FILE})
         self._carriers: dict[int, _Copied | _Encoded] = {}
         for stream in self._input.streams:
             carrier = self._carrier(stream) if stream.type in ("audio", "subtitle") else None
@@ -76,10 +77,10 @@ class Passengers:
         if codec in self._output.supported_codecs and not (codec.startswith("pcm_") and suffix in _NO_PCM):
             return _Copied(self._output.add_stream_from_template(stream), stream)
         if codec is None or stream.type != "audio" or _AUDIO not in self._output.supported_codecs:
-            what = "sound" if stream.type == "audio" else "a subtitle track"
-            self._notes.append(f"{what} ({codec or 'of an unknown kind'}) is left out: {suffix} does not hold it")
+            what = "sound" if stream.type == "audio" else "subtitle"
+            self._notes.append(note(what, codec=codec or "of an unknown kind", suffix=suffix))
             return None
-        self._notes.append(f"sound is encoded again ({codec} to {_AUDIO}): {suffix} does not hold {codec}")
+        self._notes.append(note("encoded sound", codec=codec, other=_AUDIO, suffix=suffix))
         return _Encoded(self._av, self._output, stream)
 
     def _demux(self) -> Iterator[Any]:

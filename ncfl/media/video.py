@@ -18,7 +18,7 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.media.frame_io import FrameReader, FrameWriter, Origin
-from ncfl.media.notes import Properties
+from ncfl.media.notes import Properties, note
 from ncfl.media.patterns import Pattern, PatternWriter
 from ncfl.media.pictures import (
     IMAGE_SUFFIXES,
@@ -143,7 +143,7 @@ def open_writer(
     if kind_of(path) == "folder":
         with _picture_writer(path, pattern, overwrite) as pictures:
             deep = bits > 8 and path.suffix.lower() not in _SHALLOW
-            notes = [f"{bits} bits are reduced to 8: {path.suffix} is written with 8"] if bits > 8 and not deep else []
+            notes = [note("bits", bits=bits, fewer=8, suffix=path.suffix)] if bits > 8 and not deep else []
             depth = 16 if deep else 8
             yield FrameWriter(
                 path, size, rate, lambda frame, _: pictures.write(frame), bits=depth, deep=deep, notes=notes

@@ -12,6 +12,7 @@ from ncfl.common.errors import InputError
 from ncfl.media.containers import check_whole
 from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av, open_source
 from ncfl.media.notes import Properties
+from ncfl.media.passengers import OF_THE_FILE
 from ncfl.media.planes import COEFFICIENTS, Samples, planes_of, to_rgb
 from ncfl.media.standard import is_standard, open_input
 
@@ -37,6 +38,8 @@ class _Seen:
         self.records = tuple(dict.fromkeys(_RECORDS[name] for name in names if name in _RECORDS))
         self.interlaced = bool(frame.interlaced_frame)
         self.alpha = any(component.is_alpha for component in frame.format.components)
+        matrix = int(frame.colorspace)
+        self.matrix = None if frame.format.is_rgb or matrix in (*COEFFICIENTS, UNSPECIFIED) else matrix
 
 
 def open_video(path: Path, *, deep: bool) -> FrameReader:
@@ -142,6 +145,7 @@ def _properties(av: Any, container: Any, stream: Any, seen: _Seen, rate: Any) ->
         rate=Fraction(rate) if rate else None,
         alpha=seen.alpha,
         interlaced=("bottom" if order.startswith("b") else "top") if seen.interlaced else None,
+        matrix=seen.matrix,
         records=seen.records,
         sounds=kinds.count("audio"),
         subtitles=kinds.count("subtitle"),
@@ -150,6 +154,8 @@ def _properties(av: Any, container: Any, stream: Any, seen: _Seen, rate: Any) ->
         attachments=kinds.count("attachment"),
         timecode=timecode,
         data=kinds.count("data") - clocks,
+        chapters=len(container.chapters()),
+        tags=tuple(sorted(k for k in container.metadata if k.lower() not in (*OF_THE_FILE, "timecode"))),
     )
 
 
@@ -170,7 +176,7 @@ class _Clock:
 def _origin(path: Path, stream: Any, frame: Any) -> Origin:
     form, context = frame.format, stream.codec_context
     aspect = stream.sample_aspect_ratio or None
-    if aspect and (frame.rotation or 0) % 180:
+    if aspect and _turned(_display_matrix(frame)):
         aspect = 1 / aspect
     width, height = form.chroma_width(64), form.chroma_height(64)
     chroma = "444" if width == 64 else "422" if height == 64 else "420"
@@ -199,9 +205,32 @@ def _rgb(av: Any, frame: Any, origin: Origin, deep: bool) -> np.ndarray:
             src_colorspace="ITU709" if unnamed else None,
             interpolation=accurate(av, origin.full_range),
         )
-    # A phone held upright films lying frames and notes how to turn them.
-    turned = np.rot90(image, (frame.rotation or 0) // 90)
-    return np.ascontiguousarray(turned)
+    return _upright(image, _display_matrix(frame))
+
+
+def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
+    """How players are to show a frame: (a, b, c, d), by which a pixel (x, y) goes to (ax + cy, bx + dy)."""
+    for record in frame.side_data:
+        if getattr(record.type, "name", "") == "DISPLAYMATRIX":
+            a, b, _, c, d, *_ = np.frombuffer(record, np.int32).tolist()
+            return a, b, c, d
+    return 1, 0, 0, 1
+
+
+def _turned(matrix: tuple[int, int, int, int]) -> bool:
+    """Whether height and width change places."""
+    a, b, c, d = map(abs, matrix)
+    return b + c > a + d
+
+
+def _upright(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
+    """As it is to be seen: phones film lying frames, or mirrored ones of their owner, and note how to turn them."""
+    a, b, c, d = matrix
+    if _turned(matrix):
+        image, across, down = image.swapaxes(0, 1), c, b
+    else:
+        across, down = a, d
+    return np.ascontiguousarray(image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
 def samples_of(frame: Any, origin: Origin) -> Samples:

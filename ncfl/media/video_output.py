@@ -17,6 +17,7 @@ import numpy as np
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
 from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url, import_av
+from ncfl.media.notes import note
 from ncfl.media.passengers import Passengers
 from ncfl.media.planes import COEFFICIENTS, Samples, frame_of, from_rgb
 from ncfl.media.standard import SUFFIX, is_standard, open_output
@@ -24,6 +25,7 @@ from ncfl.media.video_input import FULL_RANGE, HD_ROWS, UNSPECIFIED
 
 _EVEN_RATE = (".avi", ".y4m")
 _BT709 = 1
+_X265_BLOCK = 64  # pixels
 _FINEST = Fraction(1, 1_000_000)  # seconds
 
 
@@ -37,7 +39,7 @@ class _Coding:
         pix_fmt: FFmpeg's name of the samples' order; and
         chroma: "420", "422" or "444" in it.
         bits: per sample.
-        matrix: number of the color matrix in the standards; others than those known here become BT.709.
+        matrix: number of the color matrix in the standards, as the file will say.
         full_range: as in Origin.
     """
 
@@ -49,6 +51,12 @@ class _Coding:
     matrix: int
     full_range: bool
 
+    @property
+    def samples(self) -> Samples:
+        """How frames become samples; an unknown matrix is taken for BT.709 both ways, which keeps the samples."""
+        known = self.matrix if self.matrix in COEFFICIENTS else _BT709
+        return Samples(self.chroma, self.bits, known, self.full_range)
+
 
 @contextlib.contextmanager
 def open_video_writer(
@@ -58,11 +66,13 @@ def open_video_writer(
     av, suffix, notes = import_av(), SUFFIX if is_standard(path) else path.suffix.lower(), []
     coding = _coding(suffix, size, quality, bits, origin)
     deep = bits > 8 or origin is not None
-    if bits > 8 and coding.bits == 8:
-        notes.append(f"{bits} bits are reduced to 8: {suffix} is written with 8")
+    if coding.bits < bits:
+        notes.append(note("bits", bits=bits, fewer=coding.bits, suffix=suffix))
+    if origin and origin.chroma is None and coding.chroma != "444":
+        notes.append(note("rgb"))
     if origin and origin.aspect not in (None, 1) and suffix == ".y4m":
         shape = f"{origin.aspect.numerator}:{origin.aspect.denominator}"
-        notes.append(f"pixels of {shape} are written as square ones: {suffix} does not say their shape here")
+        notes.append(note("aspect", shape=shape, suffix=suffix))
     with _refusing(av, path, coding.codec), _container(av, path, suffix) as container, contextlib.ExitStack() as stack:
         encoder = _Encoder(av, container, suffix, size, rate, coding, origin)
         passengers = Passengers(origin.path, container, suffix, notes) if origin and sound else None
@@ -79,7 +89,7 @@ def open_video_writer(
         if passengers:
             passengers.finish()
         if encoder.uneven:
-            notes.append(f"frames come at uneven times: {suffix} knows one rate, they are written at {float(rate):g}/s")
+            notes.append(note("uneven", suffix=suffix, rate=float(rate)))
 
 
 @contextlib.contextmanager
@@ -116,13 +126,17 @@ def _coding(suffix: str, size: tuple[int, int], quality: int, bits: int, origin:
         return _Coding("mjpeg", {"qmin": "2", "qmax": "2"}, f"yuvj{chroma}p", chroma, 8, 5, True)
     # Pictures of 16 bits become 10, which players know.
     depth = 8 if bits == 8 else 12 if origin and origin.bits > 10 else 10
+    # x265 writes beyond its memory where a frame is narrower than its largest block; x264 has no 12 bits.
+    tiny = min(size) < _X265_BLOCK and suffix != ".y4m"
+    depth = min(depth, 10) if tiny else depth
     pix_fmt = f"yuv{chroma}p" + ("" if depth == 8 else f"{depth}le")
-    if suffix == ".y4m":  # read by the rule for files that name no matrix
-        return _Coding("wrapped_avframe", {}, pix_fmt, chroma, depth, _BT709 if size[0] >= HD_ROWS else 5, False)
-    matrix = origin.matrix if origin and origin.matrix in COEFFICIENTS else _BT709
     full_range = bool(origin and origin.full_range)
-    if depth == 8:
-        return _Coding("libx264", {"crf": str(quality)}, pix_fmt, chroma, 8, matrix, full_range)
+    if suffix == ".y4m":  # read by the rule for files that name no matrix
+        return _Coding("wrapped_avframe", {}, pix_fmt, chroma, depth, _BT709 if size[0] >= HD_ROWS else 5, full_range)
+    named = origin is not None and origin.chroma is not None and origin.matrix != UNSPECIFIED
+    matrix = origin.matrix if named else _BT709
+    if depth == 8 or tiny:
+        return _Coding("libx264", {"crf": str(quality)}, pix_fmt, chroma, depth, matrix, full_range)
     options = {"crf": str(quality), "x265-params": "log-level=error"}
     return _Coding("libx265", options, pix_fmt, chroma, depth, matrix, full_range)
 
@@ -159,6 +173,7 @@ class _Encoder:
             context.sample_aspect_ratio = origin.aspect
         if suffix in (".mp4", ".m4v", ".mov") and coding.codec == "libx265":
             context.codec_tag = "hvc1"  # which Apple's players ask for
+        context.color_range = FULL_RANGE if coding.full_range else 1
         if not self._even:
             self._name_colors(context, origin)
 
@@ -169,13 +184,11 @@ class _Encoder:
         context.color_primaries, context.color_trc = (
             _BT709 if value == UNSPECIFIED and matrix == _BT709 else value for value in named
         )
-        context.color_range = FULL_RANGE if self._coding.full_range else 1
 
     def write(self, frame: np.ndarray, time: FrameTime | None) -> None:
         coding = self._coding
-        samples = Samples(coding.chroma, coding.bits, coding.matrix, coding.full_range)
         deep = frame if frame.dtype == np.uint16 else frame.astype(np.uint16) * 257
-        picture = frame_of(self._av, from_rgb(deep, samples), coding.pix_fmt)
+        picture = frame_of(self._av, from_rgb(deep, coding.samples), coding.pix_fmt)
         picture.colorspace = coding.matrix
         picture.color_range = FULL_RANGE if coding.full_range else 1
         picture.time_base = self._base

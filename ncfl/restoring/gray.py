@@ -19,10 +19,6 @@ from torch import Tensor
 
 from ncfl.restoring.noise import estimate_frame
 
-NOTE = (
-    "gray frames are restored with color noise added, which is averaged out again: noise alike in all channels is "
-    "nothing that networks for color know"
-)
 _LEAST = 2.0  # of 255: weaker noise is left alone, and so are frames that are black or white
 _SPREAD = 3**0.5
 _ALIKE = 1.5 / 255  # how far the channels of a gray frame may lie apart, for JPEG's rounding

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.media.notes import note
 from ncfl.methods.interface import Method, stream
-from ncfl.restoring import gray
 from ncfl.restoring.cuts import CutFinder
 from ncfl.restoring.gray import GrayFrames
 
@@ -47,9 +47,9 @@ class Shots:
         if self.cuts:
             named = ", ".join(map(str, self.cuts[:_NAMED])) + (", ..." if len(self.cuts) > _NAMED else "")
             count = "1 new scene" if len(self.cuts) == 1 else f"{len(self.cuts)} new scenes"
-            notes.append(f"{count} (at frame {named}, from 0): nothing is remembered across; --no-cuts goes on instead")
+            notes.append(note("scenes", scenes=count, frames=named))
         if self._gray is not None and self._gray.count:
-            notes.append(gray.NOTE)
+            notes.append(note("gray"))
         return notes
 
     def _numbered(self, frames: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:

@@ -31,7 +31,14 @@ VIDEO, FOLDER = Target(".mp4", Fraction(25)), Target("folder")
         (Properties(attachments=2), VIDEO, ["fonts are left out (2)"]),
         (Properties(timecode="10:11:12:05"), VIDEO, ["time code 10:11:12:05"]),
         (Properties(data=1), VIDEO, ["data tracks are left out (1)"]),
-        (Properties(mirrored=True), VIDEO, ["mirrored"]),
+        (Properties(chapters=2), VIDEO, []),
+        (
+            Properties(chapters=2, tags=("title",)),
+            Target(".y4m"),
+            ["chapters are left out (2): .y4m", "tags are left out"],
+        ),
+        (Properties(matrix=8), VIDEO, []),
+        (Properties(matrix=8), FOLDER, ["number 8 of ISO/IEC 23091-2"]),
     ],
 )
 def test_notes(source, target, words):

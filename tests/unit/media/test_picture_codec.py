@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from helpers.cells import cell
 from PIL import Image
 
 from ncfl.common.errors import InputError
@@ -61,6 +62,7 @@ CASES = {
 }
 
 
+@cell("pictures", "kept")
 @pytest.mark.parametrize("name", CASES)
 def test_layouts(name):
     data, expected = CASES[name]
@@ -78,6 +80,7 @@ def test_inks_become_colors():
     assert not page.alpha
 
 
+@cell("orientation", "kept")
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["TIFF", "PNG", "JPEG", "WEBP"])
 def test_all_eight_orientations(orientation, kind):
@@ -103,6 +106,7 @@ def test_orientations_by_hand():
         assert upright(square, orientation).tolist() == expected
 
 
+@cell("pictures", "noted")
 def test_pages_alpha_and_profiles_are_told():
     pages = [Image.fromarray(np.full((8, 8, 3), 40 * n, np.uint8)) for n in range(1, 6)]
     found = decode_pages(pillow(pages[0], "TIFF", save_all=True, append_images=pages[1:]), Path("stack.tif"))
@@ -113,6 +117,7 @@ def test_pages_alpha_and_profiles_are_told():
     assert np.array_equal(page.pixels, COLOR)
 
 
+@cell("pictures", "refused")
 def test_refusals(tmp_path):
     for data, words in (
         (tiff(GRAY.astype(np.uint32)), "expected samples of 8 or 16 bits or floating-point ones in 0..1, got uint32"),

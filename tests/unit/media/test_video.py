@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from helpers.cells import cell
 from helpers.data_samples import encode, film, pictures, psnr
 
 from ncfl.common.errors import InputError
@@ -176,6 +177,7 @@ def test_failure_leaves_nothing(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+@cell("an end before the end", "refused")
 @pytest.mark.parametrize("name", ["a.mp4", "folder"])
 def test_full_disk(tmp_path, name):
     with pytest.raises(InputError, match=f"{name}: no space left on the device"):
@@ -194,6 +196,7 @@ def test_wrong_frame(tmp_path):
 # Refusals
 
 
+@cell("damage", "refused")
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "b.mkv", "a.avi", "a.webm", "a.y4m"])
 @pytest.mark.parametrize("share", [0.03, 0.5, 0.97])
 def test_truncated_video(tmp_path, name, share):
@@ -216,6 +219,7 @@ def test_truncated_mp4_with_its_index_in_front(tmp_path):
         read(path)
 
 
+@cell("damage", "refused")
 def test_corrupt_frame_is_named(tmp_path):
     path = make(tmp_path, "a.avi", film(20))
     data = bytearray(path.read_bytes())
@@ -226,6 +230,7 @@ def test_corrupt_frame_is_named(tmp_path):
         read(path)
 
 
+@cell("other formats", "refused")
 def test_no_video_at_all(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"hello" * 100)
     (tmp_path / "b.mkv").write_bytes(b"")

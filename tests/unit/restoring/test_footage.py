@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from helpers.cells import cell
 from helpers.data_samples import encode, film, psnr
 from helpers.footage_samples import UNEVEN, deep_ramp, luma, packets, record, said, sing, times
 
@@ -82,6 +83,7 @@ def test_a_rate_of_ones_own_takes_no_sound(tmp_path: Path):
         assert not container.streams.audio
 
 
+@cell("sound", "kept")
 @pytest.mark.parametrize("target", ["b.mkv", "b.mov", "b.avi"])
 def test_sound_that_fits_is_copied(target: str, tmp_path: Path):
     given = record(tmp_path / "a.mkv", sound="pcm_s16le")
@@ -104,6 +106,8 @@ def test_sound_that_does_not_fit_is_encoded_again(coder: str, codec: str, suffix
     assert len(heard) / 48000 == pytest.approx(21000 / 90000 + 0.1, abs=0.06)
 
 
+@cell("subtitles", "kept")
+@cell("subtitles", "noted")
 def test_subtitles_are_copied_or_noted(tmp_path: Path):
     record(tmp_path / "a.mp4")
     (tmp_path / "a.srt").write_text("1\n00:00:00,050 --> 00:00:00,150\nhello\n\n")
@@ -126,6 +130,8 @@ def test_subtitles_are_copied_or_noted(tmp_path: Path):
     assert notes == ["a subtitle track (subrip) is left out: .mp4 does not hold it"]
 
 
+@cell("chapters", "kept")
+@cell("title, tags", "kept")
 def test_title_and_chapters_are_kept(tmp_path: Path):
     given = record(tmp_path / "a.mp4", title="our film")
     with av.open(str(given)) as source, av.open(str(tmp_path / "c.mkv"), "w") as marked:
@@ -267,6 +273,8 @@ def test_colors_of_an_unnamed_matrix_are_not_shifted(tmp_path: Path):
     assert said(tmp_path / "b.mp4")["colors"] == (1, 1, 1)
 
 
+@cell("shape of pixels", "kept")
+@cell("shape of pixels", "noted")
 @pytest.mark.parametrize("target", ["b.mp4", "b.mkv", "b.mov", "b.avi", "b.y4m"])
 def test_shape_of_pixels(target: str, tmp_path: Path):
     given = record(tmp_path / "a.mp4", sound=None, sample_aspect_ratio=Fraction(16, 11))

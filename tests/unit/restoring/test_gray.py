@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.cells import cell
 from helpers.data_samples import film, psnr
 from torch import Tensor
 
+from ncfl.media.notes import note
 from ncfl.methods.noisy import Noisy
-from ncfl.restoring.gray import NOTE, GrayFrames
+from ncfl.restoring.gray import GrayFrames
 from ncfl.restoring.shots import Shots
 
 
@@ -79,6 +81,7 @@ def restored(method: object, frames: list[np.ndarray], sigma: float | None = Non
     return given, shots
 
 
+@cell("noise in gray frames", "noted")
 def test_a_gray_clip_is_restored_as_its_twin_in_color_is():
     clean, noisy = gray_clip()
     given, shots = restored(Channels(), noisy)
@@ -86,7 +89,7 @@ def test_a_gray_clip_is_restored_as_its_twin_in_color_is():
     better = [psnr(a, c) - psnr(b, c) for a, b, c in zip(given, plain, clean, strict=True)]
     assert min(better) > 8
     assert all(np.array_equal(frame[..., 0], frame[..., 2]) for frame in given)
-    assert shots.notes() == [NOTE]
+    assert shots.notes() == [note("gray")]
 
 
 def test_a_method_that_is_told_sigma_is_told_what_it_gets():

@@ -5,6 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from helpers.cells import cell
 from helpers.data_samples import film, pictures
 
 from ncfl.common.errors import InputError
@@ -33,6 +34,7 @@ def test_refuses_other_rates(text):
         frame_rate(text)
 
 
+@cell("folders", "noted")
 def test_the_rate_of_a_folder_is_said_or_given(tmp_path, capsys):
     frames = pictures(tmp_path / "in", film(3, 32, 48))
     restore(frames, tmp_path / "a.mkv", method="noisy")
@@ -48,6 +50,7 @@ def test_sigma_for_a_method_that_takes_none_is_noted(tmp_path, capsys):
     assert "note: --sigma is not used" in capsys.readouterr().err
 
 
+@cell("folders", "refused")
 def test_gaps_are_refused_or_allowed(tmp_path):
     frames = pictures(tmp_path / "in", film(6, 32, 48))
     sorted(frames.iterdir())[3].unlink()
@@ -57,6 +60,7 @@ def test_gaps_are_refused_or_allowed(tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
+@cell("names", "kept")
 def test_names_that_look_like_protocols_are_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frames = pictures(tmp_path / "in", film(3, 32, 48))
@@ -66,6 +70,7 @@ def test_names_that_look_like_protocols_are_names(tmp_path, monkeypatch):
             assert len(list(reader)) == 3
 
 
+@cell("scripts that are called videos", "refused")
 def test_a_script_that_is_called_a_video_reads_no_other_file(tmp_path):
     secret = tmp_path / "secret.mkv"
     restore(pictures(tmp_path / "in", film(3, 32, 48)), secret, method="noisy")

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.cells import cell
 from helpers.data_samples import film, footage, pictures
 
 from ncfl.methods.noisy import Noisy
@@ -113,6 +114,7 @@ def test_a_window_does_not_reach_into_another_scene():
     assert all(torch.equal(a, b) for a, b in zip(both, apart, strict=True))
 
 
+@cell("new scenes", "noted")
 def test_cuts_are_noted_with_their_frames(tmp_path):
     source = pictures(tmp_path / "in", [*ONE, *OTHER, *ONE])
     notes = restore(source, tmp_path / "out", method=Noisy(), progress=False)["notes"]

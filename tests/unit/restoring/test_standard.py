@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from helpers.cells import cell
 from helpers.data_samples import film, pictures
 from typer.testing import CliRunner
 
@@ -47,6 +48,7 @@ def take(monkeypatch: pytest.MonkeyPatch) -> Pipe:
     return pipe
 
 
+@cell("`-`", "kept")
 def test_a_video_goes_through_a_pipe_as_through_files(tmp_path, monkeypatch):
     data = y4m(tmp_path, film(4))
     give(monkeypatch, data)
@@ -65,6 +67,7 @@ def test_only_the_video_goes_to_standard_output(tmp_path, monkeypatch):
     assert "standard output: 3 frames" in done.stderr
 
 
+@cell("`-`", "refused")
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.999])
 def test_a_pipe_that_ends_too_soon_is_refused(share, tmp_path, monkeypatch):
     data = y4m(tmp_path, film(4))
@@ -117,6 +120,7 @@ def test_other_names_are_no_pattern(name):
     assert Pattern.of(Path("f") / name) is None
 
 
+@cell("`frames/%05d.png`", "refused")
 def test_a_pattern_takes_its_own_pictures_in_the_order_of_their_numbers(tmp_path):
     frames = film(12)
     pictures(tmp_path / "f", frames, first=3)
@@ -131,6 +135,7 @@ def test_a_pattern_takes_its_own_pictures_in_the_order_of_their_numbers(tmp_path
         open_frames(tmp_path / "f" / "%d.png")
 
 
+@cell("`frames/%05d.png`", "kept")
 @pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
 def test_pictures_are_written_by_a_pattern_beside_what_is_there(suffix, tmp_path):
     frames = film(3)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.cells import cell
 from torch import Tensor
 
 from ncfl.common.errors import InputError
@@ -151,6 +152,7 @@ def test_overwriting_when_asked(folder: Path, tmp_path: Path):
         assert np.abs(read(output)[0].astype(int) - (255 - read(folder)[0])).mean() < 6
 
 
+@cell("an end before the end", "refused")
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_never_overwrites_its_input(overwrite: bool, folder: Path, tmp_path: Path):
     video = make_video(tmp_path / "in.mkv", pictures())
