@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := true
 # Each step is a process: told to keep no bytecode, as a container often is, all would compile PyTorch anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help results status test claims lint mlflow lock clean in-place
+.PHONY: help results status test claims lint mlflow docs lock clean in-place
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ mlflow: $(VENV)/ready  ## browse the runs, also while steps run; says at which a
 	@test -f results/mlflow/mlflow.db || { echo 'no runs yet: make results'; exit 2; }
 	@ncfl mlflow-sync --follow & trap "kill $$!" EXIT; \
 	mlflow server --backend-store-uri sqlite:///results/mlflow/mlflow.db --workers 1 --host 127.0.0.1 --port 5000 --uvicorn-opts '--log-level warning'
+
+docs: $(VENV)/ready  ## the documents as a site: results/site/index.html
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
 
 lock: $(VENV)/ready  ## resolve requirements.in into requirements.lock again
 	@tools/lock $(BIN)/uv
