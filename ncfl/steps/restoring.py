@@ -138,37 +138,6 @@ def estimate(source: Path, *, why: str = "") -> float:
     return found.sigma
 
 
-def list_weights() -> list[dict[str, Any]]:
-    """The weights that come with this copy, a row each; InputError where there are none, or a damaged index."""
-    from ncfl.weights.shipped import NONE_SHIPPED, shipped
-
-    known = shipped()
-    if not known:
-        raise InputError(f"weights: {NONE_SHIPPED}")
-    return [
-        {
-            "name": name,
-            "parameters": weights.parameters(),
-            "megabytes": round(weights.bytes / 1e6, 2),
-            "default": weights.default,
-            "sha256_ok": _whole(weights),
-            "sigma": list(weights.sigma),
-            "licence": weights.licence,
-            "description": weights.description,
-        }
-        for name, weights in known.items()
-    ]
-
-
-def _whole(weights: Any) -> bool:
-    try:
-        weights.check()
-    except InputError as error:
-        say(f"note: {error}")
-        return False
-    return True
-
-
 def _exported(weights: str | None, backend: str, threads: int | None) -> "Method | None":
     """The method of a file that `ncfl export` wrote; None where PyTorch runs the network."""
     if backend not in ("torch", "onnxruntime"):

@@ -17,7 +17,8 @@ from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.methods.fastdvdnet import FastDVDNet
 from ncfl.models import variants
-from ncfl.steps.restoring import estimate, list_weights, restore
+from ncfl.steps.restoring import estimate, restore
+from ncfl.steps.weighing import list_weights
 from ncfl.weights import shipped as pretrained
 from ncfl.weights.checkpoint import save
 
@@ -144,6 +145,8 @@ def test_the_list_of_weights(here: Path):
         "default": True,
         "sha256_ok": True,
         "sigma": [0, 55],
+        "psnr": {},
+        "frames_per_second": None,
         "licence": "MIT",
         "description": "small, for the tests",
     }
@@ -151,7 +154,31 @@ def test_the_list_of_weights(here: Path):
     assert "told.safetensors: truncated: found 7 bytes" in done.stderr
     table = ncfl("weights").stdout.splitlines()
     assert "parameters" in table[0]
-    assert len(table) == 8  # a heading and its line, a row each, and a paragraph each
+    assert table[0].split()[:3] == ["name", "for", "parameters"]
+    assert [line.split()[-1] for line in table if line.startswith(("small ", "told "))] == ["yes", "NO"]
+
+
+def test_the_list_has_the_cards_figures_of_this_very_file_and_the_speed_when_asked_for(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+):
+    digest = json.loads((here / "index.json").read_text())["weights"]["small"]["sha256"]
+    clips = {
+        name: {
+            "means": {"30": {"small": {"psnr": psnr}}},
+            "kinds": {"gray": {"means": {"30": {"small": {"psnr": 20}}}}},
+        }
+        for name, psnr in (("one", 30.0), ("two", 31.5))
+    }
+    (here / "small.json").write_text(json.dumps({"sha256": digest, "clips": clips}))
+    (here / "told.json").write_text(json.dumps({"sha256": "another file's", "clips": clips}))
+    monkeypatch.setattr("ncfl.steps.weighing.HEIGHT", 48)
+    monkeypatch.setattr("ncfl.steps.weighing.WIDTH", 64)
+    small, told = json.loads(ncfl("weights", "--json", "--speed", "--threads", "1").stdout)
+    assert (small["psnr"], told["psnr"]) == ({"unclipped": 30.75, "gray": 20.0}, {})
+    assert small["frames_per_second"] > 0
+    (here / "small.json").write_text("[]")
+    with pytest.raises(InputError, match=r"small.json: expected a model card's figures, got a list"):
+        list_weights()
 
 
 def test_no_weights_is_one_line(here: Path, noisy: Path, monkeypatch: pytest.MonkeyPatch):
