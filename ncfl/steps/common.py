@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncfl.common.console import say
 from ncfl.common.errors import InputError
-from ncfl.config import layout
+from ncfl.config import describing, layout
 from ncfl.config.params import Params
 from ncfl.tracking import run as tracking
 from ncfl.trust.provenance import made_by
@@ -71,8 +71,6 @@ def step(
     data: str = "",
 ) -> Iterator[tracking.Run]:
     """Say that a step begins and how it ended, track it, and guard it (:mod:`ncfl.trust.runs`)."""
-    from ncfl.steps import describing
-
     label = f"{experiment or subject} {name}".strip()
     tags = {"preset": params.preset, "data": data or data_label(params, *datasets)}
     tags |= describing.tags(params, experiment) if experiment else {}

@@ -3,8 +3,9 @@
 import pytest
 from helpers.command_line import ROOT
 
+from ncfl.config import describing
 from ncfl.config.params import load
-from ncfl.steps import describing
+from ncfl.report.queries import CLEAN, MODULES, WEIGHTS
 
 SHOWN = {
     "modules-a": ["Table 1"],
@@ -26,6 +27,11 @@ def params():
 @pytest.mark.parametrize("name", SHOWN)
 def test_tables_of_an_experiment(params, name):
     assert describing.tables(params, name) == SHOWN[name]
+
+
+@pytest.mark.parametrize(("table", "rows"), [("Table 1", MODULES), ("Table 2", WEIGHTS), ("Section 4.3", CLEAN)])
+def test_the_tables_own_queries_say_the_same(params, table, rows):
+    assert {name for name in params.evaluated if table in describing.tables(params, name)} == set(rows.values())
 
 
 def test_tags_say_method_data_and_that_they_are_a_stand_in(params):
