@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.common.files import atomic_path
+from ncfl.report.addresses import address
 from ncfl.report.claims import NOT_SEEN, OPEN, RULES, SEEN, Claim, Setting
 from ncfl.report.figures import Figure, read_figures
 from ncfl.report.marks import marks
 from ncfl.report.render import groups
 from ncfl.report.results import STAND_IN, Experiment, Results
 from ncfl.report.runs import runs
+from ncfl.report.scenes import scenes
 from ncfl.report.table import Column, Table, measured_on
 from ncfl.report.tables import build_tables
 from ncfl.report.verdict import judge
 
+# A picture of one transparent pixel, where the script is yet to put one.
+NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -109,10 +113,12 @@ def write_page(
         tally=[(shown, sum(claim.verdict == name for claim in claims)) for name, shown in VERDICTS.items()],
         rules=RULES,
         tables=[_shown_table(table) for table in tables],
-        figures=[_ShownFigure(figure, _address("image/png", png)) for figure, png in pictures.items()],
+        figures=[_ShownFigure(figure, address("image/png", png)) for figure, png in pictures.items()],
         datasets=read.evaluated(),
         origin=measured_on(read.labels()),
         runs=runs(read),
+        scenes=scenes(read),
+        nothing=NOTHING,
         commit=commit,
         versions=dict(versions or {}),
         parameters=parameters,
@@ -163,8 +169,4 @@ def _shown_table(table: Table) -> _ShownTable:
         for n, row in enumerate(table.rows)
     ]
     bodies = [list(body) for _, body in groupby(rows, key=lambda row: row[0].text)]
-    return _ShownTable(table, groups(table.columns), bodies, _address("text/csv", text.getvalue().encode()))
-
-
-def _address(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return _ShownTable(table, groups(table.columns), bodies, address("text/csv", text.getvalue().encode()))

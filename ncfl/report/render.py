@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
+from ncfl.report.marks import BEST, SECOND, marks
 from ncfl.report.table import Column, Table, labels, warning
 
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_|<>[]"})
@@ -51,13 +52,17 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A ``table`` environment for ``\\input``; it needs the booktabs package."""
+    """A ``table`` environment for ``\\input``, no wider than the text; the best figures bold, the second underlined."""
     wide = len(table.columns) > 8
     kind = "table" if len(table.columns) < 5 else "table*"  # two text columns wide
     # LaTeX numbers its tables itself, so the paper's number is said in words.
     number = "" if table.own else f" (the paper's {table.number})"
     caption = f"{table.title}{number}. {table.origin}{warning(labels(table.records))}"
-    body = [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in once(table.rows)]
+    marked = marks(table)
+    body = [
+        " & ".join(_latex_cell(cell, mark) for cell, mark in zip(row, marked[n], strict=True)) + r" \\"
+        for n, row in enumerate(once(table.rows))
+    ]
     notes = [rf"\par {escape_latex(note)}" for note in table.notes]
     lines = [
         r"% needs \usepackage{booktabs,amssymb,graphicx}",
@@ -66,6 +71,7 @@ def latex(table: Table) -> str:
         rf"\caption{{{escape_latex(caption)}}}",
         rf"\label{{tab:ncfl-{table.name}}}",
         *([r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"] if wide else [r"\small"]),
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in table.columns)}}}",
         r"\toprule",
         *_latex_groups(table.columns),
@@ -73,7 +79,7 @@ def latex(table: Table) -> str:
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         *([r"\begin{flushleft}\scriptsize", *notes, r"\end{flushleft}"] if notes else []),
         rf"\end{{{kind}}}",
     ]
@@ -101,6 +107,11 @@ def _latex_groups(columns: Sequence[Column]) -> list[str]:
             rules.append(rf"\cmidrule(lr){{{at}-{at + span - 1}}}")
         at += span
     return [" & ".join(heads) + r" \\", "".join(rules)]
+
+
+def _latex_cell(text: str, mark: str) -> str:
+    command = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(mark, "%s")
+    return command % escape_latex(text)
 
 
 def _latex_head(column: Column, wide: bool) -> str:

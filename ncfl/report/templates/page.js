@@ -14,3 +14,52 @@ document.addEventListener("click", (event) => {
   if (link && link.hash === location.hash) open_target();
 });
 open_target();
+
+// The comparison of two versions of a frame: a divider, a choice for each side, and a zoom that scrolls.
+for (const scene of document.querySelectorAll(".compare")) {
+  const find = (name) => scene.querySelector(name);
+  const [stage, sheet, under, over, line] = [".stage", ".sheet-of", ".under", ".over", ".line"].map(find);
+  const [left, right, divider, zoom] = [".left", ".right", ".divider", ".zoom"].map(find);
+  const stored = scene.querySelectorAll(".store img");
+
+  // The divider stands still in what is seen, while the enlarged frame scrolls under it.
+  function divide() {
+    const place = stage.scrollLeft + (stage.clientWidth * divider.value) / 100;
+    const share = Math.min(100, (100 * place) / sheet.clientWidth);
+    over.style.clipPath = `inset(0 0 0 ${share}%)`;
+    line.style.left = `${share}%`;
+  }
+  function choose(image, select) {
+    const from = stored[select.value];
+    const quality = from.dataset.quality ? `, ${from.dataset.quality}` : "";
+    image.src = from.src;
+    image.alt = `${scene.dataset.what}: ${from.alt}${quality}`;
+  }
+  function enlarge() {
+    const before = Number(sheet.dataset.zoom || 1);
+    const center = [stage.scrollLeft + stage.clientWidth / 2, stage.scrollTop + stage.clientHeight / 2];
+    sheet.dataset.zoom = zoom.value;
+    sheet.style.width = `${zoom.value * 100}%`;
+    const factor = zoom.value / before;
+    stage.scrollTo(center[0] * factor - stage.clientWidth / 2, center[1] * factor - stage.clientHeight / 2);
+    divide();
+  }
+  function drag(event) {
+    if (event.buttons !== 1) return;
+    const box = stage.getBoundingClientRect();
+    divider.value = (100 * (event.clientX - box.left)) / box.width;
+    divide();
+  }
+  left.addEventListener("change", () => choose(under, left));
+  right.addEventListener("change", () => choose(over, right));
+  divider.addEventListener("input", divide);
+  zoom.addEventListener("input", enlarge);
+  stage.addEventListener("scroll", divide);
+  stage.addEventListener("pointermove", drag);
+  stage.addEventListener("pointerdown", drag);
+  addEventListener("resize", divide);
+  scene.hidden = false;
+  choose(under, left);
+  choose(over, right);
+  divide();
+}

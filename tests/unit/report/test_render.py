@@ -1,6 +1,7 @@
 """Markdown and LaTeX: text comes out literally, and every row has as many cells as there are columns."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,15 @@ def test_latex_of_a_sample():
     assert body[2:] == [r"$M_a$ & 1.00 & $-0.50$ \\", r" & 2.00 &  \\", r"b \& c &  & 3.00 \\"]
     assert r"\multicolumn{2}{c}{$\sigma$ = 10}" in body[0]
     assert r"\par Said ``so'' \_here\_." in lines
+
+
+def test_latex_marks_the_best_and_the_second_and_never_leaves_the_text():
+    columns = [Column("method", number=False), Column("measured", kind="measured", ranked=True)]
+    rows = [("a", "1.00"), ("b", "3.00"), ("c", "2.00")]
+    text = latex(replace(TABLE, columns=columns, rows=rows))
+    rows = [line for line in text.splitlines() if line[:4] in ("a & ", "b & ", "c & ")]
+    assert rows == [r"a & 1.00 \\", r"b & \textbf{3.00} \\", r"c & \underline{2.00} \\"]
+    assert r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" in text
 
 
 def test_latex_has_equal_cells_and_balanced_braces():

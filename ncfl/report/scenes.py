@@ -1,0 +1,97 @@
+"""The scenes that the page lets people compare: one kept frame of a dataset by every method that kept it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ncfl.report.addresses import address
+from ncfl.report.cells import SLUGS
+from ncfl.report.results import TITLES, Results
+from ncfl.report.strip import Strip, Subject, load
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# What is shown, the dataset that its methods were trained on, what the input is called, and the paper's figure of it.
+SUBJECTS = (
+    ("set8", "davis", "Noisy", "Figures 5 and 6"),
+    ("ntu-rain", "ntu-rain", "Rainy", "Figure 7"),
+    ("revide", "revide", "Hazy", "Figure 8"),
+    ("crvd", "crvd", "Noisy", ""),
+)
+LOSSLESS_BYTES = 600_000  # of a scene; larger ones are kept as WebP, or a page of frames of 960x540 had 30 MB
+QUALITY = 90
+COARSE = 320  # pixels across; a smaller frame is enlarged so much that its pixels should be seen as such
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One version of the frame: what it is, its PSNR in dB as text (empty for the clean one), and a data address."""
+
+    name: str
+    quality: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One frame in all its versions: clean, degraded, then the methods, NCFL last.
+
+    Attributes:
+        key: for identifiers in the page.
+        title: the dataset, and the paper's figures that show it.
+        what: which frame of which data it is.
+        width, height: pixels.
+        coarse: whether it is enlarged so much that pixels should stay squares.
+    """
+
+    key: str
+    title: str
+    what: str
+    width: int
+    height: int
+    coarse: bool
+    pictures: Sequence[Picture]
+
+
+def scenes(results: Results) -> list[Scene]:
+    """All scenes of which NCFL's evaluation kept a frame.
+
+    Raises:
+        InputError: a picture is missing, unreadable or of another size.
+    """
+    methods = (*(method for method in SLUGS if method not in ("NCFL", "Noisy input")), "NCFL")
+    found = []
+    for dataset, trained, degraded, figures in SUBJECTS:
+        strip = load(results, Subject(dataset, trained, degraded, methods))
+        if strip is not None:
+            title = TITLES[dataset] + (f" (shown in the paper's {figures})" if figures else "")
+            found.append(_scene(dataset, title, strip))
+    return found
+
+
+def _scene(key: str, title: str, strip: Strip) -> Scene:
+    height, width = strip.panels[0].image.shape[:2]
+    noise = f", noise σ = {strip.sigma:g}" if strip.sigma else ""
+    encoded = [_png(panel.image) for panel in strip.panels]
+    kind = "image/png"
+    if sum(map(len, encoded)) > LOSSLESS_BYTES:
+        encoded, kind = [_webp(panel.image) for panel in strip.panels], "image/webp"
+    pictures = [
+        Picture(panel.name, "" if panel.psnr is None else f"{panel.psnr:.2f} dB", address(kind, content))
+        for panel, content in zip(strip.panels, encoded, strict=True)
+    ]
+    what = f"Frame {strip.frame} of {strip.sequence} ({strip.data}){noise}"
+    return Scene(key, title, what, width, height, width < COARSE, pictures)
+
+
+def _png(image: "np.ndarray") -> bytes:
+    import cv2
+
+    return cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+
+
+def _webp(image: "np.ndarray") -> bytes:
+    import cv2
+
+    return cv2.imencode(".webp", image[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()

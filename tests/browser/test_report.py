@@ -1,0 +1,100 @@
+"""The report page in a real browser.
+
+`pip install playwright axe-core-python`, a Chromium on the path, then `pytest tests/browser`. Nothing else of the
+project needs them, so all is skipped where one is missing.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers.report_samples import EXPERIMENTS, write_examples, write_results
+
+from ncfl.report.figures import write_figures
+from ncfl.report.page import write_page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = write_results(tmp_path_factory.mktemp("browser") / "results")
+    write_examples(root)
+    write_figures(results=root, output=root / "figures", preset="demo", experiments=EXPERIMENTS)
+    path = root / "report" / "index.html"
+    write_page(results=root, output=path, preset="demo", experiments=EXPERIMENTS, edited=["training.batch"])
+    assert path.stat().st_size < 10e6
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser, address: str):
+    """Opens the page at a width, and in the end looks whether the browser complained."""
+    complaints: list[str] = []
+    pages = []
+
+    def at(width: int, scheme: str = "light"):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        pages.append(page)
+        return page
+
+    yield at
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_the_page_is_no_wider_than_the_window(opened, width: int):
+    assert opened(width).evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_every_link_leads_somewhere(opened):
+    missing = """[...document.querySelectorAll("a[href^='#']")].map(a => a.hash.slice(1))
+                 .filter(name => !document.getElementById(name))"""
+    assert opened(1440).evaluate(missing) == []
+
+
+def test_a_figure_opens_its_run(opened):
+    page = opened(1440)
+    run = page.locator("#run-modules-a")
+    assert run.get_attribute("open") is None
+    page.locator("td a[href='#run-modules-a']").first.click()
+    assert run.get_attribute("open") is not None
+
+
+def test_the_divider_and_the_zoom_move_by_keyboard(opened):
+    scene = opened(1440).locator(".compare").first
+    over, sheet = scene.locator(".over"), scene.locator(".sheet-of")
+    assert over.evaluate("e => e.style.clipPath").startswith("inset(0px 0px 0px 50")
+    assert over.get_attribute("alt").startswith("Frame 3 of clip_a (demo stand-in), noise σ = 50: NCFL, ")
+    scene.locator(".divider").press("ArrowRight")
+    assert over.evaluate("e => e.style.clipPath").startswith("inset(0px 0px 0px 51")
+    before = sheet.evaluate("e => e.clientWidth")
+    scene.locator(".zoom").press("ArrowRight")
+    assert sheet.evaluate("e => e.clientWidth") == pytest.approx(1.5 * before, abs=25)  # a scroll bar has its share
+    scene.locator(".left").select_option("0")
+    assert scene.locator(".under").get_attribute("alt").endswith(": Clean")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_and_contrast_are_as_axe_wants_them(opened, scheme: str):
+    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    page = opened(1440, scheme)
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    rules = ["color-contrast", "image-alt", "label", "link-name", "select-name", "svg-img-alt", "duplicate-id-aria"]
+    found = page.evaluate(f"axe.run({{runOnly: {rules}}})")["violations"]
+    assert [(fault["id"], fault["nodes"][0]["html"][:200]) for fault in found] == []
