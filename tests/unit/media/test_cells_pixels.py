@@ -214,10 +214,10 @@ def test_videos_of_all_eight_orientations_come_out_upright(number, tmp_path):
 
 @cell("HDR records", "noted")
 def test_hdr_records_are_noted(tmp_path):
-    light = (
-        "hdr-opt=1:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
-    )
-    source = video(tmp_path / "a.mkv", "yuv420p10le", "libx265", options={"x265-params": f"log-level=none:{light}"})
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    options = {"x265-params": f"log-level=none:hdr-opt=1:master-display={display}:max-cll=1000,400"}
+    # x265 writes beyond its memory in frames that are narrower than 64.
+    source = video(tmp_path / "a.mkv", "yuv420p10le", "libx265", size=(64, 64), options=options)
     assert through(source, tmp_path / "b.mp4") == ["records"]
 
 
