@@ -57,7 +57,7 @@ MEASURED_BY = (
     "steps/importing.py",
 )
 COUNTED_BY = ("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
-SHOWN_BY = ("report", "steps/reporting.py")
+SHOWN_BY = ("report", "methods", "steps/reporting.py")
 
 METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
 

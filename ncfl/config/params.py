@@ -13,6 +13,7 @@ from ncfl.common.errors import InputError
 from ncfl.config.explain import explain
 from ncfl.config.yaml12 import load_yaml
 from ncfl.data.transport.source_table import published_datasets
+from ncfl.methods import BASELINES, LEARNED, OFFICIAL
 
 # Published datasets that bring their degraded frames along.
 PAIRED = ("crvd", "rainsynlight25", "rainsyncomplex25", "rainsynall100", "ntu-rain", "revide")
@@ -205,15 +206,10 @@ class Experiment(Block):
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
 
-LearnedMethod = Literal[
-    "vnlnet", "dvdnet", "fastdvdnet", "emvd-s", "emvd-l", "edvr", "basicvsr", "basicvsrpp",
-    "spaccnn", "j4rnet-p", "fcrvd", "rmfd", "msbdn", "cg-idn",
-]  # fmt: skip
-WITH_MOTION = ("basicvsr", "basicvsrpp", "fcrvd")  # they start from the pretrained motion estimation
 WITHOUT_MOTION = ("ncfl_adapq", "ncfl_noq")  # the compression module alone
-OfficialMethod = Literal[
-    "fastdvdnet", "dvdnet", "vnlnet-gray", "vnlnet-color", "edvr", "basicvsrpp", "rmfd", "msbdn", "j4rnet",
-]  # fmt: skip
+LearnedMethod = Literal[*LEARNED]
+OfficialMethod = Literal[*(name for name, weights in OFFICIAL.items() if weights.restores)]
+BaselineMethod = Literal[*BASELINES]
 Size = bool | int | float | list[int]
 
 
@@ -257,7 +253,7 @@ class Official(Block):
 class Baseline(Block):
     """A method without training, and what it is measured on."""
 
-    method: Literal["noisy", "median-3x3", "median-5x5", "fastderain", "ms-csc", "se"]
+    method: BaselineMethod
     dataset: Name
     test: Name | None = None
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
@@ -379,7 +375,7 @@ class Params(Block):
     def with_motion(self) -> set[str]:
         """The names of experiments whose networks start from the pretrained motion estimation."""
         own = {name for name, e in self.experiments.items() if e.train.variant not in WITHOUT_MOTION}
-        return own | {name for name, e in self.compared.items() if e.method in WITH_MOTION}
+        return own | {name for name, e in self.compared.items() if LEARNED[e.method].spynet}
 
     def stages(self, name: str) -> int:
         """How many stages the training of an experiment has: 0 where there is none."""

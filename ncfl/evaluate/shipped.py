@@ -21,7 +21,7 @@ from ncfl.evaluate.metrics import Reference
 from ncfl.evaluate.speed import range_of_each_pixel, ranges
 from ncfl.media.video import open_frames
 from ncfl.methods.interface import Method, Recurrent, stream
-from ncfl.methods.median import Median
+from ncfl.methods.median.method import Median
 from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.weights.shipped import Weights

@@ -1,44 +1,61 @@
-"""Every compared method, one file each, under the one interface of :mod:`ncfl.methods.interface`."""
+"""Every method of the tables, under the one interface of :mod:`ncfl.methods.interface`: a folder each, or a file.
 
-from collections.abc import Callable
+To add a method, write its folder and put its record into :data:`METHODS`; everything that lists methods follows from
+there. Importing this module imports no torch, since the configuration does.
+"""
 
-from ncfl.common.errors import InputError
-from ncfl.methods.fastderain import FastDerain
-from ncfl.methods.interface import Method
-from ncfl.methods.median import Median
-from ncfl.methods.ms_csc import MSCSC
-from ncfl.methods.noisy import Noisy
-from ncfl.methods.se import SE
+from ncfl.methods import (
+    basicvsr,
+    basicvsrpp,
+    cg_idn,
+    dvdnet,
+    edvr,
+    emvd,
+    fastderain,
+    fastdvdnet,
+    fcrvd,
+    j4rnet,
+    median,
+    ms_csc,
+    msbdn,
+    ncfl,
+    noisy,
+    rmfd,
+    se,
+    spaccnn,
+    spynet6,
+    vnlnet,
+)
+from ncfl.methods.record import BaselineRecord, LearnedRecord, MethodRecord, OfficialWeights
 
+# In the order of the tables.
+METHODS: tuple[MethodRecord, ...] = (
+    vnlnet.METHOD,
+    dvdnet.METHOD,
+    fastdvdnet.METHOD,
+    *emvd.METHODS,
+    edvr.METHOD,
+    basicvsr.METHOD,
+    basicvsrpp.METHOD,
+    ncfl.METHOD,
+    ms_csc.METHOD,
+    se.METHOD,
+    spaccnn.METHOD,
+    fastderain.METHOD,
+    j4rnet.METHOD,
+    fcrvd.METHOD,
+    rmfd.METHOD,
+    msbdn.METHOD,
+    cg_idn.METHOD,
+    noisy.METHOD,
+    *median.METHODS,
+)
 
-def noisy() -> Noisy:
-    """The input as it is."""
-    return Noisy()
+# The compared methods that have a network, and those that need neither training nor weights, by name.
+LEARNED: dict[str, LearnedRecord] = {record.name: record for record in METHODS if isinstance(record, LearnedRecord)}
+BASELINES: dict[str, BaselineRecord] = {record.name: record for record in METHODS if isinstance(record, BaselineRecord)}
 
-
-def median_3x3() -> Median:
-    """The 3 x 3 median of Table 5."""
-    return Median(kernel=3)
-
-
-def median_5x5() -> Median:
-    """The 5 x 5 median of Table 5."""
-    return Median(kernel=5)
-
-
-# The methods that need neither training nor weights, by the names that params.yaml and the tables use.
-BASELINES: dict[str, Callable[[], Method]] = {
-    "noisy": noisy,
-    "median-3x3": median_3x3,
-    "median-5x5": median_5x5,
-    "fastderain": FastDerain,
-    "ms-csc": MSCSC,
-    "se": SE,
-}
-
-
-def baseline(name: str) -> Method:
-    """Build the baseline called ``name``; an unknown one is an :class:`InputError` that lists the known."""
-    if name not in BASELINES:
-        raise InputError(f"method: found {name!r}, allowed are {', '.join(BASELINES)}")
-    return BASELINES[name]()
+# All weights that others publish, by name. SPyNet's restore nothing; they belong to no method of the tables.
+OFFICIAL: dict[str, OfficialWeights] = {
+    weights.name: weights for record in LEARNED.values() for weights in record.official
+} | {spynet6.WEIGHTS.name: spynet6.WEIGHTS}

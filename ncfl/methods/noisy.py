@@ -1,6 +1,11 @@
-"""The noisy input itself: the floor of every comparison."""
+"""The noisy input itself: the floor of every comparison. The smallest method: its record and its class in one file."""
 
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+from ncfl.methods.record import BaselineRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Noisy:
@@ -10,6 +15,9 @@ class Noisy:
     blind = True
     channels = None
 
-    def step(self, frame: Tensor, state: None, sigma: Tensor | None) -> tuple[Tensor, None]:
+    def step(self, frame: "Tensor", state: None, sigma: "Tensor | None") -> "tuple[Tensor, None]":
         """Return ``frame`` [B,C,H,W] itself; see :meth:`ncfl.methods.interface.Recurrent.step`."""
         return frame, None
+
+
+METHOD = BaselineRecord(name=Noisy.name, title="Noisy input", shape="recurrent", build=Noisy)

@@ -24,17 +24,17 @@ import torch
 from torch import nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.basicvsr import BasicVSR, Propagating
-from ncfl.methods.basicvsrpp import BasicVSRPlusPlus
-from ncfl.methods.dvdnet import RADIUS, DVDNet, Temporal
+from ncfl.methods.basicvsr.model import BasicVSR, Propagating
+from ncfl.methods.basicvsrpp.model import BasicVSRPlusPlus
+from ncfl.methods.dvdnet.model import RADIUS, DVDNet, Temporal
 from ncfl.methods.edvr.model import EDVR
-from ncfl.methods.emvd import EMVD
-from ncfl.methods.fastdvdnet import DenBlock, FastDVDNet
-from ncfl.methods.msbdn import MSBDN, Projection, Upsampling
+from ncfl.methods.emvd.model import EMVD
+from ncfl.methods.fastdvdnet.model import DenBlock, FastDVDNet
+from ncfl.methods.msbdn.model import MSBDN, Projection, Upsampling
 from ncfl.methods.rmfd.model import RMFD
 from ncfl.methods.rmfd.network import MultiFrameNet
-from ncfl.methods.spaccnn import SpacCNN
-from ncfl.methods.vnlnet import VNLNet
+from ncfl.methods.spaccnn.model import SpacCNN
+from ncfl.methods.vnlnet.model import VNLNet
 
 PASSING = (EDVR, BasicVSR, BasicVSRPlusPlus, RMFD, MSBDN, FastDVDNet, DVDNet, VNLNet, EMVD, SpacCNN)
 FAINT = 0.1  # of a layer's random weights

@@ -16,7 +16,7 @@ from torch import nn
 from ncfl.common.files import read_json, write_csv, write_json
 from ncfl.evaluate.shipped import SETTLED, WithoutMemory, quality, read_clip
 from ncfl.methods.interface import Recurrent
-from ncfl.methods.median import Median
+from ncfl.methods.median.method import Median
 from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import VARIANTS, rebuild

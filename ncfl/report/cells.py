@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
+from ncfl.methods import METHODS
 from ncfl.report.results import Measured
 from ncfl.report.table import Column, Record, measured_head
 
 # A method of Tables 3 to 5 -> the name its experiments carry: <slug>-<dataset> where trained, else <slug>.
-SLUGS = {
-    "VNLnet": "vnlnet", "DVDNet": "dvdnet", "FastDVDNet": "fastdvdnet", "EMVD-L": "emvd-l",
-    "EMVD-S": "emvd-s", "EDVR": "edvr", "BasicVSR": "basicvsr", "BasicVSR++": "basicvsrpp", "NCFL": "ncfl",
-    "MS-CSC": "ms-csc", "SE": "se", "SpacCNN": "spaccnn", "FastDerain": "fastderain",
-    "J4RNet-P": "j4rnet-p", "FCRVD": "fcrvd", "RMFD": "rmfd", "MSBDN": "msbdn", "CG-IDN": "cg-idn",
-    "Noisy input": "noisy", "Median 3x3": "median-3x3", "Median 5x5": "median-5x5",
-}  # fmt: skip
+SLUGS = {method.title: method.name for method in METHODS}
 
 
 COUNTED = "complexity"  # the run that counted GFLOPs

@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ncfl.common.console import say
 from ncfl.common.errors import InputError
+from ncfl.methods import LEARNED
 
 if TYPE_CHECKING:
     from ncfl.profile.measuring import Measured
 
 OWN = "ncfl"  # the paper's method, M_f
-# What a method does besides the layers that are counted, where that may show.
-BESIDES = {
-    "vnlnet": "search for similar patches",
-    "dvdnet": "optical flow and warping by OpenCV",
-    "edvr": "deformable: looking up between pixels",
-    "basicvsrpp": "deformable: looking up between pixels",
-    "cg-idn": "deformable: looking up between pixels; cost volumes",
-    "spaccnn": "superpixels and their matching in NumPy",
-    "emvd-s": "layers so small that wavelets and calls show",
-}
 COLUMNS = (
     *("method", "GFLOPs", "s/frame", "ms/GFLOP", "bare layers", "ratio", "to convolutions", "peak GB"),
     "besides the layers",
@@ -55,9 +46,8 @@ def bench(
         InputError: an unknown method, a number out of its range, a GPU that is not there.
     """
     from ncfl.common.device import pick_device
-    from ncfl.methods.networks import NETWORKS
 
-    allowed = (OWN, *NETWORKS)
+    allowed = (OWN, *LEARNED)
     if unknown := [name for name in methods if name not in allowed]:
         raise InputError(f"--method: found {unknown[0]!r}, allowed: {', '.join(allowed)}")
     settings = {"height": height, "width": width, "threads": threads, "repeats": repeats,
@@ -89,8 +79,12 @@ def _row(name: str, settings: dict[str, Any]) -> dict[str, Any]:
         "seconds_per_gflop": found and found.seconds and found.seconds / found.gflops,
         "bare_seconds_per_gflop": found and found.bare_seconds and found.bare_seconds / found.gflops,
         "peak_gb": found and found.peak_gb,
-        "besides": BESIDES.get(name, "") if found else ended,
+        "besides": _besides(name) if found else ended,
     }
+
+
+def _besides(name: str) -> str:
+    return LEARNED[name].besides_layers if name in LEARNED else ""
 
 
 def _apart(name: str, settings: dict[str, Any]) -> tuple["Measured | None", str]:

@@ -1,6 +1,6 @@
 """``ncfl check``, ``ncfl datasets``, ``ncfl methods``, ``ncfl summary``: what there is, and in which state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,8 @@ from ncfl.common.files import read_json
 from ncfl.common.text import paragraph, table
 from ncfl.config import layout
 from ncfl.config.params import ClipsData, Compared, Experiment, Official, Params
+from ncfl.methods import METHODS, OFFICIAL
+from ncfl.methods.record import BaselineRecord, LearnedRecord, MethodRecord, OfficialWeights
 from ncfl.steps.common import data_label
 
 
@@ -129,23 +131,34 @@ def _done(params: Params, name: str) -> str:
 
 def _compared_methods() -> list[dict[str, Any]]:
     """A row per compared method: classical, with official weights, or with nothing but its own training here."""
-    from ncfl.methods import BASELINES
-    from ncfl.methods.networks import NETWORKS
-    from ncfl.weights.official import OFFICIAL
+    rows = [row for record in METHODS for row in _ways(record)]
+    return [*rows, _of_weights("-", False, OFFICIAL["spynet"])]
 
-    def row(method: str, needs: str, here: str = "-", licence: str = "-") -> dict[str, Any]:
-        return {"method": method, "needs": needs, "weights here": here, "licence of the weights": licence}
 
-    rows = [row(name, "nothing") for name in BASELINES]
-    for name, spec in OFFICIAL.items():
-        use = "" if spec.method else "; no restoring by itself"
-        kept = "yes" if layout.weights(name).exists() else "no"
-        rows.append(row(name, f"{' and '.join(spec.files)} ({spec.source})", kept, spec.licence + use))
-    for name in NETWORKS:
-        if name not in OFFICIAL:
-            found = [path.parts[-3] for path in layout.trainings(name)]
-            rows.append(row(name, "an experiment that trains it", ", ".join(found) or "no", "yours"))
-    return rows
+def _ways(record: MethodRecord) -> Iterator[dict[str, Any]]:
+    """A row for each way in which a method can be had, by what ``--method`` calls it."""
+    told = record.needs_sigma
+    if isinstance(record, BaselineRecord):
+        yield _cells(record.name, record.shape, told, "nothing")
+    elif isinstance(record, LearnedRecord):
+        for weights in record.official:
+            yield _of_weights(record.shape, told, weights)
+        if record.name not in OFFICIAL:
+            found = [path.parts[-3] for path in layout.trainings(record.name)]
+            yield _cells(record.name, record.shape, told, "an experiment that trains it", ", ".join(found), "yours")
+
+
+def _of_weights(shape: str, told: bool, weights: OfficialWeights) -> dict[str, Any]:
+    use = "" if weights.restores else "; no restoring by itself"
+    kept = "yes" if layout.weights(weights.name).exists() else ""
+    needs = f"{' and '.join(weights.files)} ({weights.source})"
+    return _cells(weights.name, shape, told, needs, kept, weights.licence + use)
+
+
+def _cells(name: str, shape: str, told: bool, needs: str, here: str = "-", licence: str = "-") -> dict[str, Any]:
+    sigma = "needed" if told else "-"
+    return {"method": name, "shape": shape, "sigma": sigma, "needs": needs, "weights here": here or "no",
+            "licence of the weights": licence}  # fmt: skip
 
 
 def summarize(params: Params) -> str:

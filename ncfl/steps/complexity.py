@@ -5,10 +5,8 @@ from typing import Any
 from ncfl.common.files import write_json
 from ncfl.config import layout
 from ncfl.config.params import Params
+from ncfl.methods import LEARNED
 from ncfl.steps.common import step
-
-COMPUTED = ("dvdnet", "spaccnn")  # they look at pixel values on the way: optical flow, superpixels
-UNCOUNTED = {"vnlnet": {"search": 1, "patch": 1}}  # its search takes long and has nothing that counts
 
 
 def complexity(params: Params) -> list[dict[str, Any]]:
@@ -21,22 +19,20 @@ def complexity(params: Params) -> list[dict[str, Any]]:
     with step(params, "complexity", parameters={"height": 544, "width": 960}) as run:
         import torch
 
-        from ncfl.methods.networks import NETWORKS, build
+        from ncfl.methods.networks import build
         from ncfl.models import variants
         from ncfl.profile.complexity import clip_complexity
         from ncfl.profile.complexity import complexity as frame_complexity
         from ncfl.report import published
-        from ncfl.report.cells import SLUGS
 
         paper = {row["variant"]: float(row["gflops"]) for row in published.rows("table1_modules")}
         with torch.device("meta"):
             found = {name: frame_complexity(variants.VARIANTS[name.lower()]()) for name in paper}
-        titles = {slug: title for title, slug in SLUGS.items()}
-        for name in NETWORKS:
-            computed = name in COMPUTED
+        for name, record in LEARNED.items():
+            computed = record.counted_on_values
             with torch.device("cpu" if computed else "meta"):  # weights that nobody reads need not be drawn
-                model = build(name, UNCOUNTED.get(name, {}))
-            found[titles[name]] = clip_complexity(model, computed=computed)
+                model = build(name, record.counting_sizes)
+            found[record.title] = clip_complexity(model, computed=computed)
         paper |= {row["method"]: float(row["gflops"]) for row in published.rows("table3_gflops")}
         rows = []
         for method, counted in found.items():

@@ -89,7 +89,7 @@ def _method(params: Params, name: str) -> tuple[Any, Any]:
     import torch
 
     from ncfl.common.device import pick_device
-    from ncfl.methods import baseline
+    from ncfl.methods import BASELINES
     from ncfl.methods.networks import method_of
     from ncfl.weights.checkpoint import load, load_model
     from ncfl.weights.matching import load as load_weights
@@ -98,7 +98,7 @@ def _method(params: Params, name: str) -> tuple[Any, Any]:
     torch.set_num_threads(params.evaluation.threads)
     experiment = params.evaluated[name]
     if isinstance(experiment, Baseline):
-        return baseline(experiment.method), torch.device("cpu")
+        return BASELINES[experiment.method].build(), torch.device("cpu")
     device = pick_device(params.machine.device)
     how = {"device": device, "channels_last": params.machine.channels_last}
     if isinstance(experiment, Official):

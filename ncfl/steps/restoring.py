@@ -203,17 +203,16 @@ def _trained(checkpoint: Path, place: "torch.device | str") -> "Method":
 
 def _compared(name: str, place: "torch.device | str", tell: Callable[[str], None]) -> "Method":
     """A method without training; else with its imported official weights; else with those of its own training here."""
-    from ncfl.methods import BASELINES, baseline
-    from ncfl.methods.networks import NETWORKS
+    from ncfl.methods import BASELINES, LEARNED, OFFICIAL
     from ncfl.steps.importing import imported
     from ncfl.weights.matching import load
-    from ncfl.weights.official import OFFICIAL, with_weights
+    from ncfl.weights.official import with_weights
 
     if name in BASELINES:
-        return baseline(name)
-    if name not in {**OFFICIAL, **NETWORKS}:
+        return BASELINES[name].build()
+    if name not in {**OFFICIAL, **LEARNED}:
         raise InputError(
-            f"method {name}: unknown; allowed: {', '.join(dict.fromkeys([*BASELINES, *OFFICIAL, *NETWORKS]))}"
+            f"method {name}: unknown; allowed: {', '.join(dict.fromkeys([*BASELINES, *OFFICIAL, *LEARNED]))}"
         )
     trained = layout.trainings(name)
     if name in OFFICIAL and (layout.weights(name).exists() or not trained):

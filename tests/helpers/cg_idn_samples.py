@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ncfl.methods.cg_idn import CGIDN
+from ncfl.methods.cg_idn.model import CGIDN
 
 SMALL = {"width": 8, "pre_width": 2, "groups": 2, "radius": 1, "blocks": 1, "reconstruct_blocks": 1}
 

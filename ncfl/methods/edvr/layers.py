@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.methods.basicvsr import ResidualBlock
+from ncfl.methods.basicvsr.model import ResidualBlock
 from ncfl.methods.deform import GuidedDeformConv
 from ncfl.models.layers import SLOPE, added, conv3
 

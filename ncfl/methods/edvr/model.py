@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.basicvsr import reflected, residual_blocks
+from ncfl.methods.basicvsr.model import reflected, residual_blocks
 from ncfl.methods.edvr.layers import PCDAlignment, Predeblur, TSAFusion, active, stacked
 from ncfl.methods.interface import Border
 from ncfl.methods.learned import Sliding, check_size_kept

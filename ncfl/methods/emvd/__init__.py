@@ -1,6 +1,30 @@
 """EMVD: frames fused, denoised and refined scale by scale of a learned wavelet."""
 
-from ncfl.methods.emvd.method import EMVDMethod
-from ncfl.methods.emvd.model import EMVD, Color, State, Wavelet, emvd_l, emvd_s
+from ncfl.methods.record import LearnedRecord, Network
 
-__all__ = ["EMVD", "Color", "EMVDMethod", "State", "Wavelet", "emvd_l", "emvd_s"]
+
+def _small() -> Network:
+    from ncfl.methods.emvd.method import EMVDMethod
+    from ncfl.methods.emvd.model import EMVD, emvd_s
+
+    return Network(EMVD, EMVDMethod, published=emvd_s)
+
+
+def _large() -> Network:
+    from ncfl.methods.emvd.method import EMVDMethod
+    from ncfl.methods.emvd.model import EMVD, emvd_l
+
+    return Network(EMVD, EMVDMethod, published=emvd_l)
+
+
+METHODS = (
+    LearnedRecord(name="emvd-l", title="EMVD-L", shape="recurrent", needs_sigma=True, network=_large),
+    LearnedRecord(
+        name="emvd-s",
+        title="EMVD-S",
+        shape="recurrent",
+        needs_sigma=True,
+        network=_small,
+        besides_layers="layers so small that wavelets and calls show",
+    ),
+)

@@ -1,6 +1,33 @@
 """J4RNet-P: joint recurrent rain removal and reconstruction, as published."""
 
-from ncfl.methods.j4rnet.caffemodel import read_caffemodel
-from ncfl.methods.j4rnet.model import LAYERS, J4RNet, J4RNetMethod, official_names
+from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
-__all__ = ["LAYERS", "J4RNet", "J4RNetMethod", "official_names", "read_caffemodel"]
+
+def _network() -> Network:
+    from ncfl.methods.j4rnet.model import J4RNet, J4RNetMethod
+
+    return Network(J4RNet, J4RNetMethod, published=J4RNet)
+
+
+def _format() -> Format:
+    from ncfl.methods.j4rnet.caffemodel import read_caffemodel
+    from ncfl.methods.j4rnet.model import J4RNet, official_names
+
+    return Format(build=J4RNet, names=official_names, read=read_caffemodel)
+
+
+METHOD = LearnedRecord(
+    name="j4rnet-p",
+    title="J4RNet-P",
+    shape="chunk",
+    network=_network,
+    official=(
+        OfficialWeights(
+            name="j4rnet",
+            source="flyywh/J4RNet-Deep-Video-Deraining-CVPR-2018",
+            licence="not stated",
+            files=("rain_removal_BRCN_type_iter_90000.caffemodel",),
+            format=_format,
+        ),
+    ),
+)

@@ -1,6 +1,33 @@
 """RMFD: recurrent multi-frame deraining."""
 
-from ncfl.methods.rmfd.method import RMFDMethod
-from ncfl.methods.rmfd.model import RMFD, read_checkpoint
+from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
-__all__ = ["RMFD", "RMFDMethod", "read_checkpoint"]
+
+def _network() -> Network:
+    from ncfl.methods.rmfd.method import RMFDMethod
+    from ncfl.methods.rmfd.model import RMFD
+
+    return Network(RMFD, RMFDMethod, published=RMFD)
+
+
+def _format() -> Format:
+    from ncfl.methods.rmfd.model import RMFD, read_checkpoint
+
+    return Format(build=RMFD, read=read_checkpoint)
+
+
+METHOD = LearnedRecord(
+    name="rmfd",
+    title="RMFD",
+    shape="chunk",
+    network=_network,
+    official=(
+        OfficialWeights(
+            name="rmfd",
+            source="flyywh/Recurrent-Multi-Frame-Deraining",
+            licence="not stated",
+            files=("model_epoch_<n>.pth",),
+            format=_format,
+        ),
+    ),
+)

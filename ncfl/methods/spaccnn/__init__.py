@@ -1,5 +1,19 @@
 """SPAC-CNN: superpixel alignment and compensation."""
 
-from ncfl.methods.spaccnn.model import SpacCNN, SpacCNNMethod
+from ncfl.methods.record import LearnedRecord, Network
 
-__all__ = ["SpacCNN", "SpacCNNMethod"]
+
+def _network() -> Network:
+    from ncfl.methods.spaccnn.model import SpacCNN, SpacCNNMethod
+
+    return Network(SpacCNN, SpacCNNMethod, published=SpacCNN)
+
+
+METHOD = LearnedRecord(
+    name="spaccnn",
+    title="SpacCNN",
+    shape="window",
+    network=_network,
+    counted_on_values=True,  # superpixels
+    besides_layers="superpixels and their matching in NumPy",
+)

@@ -1,5 +1,42 @@
 """VNLnet: a network fed with similar patches of the frames around."""
 
-from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, official_names, places, vnlnet_color, vnlnet_gray
+from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
-__all__ = ["VNLNet", "VNLNetMethod", "official_names", "places", "vnlnet_color", "vnlnet_gray"]
+
+def _network() -> Network:
+    from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, vnlnet_color
+
+    return Network(VNLNet, VNLNetMethod, published=vnlnet_color)
+
+
+def _gray() -> Format:
+    from ncfl.methods.vnlnet.model import official_names, vnlnet_gray
+
+    return Format(build=vnlnet_gray, names=official_names)
+
+
+def _color() -> Format:
+    from ncfl.methods.vnlnet.model import official_names, vnlnet_color
+
+    return Format(build=vnlnet_color, names=official_names)
+
+
+METHOD = LearnedRecord(
+    name="vnlnet",
+    title="VNLnet",
+    shape="chunk",
+    network=_network,
+    official=tuple(
+        OfficialWeights(
+            name=f"vnlnet-{frames}",
+            source="axeldavy/vnlnet, one file per noise level",
+            licence="GPL v3 (its LICENSE and the headers of its files)",
+            files=(f"vnlnet_{frames}_<sigma>.pth",),
+            format=form,
+            stand_ins=("argparse.Namespace",),
+        )
+        for frames, form in {"gray": _gray, "color": _color}.items()
+    ),
+    counting_sizes={"search": 1, "patch": 1},  # the search takes long and has nothing that counts
+    besides_layers="search for similar patches",
+)

@@ -1,6 +1,7 @@
 """The configuration: what is valid, and how each mistake is named."""
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -8,13 +9,11 @@ import pytest
 import yaml
 
 from ncfl.common.errors import InputError
-from ncfl.config.params import PAIRED, WITH_MOTION, LearnedMethod, OfficialMethod, Params, load, schema, validate
+from ncfl.config.params import PAIRED, Params, load, schema, validate
 from ncfl.config.presets import names, resolve
 from ncfl.config.yaml12 import parse_yaml
 from ncfl.data.datasets import DATASETS
 from ncfl.data.transport.source_table import published_datasets
-from ncfl.methods.networks import NETWORKS
-from ncfl.weights.official import OFFICIAL
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = resolve("demo", folder=ROOT / "presets")
@@ -94,10 +93,11 @@ def test_the_table_of_sources_names_the_datasets_that_have_a_module():
     assert set(PAIRED) == {name for name, dataset in DATASETS.items() if dataset.shots}
 
 
-def test_the_methods_that_may_be_named_are_those_that_there_are():
-    assert list(get_args(LearnedMethod)) == list(NETWORKS)
-    assert set(WITH_MOTION) == {name for name, network in NETWORKS.items() if network.motion}
-    assert set(get_args(OfficialMethod)) == {name for name, weights in OFFICIAL.items() if weights.method}
+def test_the_configuration_is_read_without_torch():
+    """Every job of a graph reads it, and both engines do; torch takes seconds to import."""
+    heavy = "{name.partition('.')[0] for name in sys.modules} & {'torch', 'cv2', 'numpy', 'mlflow', 'pandas'}"
+    code = f"import sys, ncfl.config.params, ncfl.config.jobs; print({heavy})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
 @pytest.mark.parametrize("preset", ["demo", "paper"])

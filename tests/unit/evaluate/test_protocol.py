@@ -18,8 +18,8 @@ from ncfl.data.degradations import noise_rng
 from ncfl.data.store import ClipStore
 from ncfl.data.store_writer import write_store
 from ncfl.evaluate.protocol import write
-from ncfl.methods.median import Median
-from ncfl.methods.ncfl import NCFLMethod
+from ncfl.methods.median.method import Median
+from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.methods.noisy import Noisy
 
 

@@ -19,7 +19,7 @@ from ncfl.data.isp import PlainISP
 from ncfl.data.store import ClipStore
 from ncfl.data.store_writer import write_store
 from ncfl.evaluate.protocol import write
-from ncfl.methods.median import Median
+from ncfl.methods.median.method import Median
 from ncfl.methods.noisy import Noisy
 
 

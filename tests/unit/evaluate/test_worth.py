@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ncfl.data.store import ClipStore
 from ncfl.evaluate.worth import FIRST, worth_of_memory
-from ncfl.methods.median import Median
-from ncfl.methods.ncfl import NCFLMethod
+from ncfl.methods.median.method import Median
+from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.models.variants import m_d
 
 

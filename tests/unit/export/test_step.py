@@ -12,7 +12,7 @@ from ncfl.common.errors import InputError
 from ncfl.export.onnx_method import OnnxMethod
 from ncfl.export.step import RecurrentStep, export_step
 from ncfl.methods.interface import stream
-from ncfl.methods.ncfl import NCFLMethod
+from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.models import variants
 
 

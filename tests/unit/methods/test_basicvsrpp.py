@@ -8,17 +8,17 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.basicvsrpp import (
+from ncfl.methods.basicvsr.model import official_names
+from ncfl.methods.basicvsrpp.model import (
     BRANCHES,
     BasicVSRPlusPlus,
     BasicVSRPlusPlusMethod,
     SecondOrderAlignment,
     basicvsrpp,
     basicvsrpp_x4,
-    official_names,
 )
 from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.spynet6 import flow_warp
+from ncfl.methods.spynet6.model import flow_warp
 
 SMALL = {"width": 8, "blocks": 1, "tail_width": 8, "flow_levels": 3, "flow_width": 0.125}
 

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.cg_idn import CGIDN, CGIDNMethod, ConfidenceFusion, cost_volume
+from ncfl.methods.cg_idn.method import CGIDNMethod
+from ncfl.methods.cg_idn.model import CGIDN, ConfidenceFusion, cost_volume
 from ncfl.methods.interface import Window, stream
 
 

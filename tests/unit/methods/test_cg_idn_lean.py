@@ -5,8 +5,8 @@ import torch
 from helpers.cg_idn_samples import noise, shaken
 from torch import Tensor
 
-from ncfl.methods.cg_idn import CGIDN, CGIDNMethod, cost_volume
-from ncfl.methods.cg_idn.method import blockwise_cost_volume
+from ncfl.methods.cg_idn.method import CGIDNMethod, blockwise_cost_volume
+from ncfl.methods.cg_idn.model import CGIDN, cost_volume
 from ncfl.methods.interface import stream
 
 

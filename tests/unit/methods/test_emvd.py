@@ -9,7 +9,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.emvd import EMVD, Color, EMVDMethod, State, Wavelet, emvd_l, emvd_s
+from ncfl.methods.emvd.method import EMVDMethod
+from ncfl.methods.emvd.model import EMVD, Color, State, Wavelet, emvd_l, emvd_s
 from ncfl.methods.interface import Recurrent, stream
 
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.methods.common import Reflecting
-from ncfl.methods.emvd import EMVD, EMVDMethod, State
 from ncfl.methods.emvd.lean import LeanEMVD, MapStage
-from ncfl.methods.emvd.model import stage
+from ncfl.methods.emvd.method import EMVDMethod
+from ncfl.methods.emvd.model import EMVD, State, stage
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.methods.differences import add_adjoint, difference
-from ncfl.methods.fastderain import FastDerain
+from ncfl.methods.fastderain.method import FastDerain
 from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.luma import luma
 

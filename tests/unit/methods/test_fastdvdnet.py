@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.fastdvdnet import FastDVDNet, FastDVDNetMethod, official_names
+from ncfl.methods.fastdvdnet.model import FastDVDNet, FastDVDNetMethod, official_names
 from ncfl.methods.interface import Window, stream
 
 SMALL = {"widths": (4, 6, 8), "input_width": 2}

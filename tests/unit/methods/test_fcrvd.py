@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.fcrvd import FCRVD, FCRVDMethod, RainModel
+from ncfl.methods.fcrvd.model import FCRVD, FCRVDMethod, RainModel
 from ncfl.methods.interface import Recurrent, stream
 
 SMALL = {"width": 4, "blocks": 1, "flow_levels": 2, "flow_width": 0.1}

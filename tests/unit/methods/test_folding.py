@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from ncfl.methods.dvdnet import DVDNet, DVDNetMethod
-from ncfl.methods.fastdvdnet import FastDVDNet, FastDVDNetMethod
+from ncfl.methods.dvdnet.model import DVDNet, DVDNetMethod
+from ncfl.methods.fastdvdnet.model import FastDVDNet, FastDVDNetMethod
 from ncfl.methods.folding import folded
 from ncfl.methods.interface import stream
-from ncfl.methods.msbdn import MSBDN, MSBDNMethod
-from ncfl.methods.vnlnet import VNLNet, VNLNetMethod
+from ncfl.methods.msbdn.model import MSBDN, MSBDNMethod
+from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod
 
 METHODS = {
     "fastdvdnet": (lambda: FastDVDNet(), FastDVDNetMethod),

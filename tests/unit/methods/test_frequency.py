@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.methods.frequency import TILE, FrequencyConv, with_spectra
-from ncfl.methods.spaccnn import SpacCNN, SpacCNNMethod
+from ncfl.methods.spaccnn.model import SpacCNN, SpacCNNMethod
 
 
 def noise(*shape: int) -> Tensor:

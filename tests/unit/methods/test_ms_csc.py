@@ -12,7 +12,7 @@ from torch import Tensor
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.moving import low_rank
-from ncfl.methods.ms_csc import (
+from ncfl.methods.ms_csc.method import (
     MSCSC,
     first_filters,
     normal_equations,

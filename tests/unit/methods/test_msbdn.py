@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Recurrent, stream
-from ncfl.methods.msbdn import MSBDN, DenseFusion, MSBDNMethod, ResidualBlock, mirrored
+from ncfl.methods.msbdn.model import MSBDN, DenseFusion, MSBDNMethod, ResidualBlock, mirrored
 
 SMALL = {"width": 2, "blocks": 1, "bottleneck": 2}
 

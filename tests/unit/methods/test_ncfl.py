@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ncfl.methods.interface import stream
-from ncfl.methods.ncfl import NCFLMethod
+from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.models.variants import m_f, ncfl_adapq
 
 SIZES = {"feature_width": 8, "latent_width": 8}

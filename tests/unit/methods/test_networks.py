@@ -4,35 +4,19 @@ import io
 
 import pytest
 import torch
+from helpers.small_methods import SMALL, small
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
+from ncfl.methods import LEARNED
 from ncfl.methods.edvr.layers import Predeblur
-from ncfl.methods.fastdvdnet import DenBlock
+from ncfl.methods.fastdvdnet.model import DenBlock
 from ncfl.methods.interface import border_index, stream
-from ncfl.methods.networks import NETWORKS, build, method_of, rebuild
+from ncfl.methods.networks import build, method_of, rebuild
 from ncfl.models.motion import SPyNet
 from ncfl.train.losses import restored_loss
 from ncfl.weights import checkpoint
 
-FLOW = {"flow_width": 0.25, "flow_levels": 4}
-SMALL = {
-    "vnlnet": {"past": 2, "future": 1, "search": 3, "patch": 3, "match_width": 4, "match_convs": 1,
-               "width": 4, "convs": 3},
-    "dvdnet": {"width": 4, "spatial_convs": 3, "temporal_convs": 1},
-    "fastdvdnet": {"widths": [4, 6, 8], "input_width": 2},
-    "emvd-s": {"fusion": [1, 4], "denoising": [1, 4], "refinement": [1, 4]},
-    "emvd-l": {"fusion": [1, 4], "denoising": [2, 8], "refinement": [1, 4], "scales": 2},
-    "edvr": {"width": 4, "groups": 2, "extract_blocks": 1, "reconstruct_blocks": 1, "tail_width": 4},
-    "basicvsr": {"width": 4, "blocks": 1, "tail_width": 4, **FLOW},
-    "basicvsrpp": {"width": 4, "blocks": 1, "groups": 2, "tail_width": 4, **FLOW},
-    "spaccnn": {"widths": [4, 4, 4], "radius": 2, "matches": 3},
-    "j4rnet-p": {"width": 4, "exchanged": 2},
-    "fcrvd": {"width": 4, "blocks": 1, **FLOW},
-    "rmfd": {"width": 2, "blocks": 1},
-    "msbdn": {"width": 2, "blocks": 1, "bottleneck": 1},
-    "cg-idn": {"width": 4, "pre_width": 2, "groups": 2, "radius": 1, "blocks": 1, "reconstruct_blocks": 1},
-}  # fmt: skip
 # What the loss on the restored frames does not reach, and why.
 IDLE = {
     # The authors' layers for maps that nothing uses; they are there for the official tensors.
@@ -40,12 +24,7 @@ IDLE = {
 }
 BLIND_WINDOWS = {"vnlnet": range(2, 6), "fastdvdnet": range(2, 5), "edvr": range(2, 5), "spaccnn": range(2, 5)}
 
-each_method = pytest.mark.parametrize("name", NETWORKS)
-
-
-def small(name: str, **other: object) -> nn.Module:
-    torch.manual_seed(0)
-    return build(name, {"channels": 3, **SMALL[name], **other})
+each_method = pytest.mark.parametrize("name", LEARNED)
 
 
 def clip(frames: int = 7, height: int = 48, width: int = 48, batch: int = 1) -> Tensor:
@@ -62,7 +41,7 @@ def shaken(model: nn.Module) -> nn.Module:
 
 
 def test_every_method_is_tried():
-    assert list(SMALL) == list(NETWORKS)
+    assert list(SMALL) == list(LEARNED)
 
 
 @each_method
@@ -114,7 +93,7 @@ def test_its_arguments_are_plain(name: str):
     torch.save(arguments, buffer)
     buffer.seek(0)
     assert torch.load(buffer, weights_only=True) == arguments
-    assert rebuild(NETWORKS[name].network.kind, arguments).arguments == arguments
+    assert rebuild(LEARNED[name].network().network.kind, arguments).arguments == arguments
 
 
 @each_method
@@ -159,7 +138,7 @@ def test_what_the_window_before_found_is_taken_over_and_nothing_else(name: str, 
         assert sum(counted) == {3: 2 * len(streamed) + 2, 1: len(streamed) + 4}[calls]
 
 
-@pytest.mark.parametrize("name", [name for name, network in NETWORKS.items() if network.motion])
+@pytest.mark.parametrize("name", [name for name, record in LEARNED.items() if record.spynet])
 def test_motion_takes_over_the_pretrained_one(name: str):
     model = small(name)
     torch.manual_seed(7)
@@ -261,7 +240,7 @@ def test_frames_that_are_not_finite_are_not_passed_on(name: str):
         list(stream(method_of(small(name), name=name), frames, 25.0))
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name in ("dvdnet", "fastdvdnet", "emvd-s", "emvd-l")])
+@pytest.mark.parametrize("name", [name for name, record in LEARNED.items() if record.needs_sigma])
 def test_a_method_that_must_be_told_the_noise_says_so(name: str):
     method = method_of(small(name), name=name)
     assert not method.blind
@@ -301,7 +280,7 @@ def test_an_unknown_method_names_those_there_are():
 @each_method
 def test_arguments_of_another_version_are_refused(name: str):
     with pytest.raises(InputError, match=r"does not take these arguments: .*depth"):
-        rebuild(NETWORKS[name].network.kind, {"depth": 3})
+        rebuild(LEARNED[name].network().network.kind, {"depth": 3})
 
 
 def test_an_unknown_kind_and_a_network_that_restores_nothing():

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.rmfd import RMFD, RMFDMethod, read_checkpoint
+from ncfl.methods.rmfd.method import RMFDMethod
+from ncfl.methods.rmfd.model import RMFD, read_checkpoint
 from ncfl.methods.rmfd.network import ConvLSTM, MultiFrameNet, Residual, Up
 
 SMALL = {"width": 2, "blocks": 1}

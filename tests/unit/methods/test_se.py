@@ -13,7 +13,7 @@ from torch import Tensor
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.moving import Factors, MovingObjects, label, low_rank
-from ncfl.methods.se import SE, Mixture, Rounds, conjugate_gradients
+from ncfl.methods.se.method import SE, Mixture, Rounds, conjugate_gradients
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

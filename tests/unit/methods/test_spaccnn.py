@@ -8,8 +8,8 @@ from helpers.spaccnn_samples import panned
 
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Window, stream
-from ncfl.methods.spaccnn import SpacCNN, SpacCNNMethod
 from ncfl.methods.spaccnn.alignment import STEP, Search, align, costs, fetch, luma
+from ncfl.methods.spaccnn.model import SpacCNN, SpacCNNMethod
 from ncfl.methods.spaccnn.superpixels import superpixels
 
 SMALL = {"kernels": (3, 1), "widths": (4,), "radius": 2, "matches": 3}

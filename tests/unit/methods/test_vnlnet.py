@@ -7,14 +7,7 @@ import torch
 
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.vnlnet import (
-    VNLNet,
-    VNLNetMethod,
-    official_names,
-    places,
-    vnlnet_color,
-    vnlnet_gray,
-)
+from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, official_names, places, vnlnet_color, vnlnet_gray
 from ncfl.methods.vnlnet.pairs import Pairs
 from ncfl.methods.vnlnet.search import box_sum, doubling, most_similar, most_similar_to_each_other
 

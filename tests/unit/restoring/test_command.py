@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from ncfl.cli.main import app
 from ncfl.common.errors import InputError
 from ncfl.config import layout
-from ncfl.methods.fastdvdnet import FastDVDNet
+from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.models import variants
 from ncfl.steps.restoring import estimate, restore
 from ncfl.steps.weighing import list_weights
@@ -122,7 +122,7 @@ def test_what_the_output_cannot_hold_is_said(here: Path, tmp_path: Path, capsys:
         ),
         (["noisy", "out", "--checkpoint", "c.pt", "--method", "noisy"], "restore: found --checkpoint and --method"),
         (["noisy", "out", "--weights", "x"], "weights x: unknown; allowed: small, told"),
-        (["noisy", "out", "--method", "x"], "method x: unknown; allowed: noisy, median-3x3"),
+        (["noisy", "out", "--method", "x"], "method x: unknown; allowed: ms-csc, se, fastderain"),
         (["noisy", "out", "--weights", "told", "--sigma", "300"], "sigma: found 300.0, allowed are 0..255"),
         (["none", "--estimate"], "none: no such file or folder"),
     ],

@@ -13,7 +13,7 @@ from helpers.footage_samples import UNEVEN, deep_ramp, luma, packets, record, sa
 
 from ncfl.common.errors import InputError
 from ncfl.media.video import open_frames
-from ncfl.methods.median import Median
+from ncfl.methods.median.method import Median
 from ncfl.methods.noisy import Noisy
 from ncfl.restoring.streaming import Restored, restore
 

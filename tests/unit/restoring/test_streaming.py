@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.media.video import open_frames, open_writer
-from ncfl.methods.median import Median
+from ncfl.methods.median.method import Median
 from ncfl.methods.noisy import Noisy
 from ncfl.restoring.streaming import restore
 
@@ -254,7 +254,7 @@ MEASURE = """
     import numpy as np, torch
     from ncfl.media.video import open_writer
     from ncfl.restoring.streaming import restore
-    from ncfl.methods.median import Median
+    from ncfl.methods.median.method import Median
 
     class Mean:
         name, blind, channels, radius, border = "mean", True, None, 2, "reflect"

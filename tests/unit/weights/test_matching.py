@@ -14,12 +14,15 @@ from helpers.weights_samples import Malicious, beside, refusal, same, tensors, w
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.fastdvdnet import FastDVDNet, official_names
-from ncfl.methods.msbdn import MSBDN, OFFICIAL_CLASSES
-from ncfl.methods.spynet6 import SPyNet6
-from ncfl.methods.spynet6 import official_names as spynet6_names
+from ncfl.methods import OFFICIAL
+from ncfl.methods.fastdvdnet.model import FastDVDNet, official_names
+from ncfl.methods.msbdn.model import MSBDN
+from ncfl.methods.spynet6.model import SPyNet6
+from ncfl.methods.spynet6.model import official_names as spynet6_names
 from ncfl.weights import matching as weights
 from ncfl.weights.matching import load, match, read_parts, read_weights, save
+
+OFFICIAL_CLASSES = OFFICIAL["msbdn"].stand_ins
 
 FAST = {"widths": (4, 6, 8), "input_width": 2}
 TINY = {"width": 2, "blocks": 1, "bottleneck": 1}

@@ -11,13 +11,14 @@ from helpers.command_line import ncfl, within
 from helpers.data_samples import film, pictures
 
 from ncfl.common.errors import InputError
-from ncfl.methods.dvdnet import DVDNet
-from ncfl.methods.fastdvdnet import FastDVDNet
+from ncfl.methods import OFFICIAL
+from ncfl.methods.dvdnet.model import DVDNet
+from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.methods.interface import stream
 from ncfl.methods.rmfd.model import NETWORKS as PARTS
-from ncfl.methods.vnlnet import vnlnet_gray
+from ncfl.methods.vnlnet.model import vnlnet_gray
 from ncfl.weights.matching import load
-from ncfl.weights.official import OFFICIAL, official, read_official, with_weights
+from ncfl.weights.official import official, read_official, with_weights
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_a_file_with_the_options_of_its_training(tmp_path):
 
 
 def test_layers_in_arrays(tmp_path):
-    network = official("spynet").build()
+    network = official("spynet").format().build()
     for name, tensor in network.state_dict().items():
         if name.startswith("basic_module"):
             _, level, _, layer, kind = name.split(".")
@@ -181,7 +182,7 @@ def under(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("name", [name for name in OFFICIAL if name != "j4rnet"])
 def test_weights_of_another_width_are_refused(name: str, tmp_path):
-    network = OFFICIAL[name].build(**NARROW[name])
+    network = OFFICIAL[name].format().build(**NARROW[name])
     said = refusal(name, as_published(name, network.state_dict(), tmp_path))
     assert f"found weights that do not fit {name} (" in said
     assert "of another shape: " in said
@@ -191,7 +192,7 @@ def test_weights_of_another_width_are_refused(name: str, tmp_path):
 
 def test_rmfd_from_its_checkpoint(tmp_path):
     torch.manual_seed(0)
-    state = OFFICIAL["rmfd"].build().state_dict()
+    state = OFFICIAL["rmfd"].format().build().state_dict()
     found = read_official("rmfd", as_published("rmfd", state, tmp_path))
     assert list(found) == list(state)
     assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
@@ -219,12 +220,12 @@ def test_a_cut_file(file):
 
 
 def test_an_unknown_method():
-    with pytest.raises(InputError, match="fastdvdnat: no official weights are known; allowed: fastdvdnet, dvdnet"):
+    with pytest.raises(InputError, match="fastdvdnat: no official weights are known; allowed: vnlnet-gray, "):
         official("fastdvdnat")
 
 
 def test_a_network_for_super_resolution_restores_nothing():
-    with pytest.raises(InputError, match="basicvsr-x4: it restores no frames by itself; allowed: fastdvdnet"):
+    with pytest.raises(InputError, match="basicvsr-x4: it restores no frames by itself; allowed: vnlnet-gray"):
         with_weights("basicvsr-x4", {})
 
 
@@ -256,7 +257,7 @@ def test_import_then_restore(file, fast, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--method", "median"), "method median: unknown; allowed: noisy, median-3x3"),
+        (("--method", "median"), "method median: unknown; allowed: ms-csc, se, fastderain"),
         (("--method", "fastderain", "--checkpoint", "x"), "found --checkpoint and --method, allowed: one of"),
     ],
 )

@@ -14,9 +14,12 @@ from helpers.weights_samples import Malicious, beside, refusal, same, tensors, w
 from torch import nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.msbdn import MSBDN, OFFICIAL_CLASSES
+from ncfl.methods import OFFICIAL
+from ncfl.methods.msbdn.model import MSBDN
 from ncfl.weights import pickled as reader
 from ncfl.weights.matching import match, read_weights
+
+OFFICIAL_CLASSES = OFFICIAL["msbdn"].stand_ins
 
 TINY = {"width": 2, "blocks": 1, "bottleneck": 1}
 
@@ -99,7 +102,7 @@ def test_msbdn_s_official_form_loads_into_it(tmp_path: Path):
     torch.manual_seed(0)
     network = MSBDN(**TINY)
     file = write(tmp_path / "model.pkl", network, zipped=False)
-    stand_ins = (*OFFICIAL_CLASSES, "ncfl.methods.msbdn.")
+    stand_ins = (*OFFICIAL_CLASSES, "ncfl.methods.msbdn.model.")
     same(match(read_weights(file, stand_ins=stand_ins), network, None, "msbdn"), network.state_dict())
 
 

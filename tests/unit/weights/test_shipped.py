@@ -15,7 +15,7 @@ from safetensors.torch import save, save_file
 from torch import nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.fastdvdnet import FastDVDNet
+from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.models import variants
 from ncfl.weights import shipped as pretrained
 from ncfl.weights.shipped import find, shipped

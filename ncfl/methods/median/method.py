@@ -1,4 +1,4 @@
-"""Median filtering of each frame, the classical baseline of the paper's Table 5."""
+"""The median filter of OpenCV, on frames whose noise may leave [0,1]."""
 
 import cv2
 import numpy as np

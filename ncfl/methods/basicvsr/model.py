@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.methods.learned import LearnedChunk, check_size_kept
-from ncfl.methods.spynet6 import SPyNet6, clip_flows, flow_warp, plain_convolutions
+from ncfl.methods.spynet6.model import SPyNet6, clip_flows, flow_warp, plain_convolutions
 from ncfl.models.layers import SLOPE, added, conv3, ordered_as
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
@@ -144,7 +144,7 @@ class Propagating(nn.Module, ABC):
 
     @abstractmethod
     def propagate(self, clip: Tensor, backward: list[Tensor], forward: list[Tensor]) -> Tensor:
-        """A clip and its flows, see :func:`~ncfl.methods.spynet6.clip_flows` -> the restored clip."""
+        """A clip and its flows, see :func:`~ncfl.methods.spynet6.model.clip_flows` -> the restored clip."""
 
     def to_frame(self, features: Tensor, frame: Tensor) -> Tensor:
         """The restored frame: what the features say is added to the frame itself."""

@@ -2,7 +2,7 @@
 
 Layer order, tensor names and resizing are those of the authors' BookerDeWitt/MSBDN-DFF, network
 ``MSBDN-DFF-v1-1``, the one of the paper. Their ``model.pkl`` holds the pickled network itself, not its tensors:
-:data:`OFFICIAL_CLASSES` names the classes that a reader must be ready to find there. The authors' code takes
+the record names the classes that a reader must be ready to find there. The authors' code takes
 multiples of 16 pixels only; other sizes are mirrored at the bottom and right and cropped back here.
 """
 
@@ -16,7 +16,6 @@ from ncfl.methods.learned import LearnedRecurrent
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
-OFFICIAL_CLASSES = ("networks.", "torch.nn.")  # of networks/MSBDN-DFF-v1-1.py and base_networks.py, and torch's own
 SCALES = 4  # times that the frame is halved
 SMALLEST = 2 * 2**SCALES  # pixels: a mirrored border needs two pixels at the coarsest scale
 

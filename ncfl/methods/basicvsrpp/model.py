@@ -1,7 +1,7 @@
 """BasicVSR++ (Chan et al., CVPR 2022, arXiv:2104.13371): four passes through the clip, deformable alignment.
 
 Layer order, tensor names and padding are those of XPixelGroup/BasicSR and open-mmlab/mmagic, whose weights fit
-after :func:`ncfl.methods.basicvsr.official_names`. The form for denoising is that of ckkelvinchan/BasicVSR_PlusPlus
+after BasicVSR's ``official_names``. The form for denoising is that of ckkelvinchan/BasicVSR_PlusPlus
 (arXiv:2204.05308), ``basicvsr_plusplus_denoise.py``, features at a quarter of the resolution; the variant at half,
 whose code was never published, is not here. The authors refuse frames whose quarter is below 64x64 pixels,
 the size of the paper's training patches among them; here any size from 16x16 on works.
@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ncfl.methods.basicvsr import BasicVSRMethod, Propagating, Trunk, featureless, reducing_head
-from ncfl.methods.basicvsr import official_names as official_names  # the same mapping
+from ncfl.methods.basicvsr.model import BasicVSRMethod, Propagating, Trunk, featureless, reducing_head
 from ncfl.methods.deform import TAPS, DeformConv
-from ncfl.methods.spynet6 import SPyNet6, flow_warp
+from ncfl.methods.spynet6.model import SPyNet6, flow_warp
 from ncfl.models.layers import SLOPE, added, conv3, ordered_as, zero_
 from ncfl.models.ncfl import _plain
 
@@ -104,7 +103,7 @@ class BasicVSRPlusPlus(Propagating):
         self.add_tail(width, tail_width)
 
     def propagate(self, clip: Tensor, backward: list[Tensor], forward: list[Tensor]) -> Tensor:
-        """See :meth:`~ncfl.methods.basicvsr.Propagating.propagate`."""
+        """See :meth:`~ncfl.methods.basicvsr.model.Propagating.propagate`."""
         own = [self.feat_extract(frame) for frame in clip.unbind(1)]  # one by one: the first layers are large
         known = [[x] for x in own]  # what is known of each frame, branch by branch
         for name in BRANCHES:

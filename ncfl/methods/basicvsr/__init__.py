@@ -1,0 +1,34 @@
+"""BasicVSR: a clip in both directions, features carried along by optical flow."""
+
+from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
+
+
+def _network() -> Network:
+    from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr
+
+    return Network(BasicVSR, BasicVSRMethod, published=basicvsr)
+
+
+def _superresolution() -> Format:
+    from ncfl.methods.basicvsr.model import basicvsr_x4, official_names
+
+    return Format(build=basicvsr_x4, names=official_names)
+
+
+METHOD = LearnedRecord(
+    name="basicvsr",
+    title="BasicVSR",
+    shape="chunk",
+    network=_network,
+    spynet=True,
+    official=(
+        OfficialWeights(
+            name="basicvsr-x4",
+            source="XPixelGroup/BasicSR or open-mmlab/mmagic, BasicVSR super-resolution",
+            licence="Apache 2.0 (both repositories)",
+            files=("BasicVSR_REDS4.pth",),
+            format=_superresolution,
+            restores=False,
+        ),
+    ),
+)
