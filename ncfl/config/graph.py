@@ -30,11 +30,12 @@ BROUGHT_BY = (
     "steps/data.py",
 )
 PREPARED_BY = (*BROUGHT_BY, "data/prepare.py", "data/store.py", "data/store_writer.py")
-FLOW_BY = ("versions.txt", "data/synthetic", "models", "train", "weights", "steps/training.py")
+FLOW_BY = ("versions.txt", "data/synthetic", "data/variety.py", "models", "train", "weights", "steps/training.py")
 TRAINED_BY = (
     "versions.txt",
     "data/store.py",
     "data/sampler.py",
+    "data/variety.py",
     "data/degradations.py",
     "data/bayer.py",
     "models",
