@@ -100,7 +100,9 @@ def weights(
     from ncfl.common.text import paragraph, table
 
     about = [paragraph(f"{row['name']}: {row['description']}. Licence: {row['licence']}") for row in rows]
-    note = paragraph("PSNR in dB at sigma 30, the mean over the clips of the model card, which no training saw.")
+    note = paragraph(
+        "PSNR in dB at sigma 30, the mean over the clips that all model cards share, which no training saw."
+    )
     print(table([cells(row) for row in rows]), note, *about, sep="\n\n")
 
 

@@ -23,9 +23,9 @@ def list_weights(*, speed: bool = False, threads: int | None = None) -> list[dic
 
     Returns:
         A row each: ``name``, ``parameters``, ``megabytes`` (1e6 bytes), ``default``, ``sha256_ok``, ``sigma`` (least
-        and greatest level of the training), ``psnr`` (kind of noise -> dB at sigma 30, the mean over the clips of the
-        model card; {} without a card of this very file), ``frames_per_second`` at 960x540 (None where not measured),
-        ``licence``, ``description``.
+        and greatest level of the training), ``psnr`` (kind of noise -> dB at sigma 30, the mean over the clips that
+        all model cards share; {} without a card of this very file), ``frames_per_second`` at 960x540 (None
+        where not measured), ``licence``, ``description``.
 
     Raises:
         InputError: there are none, a damaged index or card, a number of threads below 1.
@@ -35,6 +35,8 @@ def list_weights(*, speed: bool = False, threads: int | None = None) -> list[dic
     known = shipped()
     if not known:
         raise InputError(f"weights: {NONE_SHIPPED}")
+    cards = {name: clips for name, weights in known.items() if (clips := _measured_clips(weights))}
+    shared = set.intersection(*map(set, cards.values())) if cards else set()
     rows = []
     for name, weights in known.items():
         whole = _whole(weights)
@@ -45,7 +47,7 @@ def list_weights(*, speed: bool = False, threads: int | None = None) -> list[dic
             "default": weights.default,
             "sha256_ok": whole,
             "sigma": list(weights.sigma),
-            "psnr": on_held_out_clips(weights),
+            "psnr": _means(cards.get(name, {}), shared, name),
             "frames_per_second": _frames_per_second(weights, threads) if speed and whole else None,
             "licence": weights.licence,
             "description": weights.description,
@@ -53,19 +55,22 @@ def list_weights(*, speed: bool = False, threads: int | None = None) -> list[dic
     return rows
 
 
-def on_held_out_clips(weights: "Weights") -> dict[str, float]:
-    """Kind of noise -> PSNR (dB) at sigma 30, the mean over the clips of the card; {} where no card is of this file."""
+def _measured_clips(weights: "Weights") -> dict[str, Any]:
+    """The clips of the model card, by name; {} where no card is of this very file."""
     path = weights.path.with_suffix(".json")
     card = read_json(path) if path.is_file() else {}
     if not isinstance(card, dict):
         raise InputError(f"{path}: expected a model card's figures, got a {type(card).__name__}")
-    if card.get("sha256") != weights.sha256:  # of a file before this one
-        return {}
+    return card["clips"] if card.get("sha256") == weights.sha256 else {}
+
+
+def _means(clips: dict[str, Any], shared: set[str], name: str) -> dict[str, float]:
+    """Kind of noise -> PSNR (dB) at sigma 30, the mean over the ``shared`` clips, which alone compare."""
     found: dict[str, list[float]] = {}
-    for clip in card["clips"].values():
+    for clip in (clips[one] for one in sorted(shared & set(clips))):
         for kind, of_kind in {"unclipped": clip, **clip.get("kinds", {})}.items():
             if SIGMA in of_kind["means"]:
-                found.setdefault(kind, []).append(of_kind["means"][SIGMA][weights.name]["psnr"])
+                found.setdefault(kind, []).append(of_kind["means"][SIGMA][name]["psnr"])
     return {kind: round(statistics.fmean(values), 2) for kind, values in found.items()}
 
 

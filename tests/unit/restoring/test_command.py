@@ -176,6 +176,11 @@ def test_the_list_has_the_cards_figures_of_this_very_file_and_the_speed_when_ask
     small, told = json.loads(ncfl("weights", "--json", "--speed", "--threads", "1").stdout)
     assert (small["psnr"], told["psnr"]) == ({"unclipped": 30.75, "gray": 20.0}, {})
     assert small["frames_per_second"] > 0
+    told_digest = json.loads((here / "index.json").read_text())["weights"]["told"]["sha256"]
+    of_one = {"one": {"means": {"30": {"told": {"psnr": 29.0}}}}}
+    (here / "told.json").write_text(json.dumps({"sha256": told_digest, "clips": of_one}))
+    small, told = json.loads(ncfl("weights", "--json").stdout)  # on the one clip that both were measured on
+    assert (small["psnr"]["unclipped"], told["psnr"]) == (30.0, {"unclipped": 29.0})
     (here / "small.json").write_text("[]")
     with pytest.raises(InputError, match=r"small.json: expected a model card's figures, got a list"):
         list_weights()
