@@ -242,7 +242,7 @@ def _set(conv: nn.Module, places: Iterable[tuple[int, int, int, int]], gain: flo
         conv.weight[place] += gain
 
 
-def _weaken(conv: nn.Module, to: float = FAINT) -> None:
-    conv.weight.mul_(to)
+def _weaken(conv: nn.Module, to: float | None = None) -> None:
+    conv.weight.mul_(FAINT if to is None else to)
     if conv.bias is not None:
         conv.bias.zero_()

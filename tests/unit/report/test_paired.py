@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.report_samples import EXPERIMENTS, find, level, made_up_psnr, read, summary, write, write_results
 
+from ncfl.report.paired import _below_input
 from ncfl.report.results import Experiment, Results
 from ncfl.report.tables import write_tables
 
@@ -196,3 +197,18 @@ def test_every_space_of_a_convention_has_a_name():
     from ncfl.report.results import SPACES
 
     assert {space for spaces in STATEMENTS.values() for space in spaces} == set(SPACES)
+
+
+def test_trained_methods_that_make_frames_worse_are_named():
+    def row(method: str, psnr: str, ssim: str, obtained: str = "own training") -> dict[str, str]:
+        keys = ("method", "dataset", "measured_psnr_db", "measured_ssim", "obtained")
+        return dict(zip(keys, (method, "NTU-Rain", psnr, ssim, obtained), strict=True))
+
+    rainy = row("Rainy input", "29.55", "0.8900", "")
+    records = [
+        rainy, row("RMFD", "26.00", "0.7900"), row("SpacCNN", "29.60", "0.8800", "own training, own initial values"),
+        row("FCRVD", "30.70", "0.8960"), row("SE", "26.30", "0.7800", "no training"),
+    ]  # fmt: skip
+    (note,) = _below_input(records)
+    assert note.startswith("Below the rainy input in PSNR or SSIM: RMFD on NTU-Rain, SpacCNN on NTU-Rain. Small forms")
+    assert _below_input([rainy, row("FCRVD", "30.70", "0.8960")]) == []

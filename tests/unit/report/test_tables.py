@@ -9,6 +9,7 @@ import pytest
 from helpers.report_samples import EXPERIMENTS, SIGMAS, find, made_up_psnr, read, summary, write, write_results
 
 from ncfl.common.errors import InputError
+from ncfl.report.queries import _short_note
 from ncfl.report.results import Experiment, data_label
 from ncfl.report.tables import OUTPUTS, write_tables
 
@@ -303,3 +304,18 @@ def test_gflops_of_another_preset_are_not_shown(root: Path, tmp_path: Path):
 def test_the_made_up_figures_are_all_different():
     figures = [made_up_psnr(n, d, s) for n, e in EXPERIMENTS.items() for d in e.evaluate for s in e.evaluate[d]]
     assert all(round(a, 2) != round(b, 2) for a, b in itertools.combinations(figures, 2))
+
+
+def test_methods_that_are_short_of_the_better_median_are_named_with_the_reason():
+    def row(method: str, sigma: str, psnr: str, obtained: str) -> dict[str, str]:
+        return {"method": method, "sigma": sigma, "measured_psnr_db": psnr, "obtained": obtained}
+
+    ours = "own training, own initial values"
+    medians = [row(f"Median {k}x{k}", s, p, "no training") for k, s, p in ((3, "50", "21.0"), (5, "50", "23.0"))]
+    records = [
+        *medians, row("EDVR", "50", "23.4", ours), row("EMVD-S", "50", "23.5", ours), row("EDVR", "10", "20.0", ours),
+        row("VNLnet", "50", "15.0", "own training"), row("BasicVSR", "50", "", ""),
+    ]  # fmt: skip
+    (note,) = _short_note(records)
+    assert note.startswith("Not 0.5 dB above the better median: EDVR at sigma = 50. EDVR, BasicVSR and BasicVSR++ work")
+    assert _short_note([*medians, row("EDVR", "50", "23.5", ours)]) == []
