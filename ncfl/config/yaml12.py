@@ -61,3 +61,7 @@ def parse_yaml(text: str, path: Path) -> Any:
         raise InputError(f"{path}: no YAML{place}: {error.problem}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path}: no YAML: {str(error).splitlines()[0]}") from None
+    except ValueError as error:  # a tag that its value is not of: !!int x
+        raise InputError(f"{path}: no YAML: {error!s:.200}") from None
+    except RecursionError:
+        raise InputError(f"{path}: brackets within brackets, too many to be read") from None

@@ -7,6 +7,7 @@ from typing import Any
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, sha256
 from ncfl.data.fetch import INDEX
+from ncfl.data.sources import index_file
 from ncfl.data.sources.interface import Source
 from ncfl.data.store_writer import write_store
 
@@ -36,6 +37,7 @@ def prepare(dataset: str, spec: Source, raw: Path, output: Path) -> dict[str, An
             f"{path}: not the index of dataset {dataset} from source {spec.name}; "
             f"fetch it again (ncfl fetch --dataset {dataset})"
         )
+    index_file.check(spec.index_form, index, path, dataset)
     return write_store(
         output,
         dataset=dataset,

@@ -10,6 +10,7 @@ values that stand for 0.0 and 1.0: 0 and 255 for uint8.
 """
 
 import errno
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Clip:
     def _map(self, path: Path) -> np.ndarray:
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SyntaxError, tokenize.TokenError) as error:  # the last two: of a header
             if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
                 raise  # nothing is wrong with the file
             raise InputError(f"{path}: not readable as prepared frames ({error}); prepare the dataset again") from None
@@ -100,7 +101,7 @@ class ClipStore:
         try:
             for entry in self.manifest["clips"]:
                 self._splits.setdefault(entry["split"], []).append(self._clip(entry))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise InputError(f"{path}: damaged ({error!r}); prepare the dataset again") from None
 
     def split(self, name: str) -> list[Clip]:

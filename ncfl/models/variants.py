@@ -97,12 +97,22 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
+LARGEST = (
+    4096  # width or number of blocks, four times the published: what asks for more is damaged, and fills the memory
+)
+
+
 def rebuild(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
     """The model that `model.kind` and `model.arguments` describe. InputError: no such kind or argument."""
     kinds = {built.kind: built for built in (NCFL, FeatureCodec, SPyNet)}
     if kind not in kinds:
         raise InputError(f"model kind is {kind!r}; allowed: {', '.join(kinds)}")
     try:
+        for name, value in arguments.items():
+            sizes = value if isinstance(value, list | tuple) else [value]
+            if any(isinstance(size, int | float) and not abs(size) <= LARGEST for size in sizes):
+                raise ValueError(f"{name} is {value!r:.80}, allowed: at most {LARGEST}")
         return kinds[kind](**arguments)
-    except TypeError as error:
-        raise InputError(f"model kind {kind!r} does not take these arguments: {error}") from error
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"model kind {kind!r} does not take these arguments: {reason}") from error

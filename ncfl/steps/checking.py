@@ -1,9 +1,11 @@
 """``ncfl check``, ``ncfl datasets``, ``ncfl methods``, ``ncfl summary``: what there is, and in which state."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ncfl.common.errors import InputError
 from ncfl.common.files import read_json
 from ncfl.common.text import paragraph, table
 from ncfl.config import layout
@@ -191,10 +193,11 @@ def _denoising(params: Params) -> list[str]:
     names = [name for name in ("noisy", "median-3x3", "median-5x5", "ncfl-davis") if name in params.evaluated]
     rows = []
     for name in names:
-        path = layout.evaluation(name) / "summary.json"
-        found = read_json(path)["datasets"].get("set8") if path.exists() else None
-        if found:
-            rows.append({"PSNR (dB), set8": name, **{f"σ {s}": f"{q['psnr']:.2f}" for s, q in found["sigma"].items()}})
+        for levels in _measured(name, "set8").values():
+            rows.append((name, {f"σ {sigma}": psnr for sigma, (psnr, _) in levels.items()}))
+            break  # the space that tables print
+    heads = dict.fromkeys(head for _, found in rows for head in found)
+    rows = [{"PSNR (dB), set8": name, **{head: found.get(head, "-") for head in heads}} for name, found in rows]
     return ["  " + line for line in table(rows).splitlines()] if rows else []
 
 
@@ -202,14 +205,26 @@ def _paired(params: Params) -> list[str]:
     """What NCFL gains on datasets that bring their degradation along."""
     rows = []
     for name, experiment in params.experiments.items():
-        path = layout.evaluation(name) / "summary.json"
-        if name != f"ncfl-{experiment.dataset}" or experiment.train.sigma is not None or not path.exists():
+        if name != f"ncfl-{experiment.dataset}" or experiment.train.sigma is not None:
             continue
-        found = read_json(path)["datasets"].get(experiment.dataset)
-        if not found or "0" not in found["sigma"]:
-            continue
-        for space, levels in {found["space"]: found["sigma"], **found.get("spaces", {})}.items():
-            quality = levels["0"]
-            rows.append({"PSNR (dB)": f"{experiment.dataset}, {space}", "input": f"{quality['input_psnr']:.2f}",
-                         "NCFL": f"{quality['psnr']:.2f}"})  # fmt: skip
+        for space, levels in _measured(name, experiment.dataset).items():
+            if "0" in levels:
+                psnr, before = levels["0"]
+                rows.append({"PSNR (dB)": f"{experiment.dataset}, {space}", "input": before, "NCFL": psnr})
     return ["", *("  " + line for line in table(rows).splitlines())] if rows else []
+
+
+def _measured(name: str, dataset: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """Space -> sigma -> PSNR of the result and of its input, as they are printed; empty where nothing was measured."""
+    path = layout.evaluation(name) / "summary.json"
+    if not path.exists():
+        return {}
+    try:
+        found = read_json(path)["datasets"].get(dataset)
+        spaces = {found["space"]: found["sigma"], **found.get("spaces", {})} if found else {}
+        return {
+            space: {sigma: (f"{q['psnr']:.2f}", f"{q.get('input_psnr', math.nan):.2f}") for sigma, q in levels.items()}
+            for space, levels in spaces.items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{path}: not as it was written; make it again: ncfl evaluate --experiment {name}") from None

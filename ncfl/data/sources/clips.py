@@ -27,6 +27,7 @@ import numpy as np
 from ncfl.common.errors import InputError
 from ncfl.common.files import sha256
 from ncfl.data.datasets.interface import FOREIGN
+from ncfl.data.sources.index_file import Films
 from ncfl.media.pictures import IMAGE_SUFFIXES, list_pictures, natural_key
 from ncfl.media.video import VIDEO_SUFFIXES, open_frames
 
@@ -57,6 +58,7 @@ class ClipsSource:
     stand_in: bool = True
 
     name = "clips"
+    index_form = Films
 
     def index(self, dataset: str, root: Path, *, seed: int = 0, given: Path | None = None) -> dict[str, Any]:
         """List the folder's clips that are used, with checksums (:meth:`ncfl.data.sources.interface.Source.index`)."""

@@ -24,6 +24,7 @@ from ncfl.data.datasets import find
 from ncfl.data.datasets.interface import Dataset, RawFormat, Split
 from ncfl.data.frames import Splits
 from ncfl.data.sources.framefiles import index_files, read_clips
+from ncfl.data.sources.index_file import Pictures
 from ncfl.data.sources.stand_ins import film
 from ncfl.data.synthetic import photographs
 from ncfl.data.synthetic.outlines import OUTLINES
@@ -54,6 +55,7 @@ class DemoSource:
     max_motion: float = 4.0
 
     name = "demo"
+    index_form = Pictures
     stand_in = True
 
     def index(self, dataset: str, root: Path, *, seed: int = 0, given: Path | None = None) -> dict[str, Any]:

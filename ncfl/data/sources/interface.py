@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ncfl.data.datasets.interface import RawFormat
 from ncfl.data.frames import Frame
+from ncfl.data.sources.index_file import Films, Pictures
 
 
 class Source(Protocol):
@@ -19,10 +20,12 @@ class Source(Protocol):
     Attributes:
         name: as ``params.yaml`` calls it.
         stand_in: whether what it gives only stands in for the dataset whose name it bears.
+        index_form: that of its index.
     """
 
     name: str
     stand_in: bool
+    index_form: type[Pictures] | type[Films]
 
     def index(self, dataset: str, root: Path, *, seed: int, given: Path | None = None) -> dict[str, Any]:
         """Get hold of the source's files and list them.

@@ -19,6 +19,7 @@ from ncfl.data.datasets.interface import Dataset, Incomplete, RawFormat
 from ncfl.data.frames import Splits
 from ncfl.data.sources import packed_folder
 from ncfl.data.sources.framefiles import index_files, read_clips
+from ncfl.data.sources.index_file import Pictures
 from ncfl.data.sources.unpacking import remove_unlisted, unpack_archive, unpacked
 from ncfl.data.transport.download import alone
 from ncfl.data.transport.obtain import given_kind, obtain, remember
@@ -36,6 +37,7 @@ class PublishedSource:
     max_frames: int | None = None
 
     name = "published"
+    index_form = Pictures
     stand_in = False
 
     def index(self, dataset: str, root: Path, *, seed: int = 0, given: Path | None = None) -> dict[str, Any]:

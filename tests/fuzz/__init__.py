@@ -1,0 +1,1 @@
+"""Damaged files for everything that reads one; ``tools/fuzz`` runs it."""
