@@ -28,7 +28,7 @@ def table(rows: Sequence[Mapping[str, Any]], *, width: int = WIDTH) -> str:
         tablefmt="simple",
         disable_numparse=True,
         maxcolwidths=most,
-        maxheadercolwidths=most,
+        maxheadercolwidths=[limit and max(1, limit - GAP) for limit in most],
     )
 
 

@@ -128,9 +128,9 @@ def shipped(place: Path | None = None) -> dict[str, Weights]:
     path = place / INDEX
     content = read_json(path)
     described = content.get("weights") if isinstance(content, dict) else None
-    if not isinstance(described, dict) or content.get("default") not in described:
+    default = content.get("default") if isinstance(described, dict) else None
+    if not isinstance(default, str) or default not in described:
         raise InputError(f"{path}: damaged: needs 'weights' by name, and one of the names as 'default'")
-    default = content["default"]
     return {name: _weights(path, name, described[name], default) for name in sorted(described, key=default.__ne__)}
 
 

@@ -5,10 +5,10 @@ The file lies where anybody may edit it, and names in it become paths; so it is 
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ncfl.common.errors import InputError
 
@@ -16,7 +16,7 @@ from ncfl.common.errors import InputError
 def _inside(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name:
-        raise ValueError("a path inside the dataset's folder")
+        raise ValueError("expected a path inside the dataset's folder")
     return name
 
 
@@ -41,6 +41,12 @@ class Clip(_Form):
     name: Name
     clean: Annotated[list[Name], Field(min_length=1)]
     degraded: list[list[Name]]
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        if any(len(shot) != len(self.clean) for shot in self.degraded):
+            raise ValueError("expected as many frames of each degraded shot as clean ones")
+        return self
 
 
 class Pictures(_Form):
@@ -81,6 +87,7 @@ def check(form: type[Pictures] | type[Films], index: Mapping[str, Any], path: Pa
             raise InputError(f"{path}: brackets within brackets, too many to be read; {again}") from None
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "all of it"
-        raise InputError(f"{path}: damaged: {place}: {first['msg'].lower()}; {again}") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: damaged: {place}: {reason}; {again}") from None
     if missing := found.unlisted():
         raise InputError(f"{path}: damaged: {min(missing)} is in a clip and not among the files; {again}")

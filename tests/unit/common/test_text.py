@@ -21,3 +21,17 @@ def test_wide_cells_are_broken_and_nothing_is_lost(width):
 
 def test_no_rows_are_no_table():
     assert table([]) == ""
+
+
+def test_broken_headings_fit_as_broken_cells_do():
+    heads = (
+        "one head",
+        "two of them",
+        "a third heading",
+        "4",
+        "the fifth of the headings",
+        "sixth and longest of all it is",
+        "end",
+    )
+    rows = [dict.fromkeys(heads, "nine char")]
+    assert max(map(len, table(rows, width=80).splitlines())) <= 80
