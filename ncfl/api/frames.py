@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -58,6 +59,7 @@ def restore(
     *,
     method: "str | Method | None" = None,
     device: str = "auto",
+    cuts: bool = True,
 ) -> np.ndarray: ...
 @overload
 def restore(
@@ -67,6 +69,7 @@ def restore(
     *,
     method: "str | Method | None" = None,
     device: str = "auto",
+    cuts: bool = True,
 ) -> Iterator[np.ndarray]: ...
 def restore(
     frames: np.ndarray | Iterable[np.ndarray],
@@ -75,6 +78,7 @@ def restore(
     *,
     method: "str | Method | None" = None,
     device: str = "auto",
+    cuts: bool = True,
 ) -> np.ndarray | Iterator[np.ndarray]:
     """Restore the frames of one clip, in order.
 
@@ -87,7 +91,8 @@ def restore(
         weights: the name of weights that ship, or a file, as :func:`load_method` takes it; the default weights
             where both this and ``method`` are None.
         method: the name of a compared method, or what :func:`load_method` gave, which spares loading it again.
-        device: auto, cpu or cuda.
+        device: auto, cpu or cuda; where ``method`` comes from :func:`load_method`, the one that was given there.
+        cuts: whether what the method remembers ends where the scene changes.
 
     Returns:
         An array of the same shape and type for an array. For an iterable an iterator, a frame for each frame; it
@@ -106,13 +111,14 @@ def restore(
         method = load_method(_named(method, weights), device=device)
     if sigma is not None and method.blind:
         warnings.warn(f"sigma is not used: {method.name} finds the strength of the noise itself", stacklevel=2)
+    restored = partial(_restored, method, sigma=sigma, device=device, cuts=cuts)
     if not isinstance(frames, np.ndarray):
-        return _restored(method, iter(frames), sigma)
+        return restored(iter(frames))
     clip = frames if frames.ndim == 4 else frames[None]
-    restored = np.empty_like(clip)
-    for place, frame in zip(restored, _restored(method, iter(clip), sigma), strict=True):
+    found = np.empty_like(clip)
+    for place, frame in zip(found, restored(iter(clip)), strict=True):
         place[...] = frame
-    return restored.reshape(frames.shape)
+    return found.reshape(frames.shape)
 
 
 def _named(method: str | None, weights: str | Path | None) -> str | Path:
@@ -123,8 +129,11 @@ def _named(method: str | None, weights: str | Path | None) -> str | Path:
     return find().name if weights is None else weights
 
 
-def _restored(method: "Method", frames: Iterator[np.ndarray], sigma: float | None) -> Iterator[np.ndarray]:
-    from ncfl.methods.interface import stream
+def _restored(
+    method: "Method", frames: Iterator[np.ndarray], *, sigma: float | None, device: str, cuts: bool
+) -> Iterator[np.ndarray]:
+    from ncfl.common.device import pick_device
+    from ncfl.restoring.shots import Shots
 
     first = next(frames, None)
     if first is None:
@@ -134,7 +143,8 @@ def _restored(method: "Method", frames: Iterator[np.ndarray], sigma: float | Non
     if sigma is None and not method.blind:
         looked_at = list(islice(checked, LOOKED_AT))
         checked, sigma = chain(looked_at, checked), _noise(looked_at)
-    for frame in stream(method, map(_to_tensor, checked), sigma):
+    shots = Shots(method, sigma, device=pick_device(device), cuts=cuts)
+    for frame in shots.restore(checked):
         yield _to_array(frame, first.dtype)
 
 
@@ -165,13 +175,6 @@ def _alike(first: np.ndarray, frame: np.ndarray, t: int) -> np.ndarray:
     if frame.dtype in _FLOATS and not np.isfinite(frame).all():
         raise InputError(f"frame {t}: found values that are not finite")
     return frame
-
-
-def _to_tensor(frame: np.ndarray) -> "Tensor":
-    import torch
-
-    scaled = frame.astype(np.float32) / _PEAKS.get(frame.dtype, 1)
-    return torch.from_numpy(scaled.transpose(2, 0, 1)[None].copy())
 
 
 def _to_array(frame: "Tensor", kind: np.dtype) -> np.ndarray:

@@ -116,14 +116,15 @@ def _decode(
             for frame in packet.decode():
                 if frame.is_corrupt:
                     raise InputError(f"{path}: frame {count} is corrupt")
-                first = first or (frame.height, frame.width, _origin(path, stream, frame))
+                # Once: a frame whose side data were looked at holds itself, until Python's garbage is collected.
+                first = first or (frame.height, frame.width, _origin(path, stream, frame), _display_matrix(frame))
                 seen = seen or _Seen(frame)
                 if (frame.height, frame.width) != first[:2]:
                     raise InputError(
                         f"{path}: frame {count} is {frame.height} x {frame.width} pixels, those before it "
                         f"{first[0]} x {first[1]}; all frames of a clip must be of one size"
                     )
-                yield _rgb(av, frame, first[2], deep), clock.read(frame), first[2], seen
+                yield _upright(_rgb(av, frame, first[2], deep), first[3]), clock.read(frame), first[2], seen
                 count += 1
     except (av.FFmpegError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -196,16 +197,14 @@ def _origin(path: Path, stream: Any, frame: Any) -> Origin:
 def _rgb(av: Any, frame: Any, origin: Origin, deep: bool) -> np.ndarray:
     unnamed = frame.colorspace == UNSPECIFIED and frame.height >= HD_ROWS
     if deep and not (origin.chroma is None or frame.format.has_palette):
-        image = to_rgb(planes_of(frame, samples := samples_of(frame, origin)), samples)
-    elif deep:
-        image = stretch(frame.to_ndarray(format="rgb48le"))
-    else:
-        image = frame.to_ndarray(
-            format="rgb24",
-            src_colorspace="ITU709" if unnamed else None,
-            interpolation=accurate(av, origin.full_range),
-        )
-    return _upright(image, _display_matrix(frame))
+        return to_rgb(planes_of(frame, samples := samples_of(frame, origin)), samples)
+    if deep:
+        return stretch(frame.to_ndarray(format="rgb48le"))
+    return frame.to_ndarray(
+        format="rgb24",
+        src_colorspace="ITU709" if unnamed else None,
+        interpolation=accurate(av, origin.full_range),
+    )
 
 
 def _display_matrix(frame: Any) -> tuple[int, int, int, int]:

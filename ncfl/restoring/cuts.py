@@ -33,7 +33,7 @@ class CutFinder:
         self._difference: float | None = None
 
     def is_cut(self, frame: np.ndarray) -> bool:
-        """Whether a scene begins with ``frame``, uint8 or uint16 [H,W,3]; the first of a film does not count."""
+        """Whether a scene begins with ``frame``, uint8, uint16 or 0..1, [H,W,3]; the first of a film does not count."""
         small = _small(frame)
         if small.std(axis=(0, 1)).mean() < _FLAT:
             return False
@@ -51,6 +51,8 @@ def _small(frame: np.ndarray) -> np.ndarray:
     height, width = frame.shape[:2]
     across = min(_WIDTH, width)
     down = min(height, max(8, round(height * across / width)))
+    if frame.dtype.kind == "f":
+        frame = frame.astype(np.float32) * 255
     small = cv2.resize(frame, (across, down), interpolation=cv2.INTER_AREA).astype(np.float32)
     return small / 257 if frame.dtype == np.uint16 else small
 

@@ -13,6 +13,7 @@ from ncfl.methods.interface import Method, stream
 from ncfl.restoring.cuts import CutFinder
 from ncfl.restoring.gray import GrayFrames
 
+PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # what stands for 1.0; floating point has it itself
 _NAMED = 8  # cuts whose frames a note names
 
 
@@ -37,7 +38,7 @@ class Shots:
         self.cuts: list[int] = []
 
     def restore(self, frames: Iterable[np.ndarray]) -> Iterator[Tensor]:
-        """Restore frames, uint8 or uint16 [H,W,3]: float32 [1,3,H,W], one for each, in order, not clipped."""
+        """Restore frames, uint8, uint16 or 0..1, [H,W,3]: float32 [1,3,H,W], one for each, in order, not clipped."""
         for _, shot in groupby(self._numbered(frames), key=itemgetter(0)):
             yield from self._shot(_to_tensor(frame, self._device) for _, frame in shot)
 
@@ -72,4 +73,4 @@ def _to_tensor(frame: np.ndarray, device: str | torch.device) -> Tensor:
     deep = frame.dtype == np.uint16
     # PyTorch does little with uint16.
     numbers = torch.from_numpy(frame.astype(np.int32) if deep else frame)
-    return numbers.to(device).permute(2, 0, 1)[None].contiguous().float() / (65535 if deep else 255)
+    return numbers.to(device).permute(2, 0, 1)[None].contiguous().float() / PEAKS.get(frame.dtype, 1)

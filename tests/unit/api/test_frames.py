@@ -118,3 +118,16 @@ print([name in dir(ncfl) for name in ncfl.__all__])
     assert done.stdout.splitlines() == ["[]", str([True] * len(ncfl.__all__))]
     with pytest.raises(AttributeError, match="no attribute 'restor'"):
         ncfl.restor  # noqa: B018
+
+
+def test_gray_frames_and_cuts_are_treated_as_in_files():
+    rng = np.random.default_rng(0)
+    scenes = [np.full((48, 64, 1), level) + 40 * rng.random((48, 64, 1)) for level in (40.0, 190.0)]
+    clip = np.concatenate([np.stack([scene] * 4) for scene in scenes])
+    gray = np.repeat((clip + rng.normal(0, 8, clip.shape)).round().clip(0, 255), 3, -1).astype(np.uint8)
+    whole = ncfl.restore(gray)
+    assert (whole[..., 0] == whole[..., 1]).all(), "gray stays gray"
+    np.testing.assert_array_equal(whole, np.stack(list(ncfl.restore(iter(gray)))))
+    floats = ncfl.restore((gray / 255).astype(np.float32))
+    assert np.abs(floats * 255 - whole).max() <= 0.51, "floating point is restored as bytes are"
+    assert np.abs(ncfl.restore(gray, cuts=False)[4:].astype(int) - whole[4:]).max() > 1, "the second scene begins anew"
