@@ -7,31 +7,17 @@ engines; a test keeps the two equal.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ncfl.common.errors import InputError
 from ncfl.config.explain import explain
+from ncfl.config.values import Fraction, Name, Positive, Share, Sigma, SigmaRange
 from ncfl.config.yaml12 import load_yaml
 from ncfl.data.transport.source_table import published_datasets
 from ncfl.methods import BASELINES, LEARNED, OFFICIAL
 
 # Published datasets that bring their degraded frames along.
 PAIRED = ("crvd", "rainsynlight25", "rainsyncomplex25", "rainsynall100", "ntu-rain", "revide")
-Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(gt=0.0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Sigma = Annotated[float, Field(ge=0.0, le=255.0)]
-
-
-def _rising(values: list[float]) -> list[float]:
-    if values[0] > values[1]:
-        raise ValueError(f"found {values}, allowed: [low, high]")
-    return values
-
-
-SigmaRange = Annotated[list[Sigma], Field(min_length=2, max_length=2), AfterValidator(_rising)]
-Widths = Annotated[list[Positive], Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
 class Block(BaseModel):

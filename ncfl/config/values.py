@@ -1,0 +1,21 @@
+"""Kinds of values that several blocks of ``params.yaml`` take."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Sigma = Annotated[float, Field(ge=0.0, le=255.0)]
+
+
+def _rising(values: list[float]) -> list[float]:
+    if values[0] > values[1]:
+        raise ValueError(f"found {values}, allowed: [low, high]")
+    return values
+
+
+SigmaRange = Annotated[list[Sigma], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+Widths = Annotated[list[Positive], Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
