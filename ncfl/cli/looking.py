@@ -1,11 +1,13 @@
 """Look at results, check them and measure speed."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ncfl.cli.app import PARAMS, ParamsFile, app, read
+from ncfl.common.console import say
 
 
 @app.command()
@@ -46,6 +48,8 @@ def mlflow_sync(
     from ncfl.tracking.browsing import address
     from ncfl.tracking.ingest import sync
 
+    if elsewhere := os.environ.get("MLFLOW_TRACKING_URI"):
+        say(f"note: MLFLOW_TRACKING_URI ({elsewhere}) is not used: the project keeps its runs in {layout.MLFLOW}")
     sync(follow=follow)
     database = layout.MLFLOW / "mlflow.db"
     if not follow and database.exists() and (page := address(database)):

@@ -115,3 +115,10 @@ def test_check_says_what_would_run(project):
     assert done.returncode == 0
     assert "davis*, set8*, crvd*, ntu-rain* (* a stand-in, from demo" in done.stdout
     assert "4 of two stages, 12 iterations of 4 frames in all" in done.stdout
+
+
+def test_a_tracking_server_that_is_not_used_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    done = within("mlflow-sync", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "MLFLOW_TRACKING_URI (http://127.0.0.1:9) is not used" in done.stderr
