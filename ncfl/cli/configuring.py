@@ -45,10 +45,12 @@ def graph(
 
 @app.command()
 def check(config: ParamsFile = PARAMS) -> None:
-    """Validate params.yaml, and say what would run."""
+    """Validate params.yaml, and say what would run, how long it takes here and what is missing for it."""
     from ncfl.steps.checking import describe
+    from ncfl.steps.planning import plan
 
-    print(describe(read(config)))
+    params = read(config)
+    print(describe(params), plan(params), sep="\n\n")
 
 
 @app.command()

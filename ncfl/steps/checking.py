@@ -9,6 +9,7 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import read_json
 from ncfl.common.text import paragraph, table
 from ncfl.config import layout
+from ncfl.config.jobs import jobs
 from ncfl.config.params import ClipsData, Compared, Experiment, Official, Params
 from ncfl.methods import METHODS, OFFICIAL
 from ncfl.methods.record import BaselineRecord, LearnedRecord, MethodRecord, OfficialWeights
@@ -22,7 +23,6 @@ def describe(params: Params) -> str:
     theirs = sum(experiment.train.iterations or _both_stages(params, experiment) for experiment in compared.values())
     _check_networks(params)
     evaluations = len(params.evaluated)
-    steps = 2 * len(params.datasets) + 1 + 2 * len(two_stage) + len(compared) + evaluations + 4
     batch = params.training.batch * params.training.frames
     lines = [
         f"params.yaml is valid: preset {params.preset}, seed {params.seed}",
@@ -32,7 +32,7 @@ def describe(params: Params) -> str:
         f"compared methods: {len(compared)} trainings of {theirs} iterations in all; with official weights: "
         f"{len(params.official)}",
         f"evaluations: {evaluations}, {len(params.baselines)} of them of methods without training",
-        f"graph: {steps} steps; `snakemake` or `dvc repro` runs those that are due (`snakemake -n` lists them)",
+        f"graph: {len(jobs(params))} steps; `snakemake` or `dvc repro` runs those that are due (`snakemake -n`: which)",
     ]
     return "\n".join(map(paragraph, lines))
 
