@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from ncfl.common.errors import InputError
+from ncfl.restoring.limits import MIN_SIZE, PEAKS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ncfl.methods.interface import Method
 
-MIN_SIZE = 16  # pixels, of height and width
 LOOKED_AT = 5  # frames, for the noise level of a method that must be told it
-_PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 _FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -151,7 +150,7 @@ def _restored(
 def _noise(frames: list[np.ndarray]) -> float:
     from ncfl.restoring.noise import estimate_frame
 
-    scaled = (frame if frame.dtype in _PEAKS else frame.astype(np.float32) * 255 for frame in frames)
+    scaled = (frame if frame.dtype in PEAKS else frame.astype(np.float32) * 255 for frame in frames)
     return min(255.0, float(np.median([estimate_frame(frame) for frame in scaled])))
 
 
@@ -160,7 +159,7 @@ def _check_first(frame: np.ndarray) -> None:
     if shape is None or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIZE:
         found = list(shape) if shape is not None else type(frame).__name__
         raise InputError(f"frames: found {found}, allowed: [H,W,3] with height and width of at least {MIN_SIZE}")
-    if kind not in (*_PEAKS, *_FLOATS):
+    if kind not in (*PEAKS, *_FLOATS):
         raise InputError(f"frames: found {kind}, allowed: uint8, uint16, and floating point in 0..1")
     if kind in _FLOATS and not -0.5 <= float(np.mean(frame, dtype=np.float64)) <= 1.5:
         raise InputError(
@@ -179,6 +178,6 @@ def _alike(first: np.ndarray, frame: np.ndarray, t: int) -> np.ndarray:
 
 def _to_array(frame: "Tensor", kind: np.dtype) -> np.ndarray:
     values = frame[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    if kind in _PEAKS:
-        return (values.astype(np.float64) * _PEAKS[kind]).round().astype(kind)
+    if kind in PEAKS:
+        return (values.astype(np.float64) * PEAKS[kind]).round().astype(kind)
     return values.astype(kind)

@@ -20,9 +20,9 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.media.video import open_frames
+from ncfl.restoring.limits import MIN_SIZE
 
 FRAMES = 25  # of a video; their median varies far less than the estimate's own error
-MIN_SIZE = 16  # pixels
 _MASK = np.array([1, -2, 1], np.float32) / np.float32(6**0.5)  # unit gain for white noise, applied in both directions
 _MEDIAN = 0.674490  # of the absolute value of a standard normal variable
 _MARGIN = 2.0  # sigmas between the mean around a place and either end of the range

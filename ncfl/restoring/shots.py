@@ -12,8 +12,8 @@ from ncfl.media.notes import note
 from ncfl.methods.interface import Method, stream
 from ncfl.restoring.cuts import CutFinder
 from ncfl.restoring.gray import GrayFrames
+from ncfl.restoring.limits import PEAKS
 
-PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}  # what stands for 1.0; floating point has it itself
 _NAMED = 8  # cuts whose frames a note names
 
 

@@ -24,9 +24,8 @@ from ncfl.media.notes import Target, lost
 from ncfl.media.standard import is_standard
 from ncfl.media.video import kind_of, open_frames, open_writer, pictures_at
 from ncfl.methods.interface import Method
+from ncfl.restoring.limits import MIN_SIZE
 from ncfl.restoring.shots import Shots
-
-MIN_SIZE = 16
 
 
 class Restored(TypedDict):
