@@ -114,3 +114,12 @@ def apart(one: Path, other: Path) -> int:
     """The greatest difference of two videos' samples, in steps of their own depth."""
     pairs = zip(planes(one), planes(other), strict=True)
     return max(int(np.abs(a - b).max()) for p, q in pairs for a, b in zip(p, q, strict=False))
+
+
+def strayed(one: Path, other: Path) -> float:
+    """The greatest mean difference of a plane: a conversion moves all of it, a lossy coder single samples.
+
+    How far a single sample goes at a constant quality differs from one processor to another.
+    """
+    pairs = zip(planes(one), planes(other), strict=True)
+    return max(float(np.abs(a - b).mean()) for p, q in pairs for a, b in zip(p, q, strict=False))
