@@ -49,6 +49,22 @@ def build(name: str, sizes: Mapping[str, Any], where: str = "network") -> nn.Mod
         raise InputError(f"{where}: {name} cannot be built with {dict(sizes)} ({reason})") from None
 
 
+@torch.no_grad()
+def let_frames_pass(model: nn.Module) -> None:
+    """Set the initial values with which a frame passes (:mod:`ncfl.methods.passing`), in place.
+
+    Args:
+        model: a compared method's network that was just built.
+
+    Raises:
+        InputError: a method that has none, or a network with too few features for a frame to pass.
+    """
+    able = {network.network: network.passing for network in _compared() if network.passing}
+    if type(model) not in able:
+        raise InputError(f"passing: found {model.kind}, allowed: {', '.join(network.kind for network in able)}")
+    able[type(model)](model)
+
+
 def _check_size(network: type[nn.Module], size: str, found: Any) -> None:
     """InputError: a size that the network does not have, of another kind than its default value, or too small."""
     defaults = {name: given.default for name, given in inspect.signature(network).parameters.items()}

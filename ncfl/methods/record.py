@@ -7,7 +7,7 @@ derived from that. A record names its classes in a function that imports them wh
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,11 +24,14 @@ class Network(NamedTuple):
             a training needs.
         driver: restores a clip with such a network; see :class:`ncfl.methods.learned.Learned`.
         published: builds the network at its published sizes where no other is given, by keyword.
+        passing: sets the initial values with which a frame passes (:mod:`ncfl.methods.passing`), in place; None where
+            there are none but the published ones.
     """
 
     network: "type[nn.Module]"
     driver: "Callable[..., Method]"
     published: "Callable[..., nn.Module]"
+    passing: "Callable[[Any], None] | None" = None
 
 
 class Format(NamedTuple):

@@ -51,8 +51,7 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
     Raises:
         InputError: sizes that it does not take, or clips of fewer ``frames`` than its window.
     """
-    from ncfl.methods.networks import build
-    from ncfl.methods.passing import let_frames_pass
+    from ncfl.methods.networks import build, let_frames_pass
     from ncfl.models.motion import SPyNet
     from ncfl.weights import checkpoint
 

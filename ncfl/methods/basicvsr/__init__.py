@@ -5,8 +5,9 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 def _network() -> Network:
     from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr
+    from ncfl.methods.basicvsr.passing import let_frames_pass
 
-    return Network(BasicVSR, BasicVSRMethod, published=basicvsr)
+    return Network(BasicVSR, BasicVSRMethod, published=basicvsr, passing=let_frames_pass)
 
 
 def _superresolution() -> Format:

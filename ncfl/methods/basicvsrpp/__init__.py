@@ -5,8 +5,9 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 def _network() -> Network:
     from ncfl.methods.basicvsrpp.model import BasicVSRPlusPlus, BasicVSRPlusPlusMethod, basicvsrpp
+    from ncfl.methods.basicvsrpp.passing import let_frames_pass
 
-    return Network(BasicVSRPlusPlus, BasicVSRPlusPlusMethod, published=basicvsrpp)
+    return Network(BasicVSRPlusPlus, BasicVSRPlusPlusMethod, published=basicvsrpp, passing=let_frames_pass)
 
 
 def _denoising() -> Format:

@@ -5,8 +5,9 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 def _network() -> Network:
     from ncfl.methods.edvr.model import EDVR, EDVRMethod, edvr
+    from ncfl.methods.edvr.passing import let_frames_pass
 
-    return Network(EDVR, EDVRMethod, published=edvr)
+    return Network(EDVR, EDVRMethod, published=edvr, passing=let_frames_pass)
 
 
 def _deblurring() -> Format:

@@ -6,8 +6,7 @@ from helpers.basicvsr_samples import waves
 from torch import nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.networks import build
-from ncfl.methods.passing import let_frames_pass
+from ncfl.methods.networks import build, let_frames_pass
 
 FLOW = {"flow_width": 0.25, "flow_levels": 4}
 QUARTER = {"width": 48, "tail_width": 4}
@@ -168,5 +167,5 @@ def test_too_few_features_are_refused_by_name():
 
 def test_other_networks_are_refused_by_name():
     model = build("fcrvd", {"width": 4, "blocks": 1, **FLOW})
-    with pytest.raises(InputError, match="passing: found fcrvd, allowed: edvr, basicvsr, basicvsrpp, rmfd, msbdn, "):
+    with pytest.raises(InputError, match="passing: found fcrvd, allowed: vnlnet, dvdnet, fastdvdnet, emvd, edvr, "):
         let_frames_pass(model)
