@@ -86,7 +86,7 @@ def _trainings(params: Params) -> Iterator[Job]:
 def _starts(params: Params, name: str) -> tuple[Path, ...]:
     """The files that the first stage of a training begins from."""
     motion = (layout.SPYNET,) if name in params.with_motion else ()
-    given = params.training.start if name in params.two_stage else None
+    given = params.training.start if name in params.two_stage else params.all_compared[name].train.start
     return (*motion, Path(given)) if given else motion
 
 

@@ -210,6 +210,10 @@ class ComparedTrainSpec(Block):
         default=None,
         description="iteration from which batch normalization's statistics rest, 0: at mean 0, variance 1; null: never",
     )
+    start: str | None = Field(
+        default=None,
+        description="a file that its network begins from; null: from the initial values that `passing` says",
+    )
     passing: bool = Field(
         default=False,
         description="whether the frame passes through the network's initial values; false: those of its authors",

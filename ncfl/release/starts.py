@@ -4,17 +4,19 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
 from ncfl.models.motion import SPyNet
 from ncfl.release.export import encoded, halved
+from ncfl.weights import small_form
 from ncfl.weights.checkpoint import load_weights
 from ncfl.weights.start import KIND, SIZES
 from ncfl.weights.tensorfile import read_tensors
 
 LICENCE = "MIT; trained on DAVIS-2017 clips and embedded photographs (see the card)"
+LICENCE_OF_SCENES = "MIT; trained on scenes rendered from embedded photographs (see the card)"
 
 
 def write_motion(path: Path, spynet: SPyNet, description: str) -> int:
@@ -49,8 +51,15 @@ def write_start(path: Path, tensors: Mapping[str, Tensor], arguments: Mapping[st
     return _write(path, tensors, {"kind": KIND, "arguments": json.dumps(sizes), "description": description})
 
 
+def write_small_form(path: Path, model: nn.Module, description: str) -> int:
+    """A compared method's start, as :mod:`ncfl.weights.small_form` reads it. Returns the file's bytes."""
+    about = {"kind": small_form.KIND, "method": model.kind, "arguments": json.dumps(small_form.sizes_of(model))}
+    tensors = small_form.coded(halved(small_form.without_motion(model), path))
+    return _write(path, tensors, {**about, "description": description, "licence": LICENCE_OF_SCENES})
+
+
 def _write(path: Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> int:
-    data = encoded(halved(tensors, path), {"format": "pt", **about, "licence": LICENCE})
+    data = encoded(halved(tensors, path), {"format": "pt", "licence": LICENCE, **about})
     with atomic_path(Path(path)) as temporary:
         temporary.write_bytes(data)
     return len(data)

@@ -1,4 +1,4 @@
-"""``tools/pretrain motion`` and ``start``: what trainings begin from, each made by one command that can be resumed."""
+"""``tools/pretrain motion``, ``start`` and ``compared``: what trainings begin from; each command can be resumed."""
 
 import argparse
 import sys
@@ -29,6 +29,22 @@ def add(commands: Any) -> None:
     start.add_argument("--motion", type=Path, required=True, help="the spynet.pt of tools/pretrain motion")
     start.add_argument("--iterations", type=int, default=3000)
     start.set_defaults(run=_start)
+    _add_compared(commands)
+
+
+def _add_compared(commands: Any) -> None:
+    one = commands.add_parser("compared", help="the start of a compared method's small form")
+    one.add_argument("experiment", help="one of the preset's")
+    one.add_argument("--preset", default="demo", help="whose sizes, data and numbers")
+    one.add_argument("--output", type=Path, required=True, help="a folder; called again with it, it goes on")
+    one.add_argument(
+        "--file", type=Path, help="what is written at the end; the experiment's name below pretrained/starts"
+    )
+    one.add_argument("--iterations", type=int, default=700)
+    one.add_argument("--learning-rate", type=float, default=1e-3, help="at first; a cosine to zero")
+    one.add_argument("--seed", type=int, default=7, help="of scenes, weights and batches; not the preset's")
+    one.add_argument("--threads", type=int, default=1, help="of PyTorch on the CPU")
+    one.set_defaults(run=_compared)
 
 
 def _common(options: argparse.ArgumentParser, file: Path) -> None:
@@ -71,6 +87,24 @@ def _exam(options: argparse.Namespace) -> None:
         networks, options.clips, width=options.width, sigmas=options.sigmas, step=options.step, frames=options.frames
     )
     print(markdown(found))
+
+
+def _compared(options: argparse.Namespace) -> None:
+    from ncfl.methods.networks import rebuild
+    from ncfl.release import small_forms
+    from ncfl.release.starts import write_small_form
+    from ncfl.weights import checkpoint
+
+    params = small_forms.preset(options.preset)
+    trained = small_forms.train(
+        params=params, name=options.experiment, output=options.output, iterations=options.iterations,
+        learning_rate=options.learning_rate, seed=options.seed, threads=options.threads,
+    )  # fmt: skip
+    model = rebuild(trained.kind, trained.arguments)
+    checkpoint.load_weights(model, trained.state, trained.path)
+    file = options.file or ROOT / "pretrained" / "starts" / f"{options.experiment}.safetensors"
+    about = f"{model.kind}, trained as {options.experiment} of the preset {options.preset}"
+    print(f"{file}: {write_small_form(file, model, about)} bytes")
 
 
 def _start(options: argparse.Namespace) -> None:

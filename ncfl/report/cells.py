@@ -10,6 +10,7 @@ from ncfl.report.table import Column, Record, measured_head
 SLUGS = {method.title: method.name for method in METHODS}
 
 
+BEGUN = "shipped start"  # how ``obtained`` begins of what was trained on from one
 COUNTED = "complexity"  # the run that counted GFLOPs
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ncfl.report import published
 from ncfl.report.cells import (
+    BEGUN,
     SLUGS,
     distinct,
     experiments_of,
@@ -158,7 +159,7 @@ def _below_input(records: Sequence[Record]) -> list[str]:
     below = [
         f"{r['method']} on {r['dataset']}"
         for r in records
-        if r["obtained"].startswith("own training") and r["dataset"] in inputs
+        if r["obtained"].startswith(("own training", BEGUN)) and r["dataset"] in inputs
         and any(float(r[key]) <= float(inputs[r["dataset"]][key]) for key in ("measured_psnr_db", "measured_ssim"))
     ]  # fmt: skip
     return [f"Below the rainy input in PSNR or SSIM: {', '.join(below)}. {BELOW_NOTE}"] if below else []

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from ncfl.report import published
 from ncfl.report.cells import (
+    BEGUN,
     SLUGS,
     by_sigma,
     distinct,
@@ -130,7 +131,7 @@ def _short_note(records: Sequence[Record]) -> list[str]:
     for record in records:
         method, sigma = record["method"], record["sigma"]
         medians = [found[median, sigma] for median in _medians() if (median, sigma) in found]
-        begun = record["obtained"].endswith("own initial values")
+        begun = record["obtained"].endswith("own initial values") or record["obtained"].startswith(BEGUN)
         if begun and sigma in STRONG and medians and found[method, sigma] < max(medians) + MARGIN:
             short.append(f"{method} at sigma = {sigma}")
     if not short:

@@ -49,11 +49,12 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
     """The network of an experiment, its motion estimation pretrained where it has one.
 
     Raises:
-        InputError: sizes that it does not take, or clips of fewer ``frames`` than its window.
+        InputError: sizes that it does not take, clips of fewer ``frames`` than its window, a start that does not fit.
     """
     from ncfl.methods.networks import build, let_frames_pass
     from ncfl.models.motion import SPyNet
     from ncfl.weights import checkpoint
+    from ncfl.weights.small_form import adopt_small_form
 
     experiment, motion = params.all_compared[name], params.motion
     own = {"flow_width": motion.width} if name in params.with_motion else {}
@@ -65,7 +66,9 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
             f"experiment {name}, train.frames: found {frames}, allowed: {needed} or more, as {experiment.method} "
             "restores a frame from those around it"
         )
-    if experiment.train.passing:
+    if experiment.train.start is not None:
+        adopt_small_form(model, Path(experiment.train.start), name)
+    elif experiment.train.passing:
         let_frames_pass(model)
     if name in params.with_motion:
         pretrained = SPyNet(levels=motion.levels, width=motion.width)

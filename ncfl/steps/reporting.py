@@ -41,13 +41,22 @@ def _experiments(params: Params) -> "dict[str, Experiment]":
 
 def _beginning(params: Params, experiment: Any) -> str | None:
     """What tables say of a network that began from a start, or from our own initial values; None for others."""
+    if isinstance(experiment, Compared) and experiment.train.start is not None:
+        schedule = params.schedules[experiment.dataset]
+        return _begun(experiment.train.iterations or schedule.stage1 + schedule.stage2)
     if isinstance(experiment, Compared) and experiment.train.passing:
         return "own training, own initial values"
     starts = isinstance(experiment, Trained) and experiment.train.variant not in ("ncfl_adapq", "ncfl_noq")
     if params.training.start is None or not starts:
         return None
     schedule = params.schedules[experiment.dataset]
-    return f"shipped start, then {schedule.stage1 + schedule.stage2} iterations here"
+    return _begun(schedule.stage1 + schedule.stage2)
+
+
+def _begun(iterations: int) -> str:
+    from ncfl.report.cells import BEGUN
+
+    return f"{BEGUN}, then {iterations} iterations here"
 
 
 def _commit() -> str:

@@ -1,0 +1,170 @@
+"""Starts of compared methods: coded in 8 bits to within half a step, and refused by name where they do not fit."""
+
+import json
+
+import pytest
+import torch
+
+from ncfl.common.errors import InputError
+from ncfl.methods.networks import build
+from ncfl.models.motion import SPyNet
+from ncfl.release import command
+from ncfl.release.export import encoded
+from ncfl.release.starts import write_motion, write_small_form
+from ncfl.weights.small_form import adopt_small_form, coded, decoded, without_motion
+from ncfl.weights.tensorfile import read_tensors
+
+SIZES = {"width": 8, "blocks": 1, "tail_width": 4, "flow_width": 0.125, "flow_levels": 2}
+
+
+def basicvsr(seed: int, **sizes: object) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return build("basicvsr", {**SIZES, **sizes})
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A start's file, and the network that it is of."""
+    model = basicvsr(0)
+    write_small_form(tmp_path / "start.safetensors", model, "a test")
+    return tmp_path / "start.safetensors", model
+
+
+def test_a_kernel_is_kept_to_half_a_step_and_its_largest_value_to_half_precision():
+    weight = torch.tensor([[[[2.0, -0.5], [0.01, 0.0]], [[127e-4, 1e-4], [0.6e-4, 0.4e-4]]]])
+    state = {"weight": weight, "bias": torch.tensor([0.25, -3.0])}
+    tensors = coded(state)
+    # By hand: steps of 2/127 and 1e-4, so that 0.01 is 0.635 of a step, and 0.6e-4 is 0.6.
+    assert tensors["weight"].dtype == torch.int8
+    assert tensors["weight"].tolist() == [[[[127, -32], [1, 0]], [[127, 1], [1, 0]]]]
+    assert tensors["bias"].dtype == torch.float16
+    found = decoded(tensors, "a file")
+    step = torch.tensor([2 / 127, 1e-4])[None, :, None, None]
+    assert ((found["weight"] - weight).abs() <= 0.51 * step).all()
+    torch.testing.assert_close(found["weight"].amax((2, 3)), weight.amax((2, 3)), rtol=1e-3, atol=0)
+    assert found["bias"].tolist() == [0.25, -3.0]
+
+
+def test_a_layer_of_single_values_has_a_scale_for_each_output_and_zeros_stay_zero():
+    tensors = coded({"mix": torch.stack((torch.zeros(4), torch.tensor([1.0, -1.0, 0.5, 0.0])))[:, :, None, None]})
+    assert tensors["mix.scale"].shape == (2, 1, 1, 1)
+    assert decoded(tensors, "a file")["mix"][0].abs().max() == 0
+
+
+def test_a_network_gets_all_but_its_motion_estimation(made):
+    file, trained = made
+    model = basicvsr(1)
+    before = {name: value.clone() for name, value in model.spynet.state_dict().items()}
+    adopt_small_form(model, file, "basicvsr-davis")
+    for name, value in model.spynet.state_dict().items():
+        assert torch.equal(value, before[name])
+    kernels = {name: value for name, value in without_motion(trained).items() if value.dim() > 1}
+    for name, value in kernels.items():
+        largest = value.abs().max().item()
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=largest / 127)
+    assert not any(name.startswith("spynet") for name in read_tensors(file)[0])
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda: basicvsr(0, width=12), r"experiment e, network\.width: expected 8, as the start has it, got 12; "),
+        (lambda: basicvsr(0, blocks=2), r"network\.blocks: expected 1, as the start has it, got 2"),
+        (lambda: basicvsr(0, channels=4), r"network\.channels: expected 3, as the start has it, got 4"),
+        (lambda: build("edvr", {"width": 8, "groups": 2}), "expected a start of edvr, got one of basicvsr"),
+    ],
+)
+def test_a_start_of_another_size_or_method_is_refused_by_name(made, other, message):
+    with pytest.raises(InputError, match=message):
+        adopt_small_form(other(), made[0], "e")
+
+
+def test_a_start_that_is_missing_is_said_to_be_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(InputError, match=r"none.safetensors: no such file; tools/pretrain compared e --output DIR "):
+        adopt_small_form(basicvsr(0), tmp_path / "none.safetensors", "e")
+
+
+def changed(file, change) -> None:
+    tensors, about = read_tensors(file)
+    change(tensors, about)
+    file.write_bytes(encoded(tensors, about))
+
+
+def forget_scale(tensors, about):
+    del tensors["fusion.weight.scale"]
+
+
+def forget_layer(tensors, about):
+    del tensors["fusion.bias"]
+
+
+def reshape(tensors, about):
+    tensors["fusion.bias"] = tensors["fusion.bias"][:-1].clone()
+
+
+def forget_sizes(tensors, about):
+    about["arguments"] = json.dumps(3)
+
+
+def other_version(tensors, about):
+    about["kind"] = "small-form-0"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (forget_scale, "fusion.weight: damaged: its scale is missing"),
+        (forget_layer, "another version of the method"),
+        (reshape, r"fusion.bias: expected \(8,\), got \(7,\)"),
+        (forget_sizes, "the sizes of its network are missing"),
+        (other_version, r"expected a start \(small-form-1\), got small-form-0"),
+    ],
+)
+def test_a_damaged_start_or_one_of_another_version_is_refused(made, change, message):
+    changed(made[0], change)
+    with pytest.raises(InputError, match=message):
+        adopt_small_form(basicvsr(0), made[0], "e")
+
+
+def test_another_kind_of_file_is_refused(made, tmp_path):
+    write_motion(tmp_path / "motion.safetensors", SPyNet(levels=2, width=0.125), "a test")
+    with pytest.raises(InputError, match=r"expected a start \(small-form-1\), got spynet"):
+        adopt_small_form(basicvsr(0), tmp_path / "motion.safetensors", "e")
+    made[0].write_bytes(made[0].read_bytes()[:-8])
+    with pytest.raises(InputError, match="not readable as safetensors"):
+        adopt_small_form(basicvsr(0), made[0], "e")
+
+
+def run(*words: object) -> int:
+    return command.main([str(word) for word in words])
+
+
+def test_a_start_as_it_is_typed_and_called_again(tmp_path, monkeypatch, capsys):
+    """Two iterations, on two scenes; the same call again trains nothing, and other numbers are refused."""
+    monkeypatch.setattr("ncfl.release.small_forms.SCENES", 2)
+    words = ("compared", "emvd-s-davis", "--output", tmp_path / "run", "--file", tmp_path / "start.safetensors")
+    assert run(*words, "--iterations", 2) == 0
+    first = (tmp_path / "start.safetensors").read_bytes()
+    model = build("emvd-s", {})
+    adopt_small_form(model, tmp_path / "start.safetensors", "emvd-s-davis")
+    checkpoint = tmp_path / "run" / "emvd-s-davis" / "checkpoint.pt"
+    trained = checkpoint.stat().st_mtime_ns
+    assert run(*words, "--iterations", 2) == 0
+    assert checkpoint.stat().st_mtime_ns == trained
+    assert (tmp_path / "start.safetensors").read_bytes() == first
+    assert run(*words, "--iterations", 3) == 2
+    assert "found a training with other numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nobody-davis",), "experiment: found 'nobody-davis', allowed: vnlnet-davis"),
+        (("edvr-davis", "--seed", 2022), "seed: found 2022, allowed: another than the preset's"),
+        (("edvr-davis", "--preset", "paper"), "dataset davis: found one that is not rendered"),
+        (("edvr-davis", "--preset", "none"), "preset: expected one of"),
+    ],
+)
+def test_what_no_start_can_be_made_of_is_refused(tmp_path, capsys, words, message):
+    assert run("compared", *words, "--output", tmp_path, "--iterations", 1) == 2
+    assert message in capsys.readouterr().err
