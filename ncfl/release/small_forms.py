@@ -22,8 +22,7 @@ from ncfl.data.prepare import prepare
 from ncfl.data.sampler import TrainingSampler
 from ncfl.data.sources.demo import DemoSource
 from ncfl.data.store import ClipStore
-from ncfl.methods.networks import build
-from ncfl.methods.passing import let_frames_pass
+from ncfl.methods.networks import build, let_frames_pass
 from ncfl.release.starts import read_motion
 from ncfl.train.config import Stage, TrainConfig
 from ncfl.train.config import numbers as config_numbers

@@ -319,6 +319,6 @@ def test_methods_that_are_short_of_the_better_median_are_named_with_the_reason()
     ]  # fmt: skip
     (note,) = _short_note(records)
     assert note.startswith(
-        "Not 0.5 dB above the better median: EDVR at sigma = 50, BasicVSR++ at sigma = 50. EDVR, BasicVSR and BasicVSR++"
+        "Not 0.5 dB above the better median: EDVR at sigma = 50, BasicVSR++ at sigma = 50. EDVR, BasicVSR and"
     )
     assert _short_note([*medians, row("EDVR", "50", "23.5", ours)]) == []
