@@ -11,7 +11,8 @@ from ncfl.models.motion import SPyNet, warp
 from ncfl.release.pack import PackedClip
 from ncfl.train.losses import psnr
 from ncfl.train.motion.synthetic import NOISE_LEVELS
-from ncfl.weights.checkpoint import Checkpoint, load_weights
+from ncfl.weights.checkpoint import Checkpoint
+from ncfl.weights.matching import load_weights
 
 PAIRS = 6  # of neighbouring frames per clip, evenly spread
 

@@ -59,7 +59,7 @@ class OfficialWeights:
         files: what each file is called; all of them are needed.
         format: imports what reads them.
         restores: whether a network with these weights restores frames of their own size by itself.
-        stand_ins: Python classes that the files mention beside tensors (:func:`ncfl.weights.matching.read_weights`).
+        stand_ins: Python classes that the files mention beside tensors (:func:`ncfl.weights.reading.read_weights`).
     """
 
     name: str

@@ -11,7 +11,7 @@ from ncfl.common.files import atomic_path
 from ncfl.models.motion import SPyNet
 from ncfl.release.export import encoded, halved
 from ncfl.weights import small_form
-from ncfl.weights.checkpoint import load_weights
+from ncfl.weights.matching import load_weights
 from ncfl.weights.start import KIND, SIZES
 from ncfl.weights.tensorfile import read_tensors
 

@@ -23,6 +23,7 @@ from ncfl.release.pack import Pack
 from ncfl.train.losses import clip_loss, psnr
 from ncfl.train.rate_start import start_rate
 from ncfl.weights import checkpoint
+from ncfl.weights.archive import read_archive
 
 SHARES = {"m_a": 1, "m_b": 1, "m_c": 1, "m_d": 2, "m_e": 2, "m_f": 3}  # how often each variant is drawn
 FORMS = {
@@ -113,7 +114,7 @@ def train(
     mean = {name: value.clone() for name, value in whole.state_dict().items()}
     state, first = Path(output) / "resume.pt", 0
     if state.is_file():
-        content = checkpoint.read(state)
+        content = read_archive(state)
         whole.load_state_dict(content["weights"])
         optimizer.load_state_dict(content["optimizer"])
         mean, first = content["mean"], content["iterations"]

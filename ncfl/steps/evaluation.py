@@ -92,7 +92,7 @@ def _method(params: Params, name: str) -> tuple[Any, Any]:
     from ncfl.methods import BASELINES
     from ncfl.methods.networks import method_of
     from ncfl.weights.checkpoint import load, load_model
-    from ncfl.weights.matching import load as load_weights
+    from ncfl.weights.imported import load as load_weights
     from ncfl.weights.official import with_weights
 
     torch.set_num_threads(params.evaluation.threads)

@@ -21,7 +21,7 @@ def import_weights(name: str, files: list[Path]) -> Path:
     Raises:
         InputError: an unknown method, or files that cannot be read or are of another network.
     """
-    from ncfl.weights.matching import save
+    from ncfl.weights.imported import save
     from ncfl.weights.official import official, read_official
 
     state = read_official(name, files)

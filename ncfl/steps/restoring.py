@@ -205,7 +205,7 @@ def _compared(name: str, place: "torch.device | str", tell: Callable[[str], None
     """A method without training; else with its imported official weights; else with those of its own training here."""
     from ncfl.methods import BASELINES, LEARNED, OFFICIAL
     from ncfl.steps.importing import imported
-    from ncfl.weights.matching import load
+    from ncfl.weights.imported import load
     from ncfl.weights.official import with_weights
 
     if name in BASELINES:

@@ -15,6 +15,7 @@ import ncfl
 from ncfl.common.errors import InputError
 from ncfl.train.state import TrainingState
 from ncfl.weights import checkpoint
+from ncfl.weights.archive import read_archive
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class ResumeFile:
         if not self.path.exists():
             return False
         try:
-            snapshot = checkpoint.read(self.path)
+            snapshot = read_archive(self.path)
             if not isinstance(snapshot, dict) or snapshot.pop("key", None) != self.key:
                 raise InputError("not the resume state of this training")
             state.check(snapshot, at_most=at_most)

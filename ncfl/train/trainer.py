@@ -19,7 +19,8 @@ from ncfl.train.optimizer import adamw, autocast, descend, grad_scaler, gradient
 from ncfl.train.prefetch import prefetched
 from ncfl.train.resume import ResumeFile, key_of, source_digest
 from ncfl.train.state import TrainingState
-from ncfl.weights.checkpoint import Checkpoint, load_weights
+from ncfl.weights.checkpoint import Checkpoint
+from ncfl.weights.matching import load_weights
 
 B = TypeVar("B")
 R = TypeVar("R")

@@ -1,9 +1,7 @@
 """Checkpoints: weights together with what rebuilds their model, as plain tensors and plain data."""
 
 import io
-import pickle
 import sys
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +11,12 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
+from ncfl.weights.archive import read_archive
+from ncfl.weights.matching import load_weights
 
 FORMAT = "ncfl-checkpoint"
 VERSION = 1
+LISTED = 3  # names that a message shows
 
 
 class Checkpoint(NamedTuple):
@@ -70,7 +71,7 @@ def load(path: Path) -> Checkpoint:
         InputError: missing, empty, truncated, damaged, of another program, or with Python objects.
     """
     path = Path(path)
-    content = read(path)
+    content = read_archive(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: found {_describe(content)}, allowed: a checkpoint written by this program")
     if content.get("version") != VERSION:
@@ -99,25 +100,6 @@ def load_model(path: Path) -> nn.Module:
     return model.eval()
 
 
-def load_weights(model: nn.Module, state: Mapping[str, Any], source: Path | str) -> None:
-    """Copy a state dict into ``model``, all or nothing.
-
-    Raises:
-        InputError: the first weight that is missing, foreign or of another shape; ``source`` names the file.
-    """
-    own = model.state_dict()
-    for name in own:
-        if name not in state:
-            raise InputError(f"{source}: found no weight {name!r}; it has {_some(state)}")
-        found = tuple(state[name].shape) if isinstance(state[name], Tensor) else type(state[name]).__name__
-        if found != tuple(own[name].shape):
-            raise InputError(f"{source}: weight {name!r}: found {found}, allowed: {tuple(own[name].shape)}")
-    foreign = [name for name in state if name not in own]
-    if foreign:
-        raise InputError(f"{source}: found {_some(foreign)}, which the {type(model).__name__} does not have")
-    model.load_state_dict(dict(state))
-
-
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain data, atomically; the bytes depend on nothing but the content."""
     # In memory first: PyTorch would write the temporary file's name into the archive, and hide a full disk's reason.
@@ -125,35 +107,6 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     torch.save(canonical(content), buffer)
     with atomic_path(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
-
-
-def read(path: Path) -> Any:
-    """Read what :func:`write` or ``torch.save`` wrote: tensors and plain data, nothing that runs.
-
-    Raises:
-        InputError: with the reason.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file" if not Path(path).exists() else f"{path}: not a file")
-    data = Path(path).read_bytes()
-    if not data:
-        raise InputError(f"{path}: found an empty file, allowed: a checkpoint")
-    try:
-        # PyTorch does not hold the weights against their checksums: a flipped bit would pass.
-        damaged = zipfile.ZipFile(io.BytesIO(data)).testzip() if data[:2] == b"PK" else None
-        if damaged is None:
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        unsafe = "GLOBAL" in str(error)
-        found = "Python objects, which are never loaded" if unsafe else f"{len(data)} bytes that are none"
-        raise InputError(f"{path}: found {found}, allowed: a checkpoint") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file can fail in any way that its reader knows
-        reason = str(error).split("\n", 1)[0][:100]
-        found = f"a truncated or damaged file of {len(data)} bytes"
-        raise InputError(f"{path}: found {found} ({reason}), allowed: a checkpoint") from None
-    raise InputError(f"{path}: found a damaged file (checksum of {damaged}), allowed: a checkpoint")
 
 
 def canonical(value: Any) -> Any:
@@ -184,11 +137,7 @@ def _weight(value: Tensor) -> Tensor:
 
 def _describe(content: Any) -> str:
     if isinstance(content, Mapping):
-        return f"a state dict of another program with {_some(content)}"
+        names = [str(name) for name in content]
+        shown = ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
+        return f"a state dict of another program with {len(names)} keys ({shown or 'none'})"
     return f"a {type(content).__name__}"
-
-
-def _some(names: Mapping[str, Any] | list[str]) -> str:
-    names = [str(name) for name in names]
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} keys ({shown})" if names else "no keys"

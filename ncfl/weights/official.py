@@ -17,7 +17,8 @@ from ncfl.methods import OFFICIAL
 from ncfl.methods.interface import Method
 from ncfl.methods.networks import method_of
 from ncfl.methods.record import OfficialWeights
-from ncfl.weights.matching import NameMap, match, read_weights
+from ncfl.weights.matching import NameMap, match
+from ncfl.weights.reading import read_weights
 
 
 def official(name: str) -> OfficialWeights:

@@ -16,7 +16,7 @@ from torch import nn
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, sha256
 from ncfl.methods.networks import rebuild
-from ncfl.weights.checkpoint import load_weights
+from ncfl.weights.matching import load_weights
 from ncfl.weights.tensorfile import read_tensors
 
 VARIABLE = "NCFL_WEIGHTS"  # what to take where a command names none: a name of the index, or one's own file

@@ -33,7 +33,7 @@ from ncfl.models import variants
 from ncfl.models.variants import m_f
 from ncfl.report.results import Results
 from ncfl.steps.checking import summarize
-from ncfl.weights import checkpoint, matching, shipped, start
+from ncfl.weights import checkpoint, reading, shipped, start
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAME = np.add.outer(np.arange(24), 3 * np.arange(32)).astype(np.uint8)[..., None].repeat(3, -1)
@@ -270,7 +270,7 @@ def _begin(file: Path, folder: Path) -> None:
 
 
 def _import(file: Path, folder: Path) -> None:
-    matching.read_weights(file)
+    reading.read_weights(file)
 
 
 def _go_on(file: Path, folder: Path) -> None:

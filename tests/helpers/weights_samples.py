@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ncfl.common.errors import InputError
-from ncfl.weights.matching import read_weights
+from ncfl.weights.reading import read_weights
 
 
 def tensors() -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from ncfl.methods.interface import border_index
 from ncfl.methods.rmfd.network import Memory, MultiFrameNet
 from ncfl.models.ncfl import _plain
 from ncfl.models.padding import Padder
-from ncfl.weights.matching import read_parts
+from ncfl.weights.reading import read_parts
 
 RADIUS = 2  # frames seen on either side
 FLOOR = 0.05  # of the transmission that the rain model divides by
@@ -31,7 +31,7 @@ NETWORKS = ("multi_model_res", "multi_model_haze", "multi_model_s2")
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
     """The authors' ``model_epoch_*.pth``, a state for each network beside their optimizer's, -> the state of `RMFD`.
 
-    InputError: as :func:`ncfl.weights.matching.read_parts`.
+    InputError: as :func:`ncfl.weights.reading.read_parts`.
     """
     return read_parts(file, NETWORKS)
 

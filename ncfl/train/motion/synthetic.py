@@ -23,6 +23,7 @@ from ncfl.train.motion.task import MotionTask, motion_config
 from ncfl.train.state import TrainingState
 from ncfl.train.trainer import Log, Trainer, no_log
 from ncfl.weights import checkpoint
+from ncfl.weights.archive import read_archive
 
 POOL = 256  # pairs rendered once; crops, flips, colours and noise make each draw another
 HELD_OUT = 48  # pairs to measure on, of other photographs
@@ -222,12 +223,12 @@ def _state(weights: Path, levels: int) -> dict[str, Tensor]:
     """The tensors of a file, or folder, by the names that they have here."""
     # Here and not above: what published weights are called decides nothing about a training without them.
     from ncfl.methods.spynet6.model import project_state
-    from ncfl.weights.matching import read_weights
+    from ncfl.weights.reading import read_weights
 
     if weights.is_dir() or weights.suffix == ".safetensors":
         state = read_weights(weights)
     else:
-        content = checkpoint.read(weights)
+        content = read_archive(weights)
         state = content.get("state", content) if isinstance(content, dict) else None
         if not isinstance(state, dict):
             raise InputError(f"{weights}: found {type(content).__name__}, allowed: a state dict of a SPyNet")

@@ -15,7 +15,8 @@ from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.spynet6 import model as spynet6
 from ncfl.methods.spynet6.model import SPyNet6, flow_warp
 from ncfl.models.motion import SPyNet
-from ncfl.weights.matching import read_weights, save
+from ncfl.weights.imported import save
+from ncfl.weights.reading import read_weights
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from helpers.train_samples import Sampler, made, numbers, run, tiny
 from ncfl.train.config import two_stages
 from ncfl.train.interruption import Interrupted, Interruption
 from ncfl.train.resume import key_of
-from ncfl.weights.checkpoint import load, read
+from ncfl.weights.archive import read_archive
+from ncfl.weights.checkpoint import load
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "tests" / "helpers" / "train_samples.py"
@@ -84,7 +85,7 @@ def test_sigterm_saves_and_leaves_with_143(tmp_path):
         run(tmp_path / "stopped", numbers(), sampler=Terminated())  # it would not save by itself
     assert caught.value.code == 143
     (saved,) = (tmp_path / "stopped/resume").glob("*.pt")
-    assert read(saved)["done"] == 4
+    assert read_archive(saved)["done"] == 4
 
     run(tmp_path / "stopped")
     assert made[-1].start == 4

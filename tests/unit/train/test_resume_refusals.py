@@ -15,7 +15,8 @@ from helpers.train_samples import Sampler, made, numbers, run, tiny
 
 from ncfl.train import resume
 from ncfl.train.resume import source_digest
-from ncfl.weights.checkpoint import read, write
+from ncfl.weights.archive import read_archive
+from ncfl.weights.checkpoint import write
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -43,7 +44,7 @@ def snapshot(tmp_path_factory):
     folder = tmp_path_factory.mktemp("snapshot")
     cut(folder)
     (file,) = (folder / "resume").glob("*.pt")
-    return folder, read(file)
+    return folder, read_archive(file)
 
 
 def changed(value, rng):
@@ -152,4 +153,4 @@ def test_a_long_iteration_is_not_waited_for(tmp_path):
     assert process.returncode == 143
     assert "goes on from the last saved state" in errors
     (saved,) = (tmp_path / "resume").glob("*.pt")
-    assert read(saved)["done"] == 2
+    assert read_archive(saved)["done"] == 2

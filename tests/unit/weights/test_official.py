@@ -17,7 +17,7 @@ from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.methods.interface import stream
 from ncfl.methods.rmfd.model import NETWORKS as PARTS
 from ncfl.methods.vnlnet.model import vnlnet_gray
-from ncfl.weights.matching import load
+from ncfl.weights.imported import load
 from ncfl.weights.official import official, read_official, with_weights
 
 

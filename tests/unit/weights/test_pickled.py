@@ -17,7 +17,8 @@ from ncfl.common.errors import InputError
 from ncfl.methods import OFFICIAL
 from ncfl.methods.msbdn.model import MSBDN
 from ncfl.weights import pickled as reader
-from ncfl.weights.matching import match, read_weights
+from ncfl.weights.matching import match
+from ncfl.weights.reading import read_weights
 
 OFFICIAL_CLASSES = OFFICIAL["msbdn"].stand_ins
 

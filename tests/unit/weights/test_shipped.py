@@ -19,7 +19,7 @@ from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.models import variants
 from ncfl.weights import shipped as pretrained
 from ncfl.weights.shipped import find, shipped
-from ncfl.weights.tensorfile import parse, read_tensors
+from ncfl.weights.tensorfile import read_tensors
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -68,14 +68,16 @@ def test_reads_what_the_library_wrote(tmp_path: Path):
         found[name].zero_()  # its own memory, which may be written to
 
 
-def test_reads_an_odd_header_whose_tensors_are_not_aligned():
+def test_reads_an_odd_header_whose_tensors_are_not_aligned(tmp_path: Path):
     data = save({"a": torch.arange(6.0).reshape(2, 3)})
     length = int.from_bytes(data[:8], "little")
     header = data[8 : 8 + length].rstrip() + b" "
     header += b" " * (1 - len(header) % 2)
     odd = len(header).to_bytes(8, "little") + header + data[8 + length :]
     assert len(header) % 2 == 1
-    torch.testing.assert_close(parse(odd)[0]["a"], torch.arange(6.0).reshape(2, 3))
+    (tmp_path / "a.safetensors").write_bytes(odd)
+    found, _ = read_tensors(tmp_path / "a.safetensors")
+    torch.testing.assert_close(found["a"], torch.arange(6.0).reshape(2, 3))
 
 
 def made(header: object, body: bytes = b"") -> bytes:
@@ -90,32 +92,29 @@ def entry(**changes: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (b"", "truncated: 0 bytes"),
-        (b"\x01\x02", "truncated: 2 bytes"),
-        (b"\xff" * 8, "truncated: 8 bytes"),
-        (made({"a": entry()}, bytes(8))[:20], "truncated: 20 bytes, its header alone needs"),
-        (made(b"{nonsense"), "Expecting property name"),
-        (made(b"\xff\xfe{"), "codec can't decode|Expecting"),
-        (made(b"[" * 100_000), "nested too deeply|Expecting"),
-        (made([1, 2]), "its header is a list"),
-        (made(b'{"a": {}, "a": {}}'), "has a name twice"),
-        (made({"a": 3}), "'a' is not described by"),
-        (made({"a": entry(more=1)}, bytes(8)), "'a' is not described by"),
-        (made({"a": entry(dtype="F8_E4M3")}, bytes(8)), "found dtype 'F8_E4M3', allowed: F64, F32"),
-        (made({"a": entry(dtype=["F32"])}, bytes(8)), "found dtype"),
-        (made({"a": entry(shape=[-2])}, bytes(8)), "its shape is no list of whole numbers"),
-        (made({"a": entry(shape=[2.0])}, bytes(8)), "its shape is no list of whole numbers"),
-        (made({"a": entry(shape="2")}, bytes(8)), "its shape is no list of whole numbers"),
-        (made({"a": entry(data_offsets=[0])}, bytes(8)), "its data_offsets are not two"),
-        (made({"a": entry(data_offsets=[8, 0])}, bytes(8)), "has -8 bytes, its shape needs 8"),
-        (made({"a": entry(shape=[3])}, bytes(8)), "has 8 bytes, its shape needs 12"),
-        (made({"a": entry(shape=[10**30])}, bytes(8)), "has 8 bytes, its shape needs"),
-        (made({"a": entry()}, bytes(7)), "truncated: tensor 'a' ends at byte 8, there are 7"),
-        (made({"a": entry()}, bytes(9)), "1 bytes are left over"),
-        (made({"a": entry(data_offsets=[4, 12])}, bytes(12)), "begins at byte 4, the one before it ends at 0"),
-        (made({"a": entry(), "b": entry()}, bytes(8)), "tensor 'b' begins at byte 0, the one before it ends at 8"),
-        (made({"__metadata__": {"a": 1}}), "metadata are no texts"),
-        (made({"__metadata__": []}), "metadata are no texts"),
+        (b"", "header too small"),
+        (b"\x01\x02", "header too small"),
+        (b"\xff" * 8, "header too large"),
+        (made({"a": entry()}, bytes(8))[:20], "invalid header length"),
+        (made(b"{nonsense"), "invalid JSON in header"),
+        (made(b"\xff\xfe{"), "invalid UTF-8 in header"),
+        (made(b"[" * 100_000), "invalid JSON in header"),
+        (made([1, 2]), "invalid JSON in header"),
+        (made({"a": 3}), "invalid type: integer"),
+        (made({"a": entry(dtype="F3")}, bytes(8)), "unknown variant `F3`, expected one of"),
+        (made({"a": entry(shape=[-2])}, bytes(8)), "invalid value: integer `-2`"),
+        (made({"a": entry(shape=[2.0])}, bytes(8)), "invalid type: floating point"),
+        (made({"a": entry(shape="2")}, bytes(8)), "invalid type: string"),
+        (made({"a": entry(data_offsets=[0])}, bytes(8)), "invalid length 1, expected a tuple of size 2"),
+        (made({"a": entry(data_offsets=[8, 0])}, bytes(8)), "invalid offset for tensor `a`"),
+        (made({"a": entry(shape=[3])}, bytes(8)), "invalid shape, data type, or offset"),
+        (made({"a": entry(shape=[10**30])}, bytes(8)), "invalid JSON in header|overflow"),
+        (made({"a": entry()}, bytes(7)), "not fully covered"),
+        (made({"a": entry()}, bytes(9)), "not fully covered"),
+        (made({"a": entry(data_offsets=[4, 12])}, bytes(12)), "invalid offset for tensor `a`"),
+        (made({"a": entry(), "b": entry()}, bytes(8)), "invalid offset for tensor `[ab]`"),
+        (made({"__metadata__": {"a": 1}}), "invalid type: integer"),
+        (made({"__metadata__": []}), "invalid type: sequence|not fully covered"),
     ],
 )
 def test_refuses_what_the_format_does_not_allow(data: bytes, found: str, tmp_path: Path):
@@ -217,7 +216,7 @@ def test_weights_that_do_not_fit_or_are_not_finite(here: Path, models: dict[str,
     state = {k: v.half().contiguous() for k, v in models["small"].state_dict().items()}
     name = next(iter(state))
     for changed, found in (
-        ({k: v for k, v in state.items() if k != name}, f"found no weight '{name}'"),
+        ({k: v for k, v in state.items() if k != name}, f"found weights that do not fit NCFL (1 missing: {name})"),
         (state | {"foreign": torch.ones(1)}, "foreign"),
         (state | {name: torch.full_like(state[name], torch.inf)}, f"{name} has values that are not finite"),
     ):
@@ -294,7 +293,7 @@ def test_the_core_alone_loads_them(here: Path):
 import sys, importlib.abc
 class Only(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("safetensors", "mlflow", "pydantic", "yaml", "typer", "tqdm", "av", "scipy"):
+        if name.split(".")[0] in ("mlflow", "pydantic", "yaml", "typer", "tqdm", "av", "scipy"):
             raise ImportError(f"{{name}} is not part of the core")
 sys.meta_path.insert(0, Only())
 import ncfl.restoring.streaming, ncfl.restoring.noise
