@@ -1,12 +1,13 @@
 """The recurrent network, and the stand-alone compression module of section 4.3."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.attention import FeatureAttention
 from ncfl.models.compression import Compressed, NConv, NeuralCompression
 from ncfl.models.layers import conv3
@@ -15,13 +16,6 @@ from ncfl.models.mv_refinement import MConv, MVRefinement
 from ncfl.models.padding import Padder, check_frame
 from ncfl.models.restoration import Cascade
 from ncfl.models.step import State, Step
-
-
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Constructor arguments as JSON knows them: sequences become lists."""
-    hidden = ("self", "__class__")
-    items = ((key, value) for key, value in arguments.items() if key not in hidden)
-    return {key: list(value) if isinstance(value, list | tuple) else value for key, value in items}
 
 
 class NCFL(nn.Module):
@@ -39,6 +33,7 @@ class NCFL(nn.Module):
 
     kind = "ncfl"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -59,11 +54,9 @@ class NCFL(nn.Module):
         attention_blocks: int = 5,
         attention_extra_blocks: int = 4,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
         if channels not in (3, 4):
             raise InputError(f"channels is {channels}; allowed: 3 (RGB) or 4 (packed Bayer)")
-        self.arguments = arguments
         self.channels, self.feature_width = channels, feature_width
         self.multiple = 2 ** max(len(unet_widths) - 1, flow_levels - 1, len(attention_widths) - 1, 2)
         self.motion = SPyNet(levels=flow_levels, width=flow_width)
@@ -149,6 +142,7 @@ class FeatureCodec(nn.Module):
 
     kind = "codec"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -158,9 +152,7 @@ class FeatureCodec(nn.Module):
         prior: str = "laplace",
         quantize: bool = True,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels = channels
         self.head = conv3(channels, feature_width)
         self.compression = NeuralCompression(feature_width, latent_width, prior=prior, quantize=quantize)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ncfl.common.errors import InputError
 from ncfl.methods.learned import LearnedChunk, check_size_kept
 from ncfl.methods.spynet6.model import SPyNet6, clip_flows, flow_warp, plain_convolutions
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3, ordered_as
-from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
 # MMagic's prefixes of tensor names -> BasicSR's.
@@ -179,6 +179,7 @@ class BasicVSR(Propagating):
 
     kind = "basicvsr"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -190,9 +191,7 @@ class BasicVSR(Propagating):
         flow_levels: int = 6,
         flow_width: float = 1.0,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels, self.width, self.upscale = channels, width, upscale
         self.spynet = SPyNet6(levels=flow_levels, width=flow_width)
         self.feat_extract = nn.Identity() if upscale else reducing_head(channels, width)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ncfl.methods.basicvsr.model import BasicVSRMethod, Propagating, Trunk, featureless, reducing_head
 from ncfl.methods.deform import TAPS, DeformConv
 from ncfl.methods.spynet6.model import SPyNet6, flow_warp
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3, ordered_as, zero_
-from ncfl.models.ncfl import _plain
 
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
 GROUPS = 16  # of the deformable convolutions; features have a multiple of 8 channels
@@ -76,6 +76,7 @@ class BasicVSRPlusPlus(Propagating):
 
     kind = "basicvsrpp"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -89,9 +90,7 @@ class BasicVSRPlusPlus(Propagating):
         flow_levels: int = 6,
         flow_width: float = 1.0,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels, self.width, self.upscale = channels, width, upscale
         self.spynet = SPyNet6(levels=flow_levels, width=flow_width)
         self.feat_extract = Trunk(channels, width, 5) if upscale else reducing_head(channels, width)

@@ -23,8 +23,8 @@ from ncfl.common.errors import InputError
 from ncfl.methods.common import check_clip, check_window
 from ncfl.methods.deform import GuidedDeformConv
 from ncfl.methods.edvr.layers import active, doubled
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, ResBlock, added, conv3, zero_
-from ncfl.models.ncfl import _plain
 from ncfl.models.padding import Padder
 
 ROWS = 2  # of a cost volume that are computed at once
@@ -151,6 +151,7 @@ class CGIDN(nn.Module):
 
     kind = "cg-idn"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -163,11 +164,9 @@ class CGIDN(nn.Module):
         blocks: int = 3,
         reconstruct_blocks: int = 10,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
         if frames < 1 or frames % 2 == 0:
             raise InputError(f"{self.kind}: frames is {frames}; allowed: an odd number")
-        self.arguments = arguments
         self.channels, self.frames = channels, frames
         self.pre_dehazing = PreDehazing(channels, pre_width, blocks)
         self.head = conv3(2 * channels, width, stride=2)

@@ -21,7 +21,7 @@ from ncfl.common.errors import InputError
 from ncfl.methods.common import Reflecting, check_clip, he_normal, noise_level, without_prefix
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import LearnedChunk
-from ncfl.models.ncfl import _plain
+from ncfl.models.arguments import keeps_arguments
 
 RADIUS = 2  # frames on either side
 
@@ -134,10 +134,9 @@ class DVDNet(nn.Module):
 
     kind = "dvdnet"
 
+    @keeps_arguments
     def __init__(self, *, channels: int = 3, width: int = 96, spatial_convs: int = 12, temporal_convs: int = 4) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels = channels
         self.spatial = Spatial(channels, width, spatial_convs)
         self.temporal = Temporal(channels, width, temporal_convs)

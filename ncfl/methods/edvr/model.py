@@ -16,8 +16,8 @@ from ncfl.methods.basicvsr.model import reflected, residual_blocks
 from ncfl.methods.edvr.layers import PCDAlignment, Predeblur, TSAFusion, active, stacked
 from ncfl.methods.interface import Border
 from ncfl.methods.learned import Sliding, check_size_kept
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3
-from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
 # MMagic's prefixes of tensor names -> BasicSR's; it also wraps most convolutions, as ``conv``.
@@ -71,6 +71,7 @@ class EDVR(nn.Module):
 
     kind = "edvr"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -85,13 +86,11 @@ class EDVR(nn.Module):
         predeblur: bool = True,
         tsa: bool = True,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
         if frames % 2 == 0 or frames < 1:
             raise InputError(f"edvr: frames is {frames}; allowed: odd numbers")
         if not (upscale or predeblur):
             raise InputError("edvr: predeblur is false; allowed: true, unless upscale is true")
-        self.arguments = arguments
         self.channels, self.frames, self.upscale = channels, frames, upscale
         self.multiple = 4 if upscale else 16
         if predeblur:

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.methods.common import Reflecting, check_clip, noise_level
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import beside, conv3, full_precision, ordered_as
-from ncfl.models.ncfl import _plain
 from ncfl.models.padding import check_frame
 
 
@@ -138,6 +138,7 @@ class EMVD(nn.Module):
 
     kind = "emvd"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -147,9 +148,7 @@ class EMVD(nn.Module):
         refinement: Sequence[int] = (2, 16),
         scales: int = 3,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels, self.scales = channels, scales
         self.color, self.wavelet = Color(channels), Wavelet()
         finer = range(scales - 1)  # these scales also see what the next coarser one found

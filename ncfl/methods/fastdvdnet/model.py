@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ncfl.methods.common import Reflecting, check_clip, check_window, he_normal, noise_level, without_prefix
 from ncfl.methods.learned import Sliding
-from ncfl.models.ncfl import _plain
+from ncfl.models.arguments import keeps_arguments
 
 WINDOW = 5  # frames
 
@@ -94,10 +94,9 @@ class FastDVDNet(nn.Module):
 
     kind = "fastdvdnet"
 
+    @keeps_arguments
     def __init__(self, *, channels: int = 3, widths: Sequence[int] = (32, 64, 128), input_width: int = 30) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels = channels
         self.temp1 = DenBlock(channels, widths, input_width)
         self.temp2 = DenBlock(channels, widths, input_width)

@@ -22,9 +22,9 @@ from ncfl.common.errors import InputError
 from ncfl.methods.common import check_clip
 from ncfl.methods.learned import LearnedRecurrent
 from ncfl.methods.rmfd.network import ConvLSTM, Memory, Residual, Up, leaky
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import conv3, zero_
 from ncfl.models.motion import SPyNet, warp
-from ncfl.models.ncfl import _plain
 from ncfl.models.padding import Padder, check_frame
 
 FLOOR = 0.05  # of the transmission that the rain model divides by
@@ -117,14 +117,13 @@ class FCRVD(nn.Module):
 
     kind = "fcrvd"
 
+    @keeps_arguments
     def __init__(
         self, *, channels: int = 3, width: int = 32, blocks: int = 5, flow_levels: int = 4, flow_width: float = 1.0
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
         if channels not in (3, 4):
             raise InputError(f"{self.kind}: channels is {channels}; allowed: 3 (RGB) or 4 (packed Bayer)")
-        self.arguments = arguments
         self.channels = channels
         self.rain_model = RainModel(channels, width, blocks)
         self.motion = SPyNet(levels=flow_levels, width=flow_width)

@@ -22,8 +22,8 @@ from ncfl.common.errors import InputError
 from ncfl.methods.common import check_clip, he_normal
 from ncfl.methods.learned import LearnedChunk
 from ncfl.methods.luma import luma, with_luma
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import added, conv3, zero_
-from ncfl.models.ncfl import _plain
 
 # The published network's layers and where they stand here.
 LAYERS = {f"Convolution{i + 1}": f"convs.{i}" for i in range(12)} | {
@@ -60,12 +60,11 @@ class J4RNet(nn.Module):
 
     kind = "j4rnet"
 
+    @keeps_arguments
     def __init__(self, *, channels: int = 3, width: int = 64, exchanged: int = 16) -> None:
-        arguments = _plain(locals())
         super().__init__()
         if channels not in (1, 3):
             raise InputError(f"{self.kind}: channels is {channels}; allowed: 3 (RGB) or 1 (luma)")
-        self.arguments = arguments
         self.channels = channels
         self.convs = nn.ModuleList([conv3(1, width), *(conv3(width, width) for _ in range(10)), conv3(width, 1)])
         self.shrink, self.expand = conv3(width, exchanged), conv3(exchanged, width)

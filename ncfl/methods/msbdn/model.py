@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ncfl.methods.common import check_clip
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import LearnedRecurrent
-from ncfl.models.ncfl import _plain
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.padding import check_frame
 
 SCALES = 4  # times that the frame is halved
@@ -119,10 +119,9 @@ class MSBDN(nn.Module):
 
     kind = "msbdn"
 
+    @keeps_arguments
     def __init__(self, *, channels: int = 3, width: int = 16, blocks: int = 3, bottleneck: int = 18) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels = channels
         self.conv_input = Mirrored(channels, width, kernel=11)
         self.dense0 = _blocks(width, blocks)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ncfl.methods.common import check_clip
 from ncfl.methods.interface import border_index
 from ncfl.methods.rmfd.network import Memory, MultiFrameNet
-from ncfl.models.ncfl import _plain
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.padding import Padder
 from ncfl.weights.reading import read_parts
 
@@ -61,10 +61,9 @@ class RMFD(nn.Module):
 
     kind = "rmfd"
 
+    @keeps_arguments
     def __init__(self, *, channels: int = 3, width: int = 32, blocks: int = 5) -> None:
-        arguments = _plain(locals())
         super().__init__()
-        self.arguments = arguments
         self.channels = channels
         for name in NETWORKS:
             self.add_module(name, MultiFrameNet(channels, width, blocks, haze=name == "multi_model_haze"))

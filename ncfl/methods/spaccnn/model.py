@@ -22,8 +22,8 @@ from ncfl.methods.common import check_clip, check_window, he_normal
 from ncfl.methods.frequency import with_spectra
 from ncfl.methods.learned import LearnedWindow
 from ncfl.methods.spaccnn.alignment import Search, align
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import zero_
-from ncfl.models.ncfl import _plain
 
 RADIUS = 2  # frames on either side
 WINDOW = 2 * RADIUS + 1
@@ -41,6 +41,7 @@ class SpacCNN(nn.Module):
 
     kind = "spaccnn"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -51,14 +52,12 @@ class SpacCNN(nn.Module):
         matches: int = 10,
         threshold: float = 0.012,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
         if len(kernels) != len(widths) + 1 or any(kernel % 2 == 0 for kernel in kernels):
             raise InputError(f"{self.kind}: kernels are {list(kernels)}; allowed: {len(widths) + 1} odd sizes")
         candidates = (WINDOW - 1) * (2 * radius + 1) ** 2
         if radius < 0 or not 1 <= matches <= candidates:
             raise InputError(f"{self.kind}: matches is {matches}; allowed: 1 to {candidates}, radius being {radius}")
-        self.arguments = arguments
         self.channels = channels
         self.search = Search(radius=radius, matches=matches, threshold=threshold)
         sizes = [(WINDOW + 1) * channels + 1, *widths, channels]

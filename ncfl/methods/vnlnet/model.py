@@ -21,7 +21,7 @@ from ncfl.methods.common import he_normal, without_prefix
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import Learned
 from ncfl.methods.vnlnet.pairs import Pairs
-from ncfl.models.ncfl import _plain
+from ncfl.models.arguments import keeps_arguments
 from ncfl.models.padding import check_frame
 
 
@@ -78,6 +78,7 @@ class VNLNet(nn.Module):
 
     kind = "vnlnet"
 
+    @keeps_arguments
     def __init__(
         self,
         *,
@@ -91,11 +92,9 @@ class VNLNet(nn.Module):
         width: int = 64,
         convs: int = 15,
     ) -> None:
-        arguments = _plain(locals())
         super().__init__()
         if patch % 2 == 0:
             raise InputError(f"{self.kind}: patch is {patch}; allowed: an odd number of pixels")
-        self.arguments = arguments
         self.channels, self.past, self.future, self.search, self.patch = channels, past, future, search, patch
         layers: list[nn.Module] = []
         for i in range(match_convs):
