@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,6 +15,7 @@ from ncfl.common.files import atomic_path
 from ncfl.report.addresses import address
 from ncfl.report.claims import NOT_SEEN, OPEN, RULES, SEEN, Claim, Setting
 from ncfl.report.figures import Figure, read_figures
+from ncfl.report.interactive import charts
 from ncfl.report.marks import marks
 from ncfl.report.render import groups
 from ncfl.report.results import STAND_IN, Experiment, Results
@@ -118,6 +120,7 @@ def write_page(
         origin=measured_on(read.labels()),
         runs=runs(read),
         scenes=scenes(read),
+        charts=_embedded(charts(read, preset)),
         nothing=NOTHING,
         commit=commit,
         versions=dict(versions or {}),
@@ -134,10 +137,18 @@ def _badge(labels: Sequence[str]) -> str:
     return f"{' and '.join(found)} data: not comparable to the paper's figures" if found else ""
 
 
+def _embedded(data: Any) -> Any:
+    """Data as JSON that stands in a script element: no text of it can end that."""
+    from markupsafe import Markup
+
+    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
 def _render(**values: Any) -> str:
-    """Fill the template; every value is escaped, but for the project's own style and script."""
+    """Fill the template; every value is escaped, but for the project's own style and scripts, and Plotly's."""
     import jinja2
     from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -147,10 +158,15 @@ def _render(**values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
+    style, *own = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "page.js", "charts.js"))
+    scripts = (own[0], get_plotlyjs(), own[1])
     template = environment.get_template("report.html.j2")
-    own = {"style": Markup(style), "script": Markup(script), "script_hashes": Markup(_hash(script))}
-    return template.render(**own, figure=environment.get_template("_figure.html.j2").module.figure, **values)
+    fixed = {
+        "style": Markup(style),
+        "scripts": [Markup(script) for script in scripts],
+        "script_hashes": Markup(" ".join(map(_hash, scripts))),
+    }
+    return template.render(**fixed, figure=environment.get_template("_figure.html.j2").module.figure, **values)
 
 
 def _hash(script: str) -> str:

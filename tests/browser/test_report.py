@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.report_samples import EXPERIMENTS, write_examples, write_results
+from helpers.report_samples import EXPERIMENTS, write_examples, write_frames, write_results
 
 from ncfl.report.figures import write_figures
 from ncfl.report.page import write_page
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the pat
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     root = write_results(tmp_path_factory.mktemp("browser") / "results")
     write_examples(root)
+    write_frames(root)
     write_figures(results=root, output=root / "figures", preset="demo", experiments=EXPERIMENTS)
     path = root / "report" / "index.html"
     write_page(results=root, output=path, preset="demo", experiments=EXPERIMENTS, edited=["training.batch"])
@@ -98,3 +99,21 @@ def test_names_and_contrast_are_as_axe_wants_them(opened, scheme: str):
     rules = ["color-contrast", "image-alt", "label", "link-name", "select-name", "svg-img-alt", "duplicate-id-aria"]
     found = page.evaluate(f"axe.run({{runOnly: {rules}}})")["violations"]
     assert [(fault["id"], fault["nodes"][0]["html"][:200]) for fault in found] == []
+
+
+def test_charts_are_drawn_and_what_they_show_is_chosen(opened):
+    page = opened(1440)
+    chart = page.locator("#by-frame")
+    names = chart.locator(".legend .legendtext")
+    assert "NCFL" in names.all_text_contents()
+    assert chart.locator(".xtick").all_text_contents() == ["a", "b", "c"]
+    chart.get_by_label("PSNR by frame: sequence").select_option("b")
+    assert "frame" in chart.locator(".xtitle").text_content()
+    chart.get_by_label("PSNR by frame: dataset").select_option("ntu-rain")
+    assert set(names.all_text_contents()) == {"NCFL", "FastDerain"}
+    cost = page.locator("#tradeoff")
+    before = cost.locator(".point").count()
+    assert before > 6  # the paper's seven
+    cost.locator(".legendtoggle").first.click()
+    page.wait_for_timeout(1000)  # Plotly waits for a second click
+    assert cost.locator(".point").count() < before

@@ -1,6 +1,7 @@
 """Made-up results folders for the report's tests: no figure in here was measured on anything."""
 
 import csv
+import itertools
 import json
 from pathlib import Path
 
@@ -102,6 +103,21 @@ def _write_example(root: Path, name: str, dataset: str, sigma: int, *frames: np.
     for suffix, picture in zip(suffixes, frames, strict=True):
         pixels = np.clip(picture, 0, 255).astype(np.uint8)
         cv2.imwrite(str(folder / f"clip_a_3{suffix}.png"), pixels[..., ::-1])
+
+
+def write_frames(root: Path, frames: int = 4) -> None:
+    """Figures of every frame of three sequences, the second always 1 dB above the first and the third below."""
+    keys = ("dataset", "sequence", "frame", "sigma", "space", "psnr", "ssim", "input_psnr", "input_ssim")
+    for name, experiment in EXPERIMENTS.items():
+        with (root / "experiments" / name / "evaluation" / "frames.csv").open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(keys)
+            for dataset, sigmas in experiment.evaluate.items():
+                for place, sequence in enumerate("abc"):
+                    for sigma, frame in itertools.product(sigmas, range(frames)):
+                        psnr = made_up_psnr(name, dataset, sigma) + (0, 1, -1)[place]
+                        space = SPACES.get(dataset, ("rgb",))[0]
+                        rows.writerow((dataset, sequence, frame, sigma, space, psnr, 0.5, 10, 0.3))
 
 
 def read(path: Path) -> list[dict[str, str]]:
