@@ -59,6 +59,7 @@ MEASURED_BY = (
 )
 COUNTED_BY = ("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
 SHOWN_BY = ("report", "methods", "steps/reporting.py")
+DRAWN_BY = (*SHOWN_BY, "models")
 
 METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
 
@@ -143,8 +144,9 @@ def _results(params: Params, every: dict[str, Job]) -> Iterator[tuple[str, dict[
     yield "complexity", _made(every["complexity"], COUNTED_BY)
     # The folder of all experiments stands for the many files in it.
     shown = (layout.EXPERIMENTS, layout.COMPLEXITY / "complexity.json")
-    for name, more in (("tables", ()), ("figures", ()), ("report", (layout.TABLES, layout.FIGURES))):
-        yield name, _made(every[name]._replace(inputs=(*shown, *more)), SHOWN_BY)
+    drawn = (layout.TABLES, layout.FIGURES)
+    for name, more, by in (("tables", (), SHOWN_BY), ("figures", (), DRAWN_BY), ("report", drawn, SHOWN_BY)):
+        yield name, _made(every[name]._replace(inputs=(*shown, *more)), by)
     flow = [layout.FLOW] if params.with_motion else []
     yield (
         "snakemake-agrees",

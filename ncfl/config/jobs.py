@@ -17,6 +17,7 @@ OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{expe
 OF_FLOW = ("seed", "motion", "training.threads", "training.log_every")
 OF_EVALUATION = ("seed", "evaluation", "{group}.{experiment}.evaluate")
 SHOWN = ("preset", *GROUPS)
+DRAWN = (*SHOWN, "model")
 # All but `machine`: for a step that shows what the whole configuration is, or that passes on whatever was rerun.
 ALL = ("preset", "seed", "datasets", "model", "motion", "training", "schedules", *GROUPS, "evaluation")
 
@@ -122,7 +123,7 @@ def _reports(params: Params) -> Iterator[Job]:
         for number in range(1, params.stages(name) + 1):
             measured += [layout.stage(name, number) / file for file in _OF_TRAINING]
     yield Job("tables", "ncfl tables", (*measured, counted), (layout.TABLES,), watched=SHOWN)
-    yield Job("figures", "ncfl figures", (*measured, counted), (layout.FIGURES,), watched=SHOWN)
+    yield Job("figures", "ncfl figures", (*measured, counted), (layout.FIGURES,), watched=DRAWN)
     drawn = (layout.TABLES, layout.FIGURES)
     page = (layout.REPORT / "index.html",)
     yield Job("report", "ncfl report", (*measured, counted, *drawn), page, watched=ALL)

@@ -1,6 +1,6 @@
 """Draw every figure, and write down what each shows for whoever prints it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
 from ncfl.report import charts, strip
+from ncfl.report.drawing import draw
 from ncfl.report.queries import table1, table2, table5
 from ncfl.report.results import STAND_IN, TITLES, Experiment, Results
+from ncfl.report.structure import diagrams
 from ncfl.report.style import canvas, empty, save, style
 
 if TYPE_CHECKING:
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
 
 CAPTIONS = "figures.json"
 NAMES = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2", "training")
-OUTPUTS = (*(f"{name}.png" for name in NAMES), CAPTIONS)
+STRUCTURES = {
+    "figure1": "MV refinement and feature attention",
+    "figure2": "neural compression-based feature learning: encoder and decoder, prior model, adaptive quantization",
+    "figure3": "the U-Net of the restoration module, and its channel-attention block (CAB)",
+    "figure4": "the W-Net of raw video: two U-Nets, each as in Figure 3",
+}
+OUTPUTS = (*(f"{name}.{kind}" for name in (*NAMES, *STRUCTURES) for kind in ("png", "pdf")), CAPTIONS)
 MAIN = "ncfl-davis"
 MEDIANS = ("Median 3x3", "Median 5x5", "NCFL")
 # Of the many denoisers the fastest and the strongest: more panels would be too small to see anything in. At their
@@ -52,9 +60,10 @@ def write_figures(
     output: Path,
     preset: str,
     experiments: Mapping[str, Experiment],
+    model: Mapping[str, Any],
     strip_dataset: str = "set8",
 ) -> list[Figure]:
-    """Write all figures as PNG, and their captions as ``figures.json``.
+    """Write all figures as PNG and PDF, and their captions as ``figures.json``.
 
     Always the same files, named in :data:`OUTPUTS`: one with nothing to show says so. Equal results give
     equal bytes.
@@ -64,6 +73,7 @@ def write_figures(
         output: the folder to write into.
         preset: the name of the preset, for captions.
         experiments: the experiments and baselines of the parameters, by name.
+        model: the sizes of the network whose structure is drawn, as :func:`ncfl.report.structure.diagrams` takes them.
         strip_dataset: whose kept example frame makes the strip of the denoisers.
 
     Raises:
@@ -82,6 +92,7 @@ def write_figures(
             _table1(read, preset),
             _table2(read, preset),
             _training(read, preset),
+            *_structures(model, preset),
         ):
             save(drawing, Path(output) / figure.file)
             written.append(figure)
@@ -149,6 +160,17 @@ def _training(results: Results, preset: str) -> tuple["Drawing", Figure]:
     caption = f"Training of {MAIN}{f' on {data}' if data else ''}, both stages. Preset: {preset}."
     words = "Line charts of the loss, PSNR and bits per pixel over the iterations of both training stages."
     return drawing, Figure("training.png", caption, words, True)
+
+
+def _structures(model: Mapping[str, Any], preset: str) -> Iterator[tuple["Drawing", Figure]]:
+    for name, found in diagrams(model).items():
+        what = f"The structure of {STRUCTURES[name]} (the paper's Figure {name[-1]})"
+        caption = f"{what}, read from the modules that this run builds. Preset: {preset}."
+        words = "; ".join(box.label for diagram in found for box in diagram.boxes if box.kind != "end")
+        drawing = draw(
+            found, f"The paper's Figure {name[-1]}, as built. Numbers behind a comma: channels. Preset: {preset}."
+        )
+        yield drawing, Figure(f"{name}.png", caption, f"{what}: {words}.", True)
 
 
 def _nothing(name: str, reason: str, preset: str) -> tuple["Drawing", Figure]:

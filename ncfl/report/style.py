@@ -65,6 +65,9 @@ def empty(axes: "Axes", text: str = "not measured") -> None:
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a PNG without date or version in it."""
+    """Write a PNG, and beside it a PDF for print, without date or version in them."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    nothing = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+    with atomic_path(path.with_suffix(".pdf")) as temporary:
+        figure.savefig(temporary, format="pdf", dpi=2 * DPI, metadata=nothing)

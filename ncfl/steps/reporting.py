@@ -86,12 +86,12 @@ def figures(params: Params) -> Path:
     """Draw the figures.
 
     Returns:
-        ``results/figures``: PNG files, and their captions.
+        ``results/figures``: PNG and PDF files, and their captions.
     """
     with step(params, "figures", parameters={"preset": params.preset}, datasets=params.datasets) as run:
         from ncfl.report.figures import write_figures
 
-        write_figures(output=layout.FIGURES, **_arguments(params))
+        write_figures(output=layout.FIGURES, model=params.model.model_dump(), **_arguments(params))
         run.artifact(layout.FIGURES)
     return layout.FIGURES
 

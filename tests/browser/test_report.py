@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.report_samples import EXPERIMENTS, write_examples, write_frames, write_results
+from helpers.report_samples import EXPERIMENTS, MODEL, write_examples, write_frames, write_results
 
 from ncfl.report.figures import write_figures
 from ncfl.report.page import write_page
@@ -23,7 +23,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     root = write_results(tmp_path_factory.mktemp("browser") / "results")
     write_examples(root)
     write_frames(root)
-    write_figures(results=root, output=root / "figures", preset="demo", experiments=EXPERIMENTS)
+    write_figures(results=root, output=root / "figures", preset="demo", experiments=EXPERIMENTS, model=MODEL)
     path = root / "report" / "index.html"
     write_page(results=root, output=path, preset="demo", experiments=EXPERIMENTS, edited=["training.batch"])
     assert path.stat().st_size < 10e6

@@ -25,6 +25,7 @@ EXPERIMENTS = {
     "fastdvdnet-davis": Experiment({"davis": SIGMAS, "set8": SIGMAS}, "demo stand-in", obtained="own training"),
     "fastderain": Experiment({"ntu-rain": (0,)}, obtained="no training"),
 }
+MODEL = {"unet_widths": (8, 8, 8, 8, 8), "attention_widths": (4, 4, 4)}  # sizes of a network that is drawn
 SPACES = {"ntu-rain": ("y", "rgb"), "crvd": ("raw", "srgb")}  # else rgb alone
 MADE_UP_PSNR = {name: 11.0 + i for i, name in enumerate(EXPERIMENTS)}
 

@@ -31,11 +31,11 @@ rule figures:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources(*graph.SHOWN_BY),
+        sources(*graph.DRAWN_BY),
     output:
         directory(layout.FIGURES),
     params:
-        watched=watched(*jobs.SHOWN),
+        watched=watched(*jobs.DRAWN),
     shell:
         "ncfl figures"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from helpers.report_samples import EXPERIMENTS, write, write_examples, write_results
+from helpers.report_samples import EXPERIMENTS, MODEL, write, write_examples, write_results
 
 from ncfl.common.errors import InputError
 from ncfl.report import strip
@@ -42,7 +42,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def figures(results: Path) -> list[Figure]:
-    return write_figures(results=results, output=results / "figures", preset="demo", experiments=EXPERIMENTS)
+    return write_figures(
+        results=results, output=results / "figures", preset="demo", experiments=EXPERIMENTS, model=MODEL
+    )
 
 
 def test_the_promised_files_are_there(results: Path, figures: list[Figure]):
@@ -82,13 +84,13 @@ def test_equal_results_give_equal_bytes_whatever_the_users_settings(
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.dpi": 33}):
-        write_figures(results=results, output=tmp_path, preset="demo", experiments=EXPERIMENTS)
+        write_figures(results=results, output=tmp_path, preset="demo", experiments=EXPERIMENTS, model=MODEL)
     for name in OUTPUTS:
         assert (tmp_path / name).read_bytes() == (results / "figures" / name).read_bytes()
 
 
 def test_without_experiments_the_files_are_there_and_say_that_they_are_empty(results: Path, tmp_path: Path):
-    figures = write_figures(results=results, output=tmp_path, preset="demo", experiments={})
+    figures = write_figures(results=results, output=tmp_path, preset="demo", experiments={}, model=MODEL)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(OUTPUTS)
     empty = ["comparison.png", "deraining.png", "dehazing.png", "raw.png", "training.png"]
     assert [figure.file for figure in figures if not figure.shown] == empty
@@ -196,7 +198,7 @@ def test_a_broken_history_is_named(tmp_path: Path, text: str):
     path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(InputError, match=r"history\.csv"):
-        write_figures(results=root, output=tmp_path / "f", preset="demo", experiments=EXPERIMENTS)
+        write_figures(results=root, output=tmp_path / "f", preset="demo", experiments=EXPERIMENTS, model=MODEL)
 
 
 @pytest.mark.parametrize("listed", [{"a": 1}, [3], [{"file": "table1.png"}]])
@@ -222,5 +224,5 @@ def test_methods_are_told_apart_without_color():
 def test_measured_dots_alone_still_make_a_chart(tmp_path: Path):
     root = write_results(tmp_path)
     one = {"modules-a": Experiment({"set8": (50,)})}
-    figures = write_figures(results=root, output=tmp_path / "f", preset="demo", experiments=one)
+    figures = write_figures(results=root, output=tmp_path / "f", preset="demo", experiments=one, model=MODEL)
     assert "demo stand-in" in next(figure.caption for figure in figures if figure.file == "table1.png")

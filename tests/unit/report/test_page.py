@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from helpers.report_samples import EXPERIMENTS, write, write_examples, write_results
+from helpers.report_samples import EXPERIMENTS, MODEL, write, write_examples, write_results
 from plotly.offline import get_plotlyjs
 
 from ncfl.common.errors import InputError
-from ncfl.report.figures import write_figures
+from ncfl.report.figures import STRUCTURES, write_figures
 from ncfl.report.page import write_page
 from ncfl.report.results import Results
 from ncfl.report.tables import build_tables, write_tables
@@ -64,7 +64,7 @@ class Page(HTMLParser):
 def build(root: Path, preset: str = "demo", experiments=EXPERIMENTS, **values: object) -> str:
     """The page of a results folder, with the figures of ``figures`` where that is given."""
     if "figures" not in values:
-        write_figures(results=root, output=root / "figures", preset=preset, experiments=experiments)
+        write_figures(results=root, output=root / "figures", preset=preset, experiments=experiments, model=MODEL)
     path = root / "report" / "index.html"
     arguments = {"results": root, "output": path, "preset": preset, "experiments": experiments}
     assert write_page(**arguments, **values) == path
@@ -126,7 +126,7 @@ def test_only_the_pages_own_scripts_may_run(page: Page):
 def test_pictures_are_embedded_whole(root: Path, page: Page):
     figures = [img for img in page.all("img") if "class" not in img and "data-quality" not in img]
     shown = [base64.b64decode(img["src"].removeprefix("data:image/png;base64,")) for img in figures]
-    names = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2", "training")
+    names = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2", "training", *STRUCTURES)
     assert shown == [(root / "figures" / f"{name}.png").read_bytes() for name in names]
 
 
