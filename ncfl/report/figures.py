@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ncfl.common.errors import InputError
@@ -60,7 +61,7 @@ def write_figures(
     output: Path,
     preset: str,
     experiments: Mapping[str, Experiment],
-    model: Mapping[str, Any],
+    model: Mapping[str, Any] = MappingProxyType({}),
     strip_dataset: str = "set8",
 ) -> list[Figure]:
     """Write all figures as PNG and PDF, and their captions as ``figures.json``.
@@ -73,7 +74,8 @@ def write_figures(
         output: the folder to write into.
         preset: the name of the preset, for captions.
         experiments: the experiments and baselines of the parameters, by name.
-        model: the sizes of the network whose structure is drawn, as :func:`ncfl.report.structure.diagrams` takes them.
+        model: the sizes of the network whose structure is drawn, as :func:`ncfl.report.structure.diagrams` takes them;
+            the published ones unless told.
         strip_dataset: whose kept example frame makes the strip of the denoisers.
 
     Raises:

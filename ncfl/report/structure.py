@@ -192,9 +192,9 @@ def _layer(layer: "nn.Module") -> tuple[str, str]:
 
 
 def _parameter(node: "fx.Node") -> str:
-    """Which of the prior's three parameters an activation is of; empty where it is of none."""
+    """Which of the prior's parameters an activation gives; empty for what is no such activation."""
     source = node.args[0]
-    part = source.op == "call_function" and source.target is operator.getitem
+    part = getattr(source, "target", None) is operator.getitem and node.target is not operator.getitem
     return f" → {'μσq'[source.args[1]]}" if part and node.target.__name__ == "softplus" else ""
 
 
