@@ -125,30 +125,34 @@ def run_stage(
     import torch
 
     from ncfl.data.sampler import TrainingSampler
+    from ncfl.train.preview import preview_of
     from ncfl.train.rate_start import start_rate
     from ncfl.train.restoration import restoration_trainer
 
-    dataset = params.trained[name].dataset
+    dataset, sigma = params.trained[name].dataset, _sigma(params.trained[name])
     run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
     store = open_store(params, dataset)
     sampler = TrainingSampler(
         store, patch=numbers.patch, frames=numbers.frames, batch=numbers.batch, seed=params.seed,
-        sigma=_sigma(params.trained[name]), variety=numbers.variety,
+        sigma=sigma, variety=numbers.variety,
     )  # fmt: skip
     torch.manual_seed(params.seed)
     model = build(store.split("train")[0].shape[-1])
     if stage.rate_term and initial is None:
         start_rate(model, sampler)
     output = layout.EXPERIMENTS / name / stage.name
+    log = preview_of(store, run, model, numbers, stage, sigma) if run.is_watched else run.log
     result = restoration_trainer(
         model=model, sampler=sampler, config=numbers, stage=stage, initial=initial,
-        output=output, resume=layout.RESUME / f"{name}-{stage.name}", log=run.log,
+        output=output, resume=layout.RESUME / f"{name}-{stage.name}", log=log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
         extra={"experiment": name, "preset": params.preset, "dataset": dataset,
                "stand_in": params.datasets[dataset].stand_in, **extra},
     ).run()  # fmt: skip
     run.figure(**{k: v for k, v in result.metrics.items() if isinstance(v, int | float)})
     run.checksum("checkpoint", sha256(result.checkpoint))
+    if stage == numbers.stages[-1]:
+        run.model(result.checkpoint, channels=model.arguments["channels"])
     for file in ("metrics.json", "history.csv"):
         run.artifact(output / file)
 

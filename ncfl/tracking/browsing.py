@@ -77,7 +77,12 @@ def prefixed(step: str, points: list[Point]) -> list[Point]:
     """The points of a training as its experiment's run calls them; none of another step."""
     if not step.startswith(TRAIN):
         return []
-    return [(at, n, {f"train/{name}": value for name, value in values.items()}) for at, n, values in points]
+    return [(at, n, _of_experiment(values)) for at, n, values in points]
+
+
+def _of_experiment(values: Mapping[str, float]) -> dict[str, float]:
+    named = {name if name.startswith("validation/") else f"train/{name}": value for name, value in values.items()}
+    return {name: value for name, value in named.items() if not name.startswith("train/system/")}
 
 
 def inputs(step: str, tags: Mapping[str, str]) -> "list[DatasetInput]":

@@ -1,4 +1,4 @@
-"""From the spool into MLflow: the only module that imports mlflow, and only when something waits in the spool.
+"""From the spool into MLflow, which is imported only when something waits in the spool.
 
 It may be killed anywhere and called again, by several processes at once: one at a time works, under a lock; a run is
 searched by the tag ``ncfl.spool`` before it is made; MLflow takes a point or a parameter that it has already as the
@@ -16,7 +16,7 @@ from typing import Any
 
 from ncfl.common.console import say
 from ncfl.config import layout
-from ncfl.tracking import browsing, records, spool
+from ncfl.tracking import browsing, records, registry, spool
 
 WAIT_SECONDS = 120.0
 FOLLOW_SECONDS = 10.0
@@ -25,6 +25,14 @@ _METRICS, _OTHERS = 500, 100  # a call; MLflow refuses more than 1000 in all and
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE")
 _SENT = "ncfl.spool.sent"  # while a run lives: the number of the last line that MLflow has
 _refused: set[Path] = set()
+# Where the database has absolute addresses.
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 
 def database() -> str:
@@ -144,10 +152,12 @@ class _Store:
             self._send(run, found)
             if end is not None:
                 self._end(run, path, found)
+            else:
+                self._add_pictures(run.info.run_id, path)
         if end is not None:
             self._ended.append(path)
         if parent_id:
-            self._note_for(parent_id, found)
+            self._note_for(parent_id, path, found)
 
     def settle(self) -> int:
         """Give the parents their figures and status, and empty the spool of what has ended; how many runs that was."""
@@ -167,13 +177,14 @@ class _Store:
             spool.drop(path)
         return len(self._ended)
 
-    def _note_for(self, parent_id: str, found: spool.Spooled) -> None:
+    def _note_for(self, parent_id: str, path: Path, found: spool.Spooled) -> None:
         """The experiment's run has the figures of its evaluation, and the status of the step that ended last."""
         end = found.end or {"status": "RUNNING", "time": float("inf")}
         if end["time"] >= self._parent_ends.get(parent_id, end)["time"]:
             self._parent_ends[parent_id] = end
         if found.end is None:
             return
+        self._add_pictures(parent_id, path)
         if found.start["step"] == "evaluate":
             figures = [m for _, line in found.lines if line and line["kind"] == "figures" for m in _metrics(line)]
             self._parent_figures.setdefault(parent_id, []).extend(figures)
@@ -222,6 +233,8 @@ class _Store:
             self.client.log_batch(run.info.run_id, **batch)
         if inputs := browsing.inputs(record.step, tags):
             self.client.log_inputs(run.info.run_id, inputs)
+        if record.model:
+            registry.register(self.client, run.info, record.experiment or record.name, tags, record.model)
         self.client.set_terminated(run.info.run_id, record.status, record.ended)
         if record.experiment:
             points = [(record.began, step, values) for step, values in record.curve]
@@ -281,14 +294,28 @@ class _Store:
         if found.end is None and found.lines:  # the last call: after a kill before it everything is sent again
             self.client.set_tag(run.info.run_id, _SENT, found.lines[-1][0])
 
+    def _add_pictures(self, run_id: str, path: Path) -> None:
+        """The pictures of a training so far. Each has a name of its own, so that sending it again changes nothing."""
+        folder = spool.artifacts(path)
+        if folder and (folder / spool.IMAGES).is_dir():
+            self.client.log_artifacts(run_id, str(folder / spool.IMAGES), spool.IMAGES)
+            self._tell_of_pictures(run_id, folder)
+
+    def _tell_of_pictures(self, run_id: str, folder: Path) -> None:
+        if (folder / spool.IMAGES).is_dir():
+            self.client.set_tag(run_id, "mlflow.loggedImages", "true")
+
     def _end(self, run: Any, path: Path, found: spool.Spooled) -> None:
         """The artifacts, and the end itself as the last call: where it is set, the run is complete."""
         if torn := sum(line is None for _, line in found.lines):
             say(f"warning: {path}: {torn} damaged lines left out of MLflow")
         if folder := spool.artifacts(path):
             self.client.log_artifacts(run.info.run_id, str(folder))
+            self._tell_of_pictures(run.info.run_id, folder)
         if inputs := browsing.inputs(found.start["step"], _tags(found)):
             self.client.log_inputs(run.info.run_id, inputs)
+        if model := found.last("model"):
+            registry.register(self.client, run.info, found.start["experiment"], _tags(found), model)
         if _SENT in run.data.tags:
             self.client.delete_tag(run.info.run_id, _SENT)
         self.client.set_terminated(run.info.run_id, found.end["status"], found.end["time"])
@@ -329,7 +356,7 @@ def _artifacts() -> str:
 def relocate(path: Path, here: str) -> int:
     """Tell a database of a project that was moved or copied where its artifacts lie now.
 
-    MLflow keeps absolute addresses, of the experiments and of each run: those that end in the project's own folder for
+    MLflow keeps absolute addresses, of experiments, runs and models: those that end in the project's own folder for
     artifacts get the address ``here``.
 
     Returns:
@@ -338,7 +365,7 @@ def relocate(path: Path, here: str) -> int:
     changed = 0
     tail = f"/{layout.MLFLOW.as_posix()}/artifacts"
     with contextlib.closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as connection, connection:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+        for table, column in _ADDRESSES:
             rows = connection.execute(f"select rowid, {column} from {table}").fetchall()
             for row, address in rows:
                 root, found, rest = (address or "").partition(tail)

@@ -20,8 +20,8 @@ class Record(NamedTuple):
     """What is known of a step's last run.
 
     name: of the run. mlflow_experiment: under which MLflow shows it. began, ended: milliseconds since 1970. curve:
-        steps
-    and values, where the results have one.
+        steps and values, where the results have one. model: the file of a network that came of it, its checksum and
+        the channels of a frame.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Record(NamedTuple):
     tags: dict[str, str]
     figures: dict[str, float]
     curve: list[tuple[int, dict[str, float]]]
+    model: dict[str, Any] | None
 
 
 def all_but(waiting: Iterable[Path]) -> list[Record]:
@@ -74,7 +75,13 @@ def _record(path: Path) -> Record | None:
         tags=tags,
         figures=figures,
         curve=_curve(told["step"], told["experiment"]),
+        model=_model(told.get("model")),
     )
+
+
+def _model(told: Any) -> dict[str, Any] | None:
+    whole = isinstance(told, dict) and told.keys() >= {"path", "sha256", "channels"}
+    return told if whole else None
 
 
 def _curve(step: str, experiment: str | None) -> list[tuple[int, dict[str, float]]]:

@@ -12,14 +12,18 @@ and the JSON file is complete all the same.
 import contextlib
 import datetime
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ncfl.common.files import write_json
+from ncfl.common.files import sha256, write_json
 from ncfl.config import layout
-from ncfl.tracking import ingest, provenance, spool
+from ncfl.tracking import ingest, provenance, spool, system
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DEFER = "NCFL_DEFER_MLFLOW"
 # Short steps never pay for MLflow's import; whoever watches a longer one sees it half a minute late at most.
@@ -45,9 +49,12 @@ class Run:
         self.name = f"{subject} {step}".strip()
         self.parameters, self.tags = dict(parameters), dict(tags)
         self.figures: dict[str, float] = {}
+        self.network: dict[str, Any] | None = None
         self._artifacts: list[Path] = []
         self._forgiving = spool.Forgiving()
         self._spool: spool.Writer | None = None
+        self._monitor: system.Monitor | None = None
+        self._one_at_a_time = threading.Lock()
         self._watched = False
         self._began = self._brought = time.monotonic()
 
@@ -65,6 +72,22 @@ class Run:
         """A file to keep a copy of in MLflow: small ones, tables and pictures, not weights."""
         self._artifacts.append(path)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody can see curves and pictures: whether MLflow is not left out."""
+        return self._spool is not None
+
+    def image(self, key: str, step: int, picture: "np.ndarray") -> None:
+        """A picture at iteration ``step``: uint8 [H,W,3], RGB."""
+        if self._spool is not None:
+            with self._forgiving:
+                self._spool.keep_image(key, step, picture)
+
+    def model(self, checkpoint: Path, *, channels: int) -> None:
+        """The network that came of the step: the file that holds it, and the channels of a frame."""
+        self.network = {"path": checkpoint.as_posix(), "sha256": sha256(checkpoint), "channels": channels}
+        self._write("model", **self.network)
+
     def checksum(self, name: str, sha256: str) -> None:
         """The checksum of data that the step read or made."""
         self.tags[f"data.{name}.sha256"] = sha256
@@ -80,11 +103,18 @@ class Run:
                 "parameters": {name: str(value) for name, value in everything.items()},
                 "tags": {name: str(value) for name, value in self.tags.items()},
             })  # fmt: skip
+            self._monitor = system.Monitor(self._sample)
+            self._monitor.start()
+
+    def _sample(self, step: int, values: Mapping[str, float]) -> None:
+        """What the machine does; from a thread of its own, which never brings anything to MLflow."""
+        with self._forgiving, self._one_at_a_time:
+            self._spool.write("points", step=step, values=values)
 
     def _write(self, kind: str, **values: Any) -> None:
         if self._spool is None:
             return
-        with self._forgiving:
+        with self._forgiving, self._one_at_a_time:
             self._spool.write(kind, **values)
         now = time.monotonic()
         if now - self._began > WATCHED_AFTER_SECONDS and now - self._brought > WATCHED_EVERY_SECONDS:
@@ -92,6 +122,8 @@ class Run:
             self._bring(wait=0)
 
     def _end(self, status: str, error: str, figures: Mapping[str, float]) -> None:
+        if self._monitor is not None:
+            self._monitor.end()
         if self._spool is None:
             return
         with self._forgiving:
@@ -157,7 +189,8 @@ def run(
             "step": step, "name": current.name, "experiment": experiment, "mlflow_experiment": mlflow_experiment,
             "status": status, "error": error,
             "started": started.isoformat(timespec="seconds"), "parameters": current.parameters, "tags": current.tags,
-            "figures": current.figures, "versions": provenance.versions(), "machine": provenance.machine(),
+            "figures": current.figures, "model": current.network,
+            "versions": provenance.versions(), "machine": provenance.machine(),
         }  # fmt: skip
         try:
             write_json(layout.RUNS / f"{current.name.replace(' ', '-')}.json", record)

@@ -2,7 +2,7 @@
 
 MLflow costs seconds to import, more than many a step takes. A step therefore only appends lines to a file of its own::
 
-    results/mlflow/spool/<id>.jsonl    one JSON object a line: start, points, figures, tags, end
+    results/mlflow/spool/<id>.jsonl    one JSON object a line: start, points, figures, tags, model, end
     results/mlflow/spool/<id>/         copies of its artifacts: the originals may be gone or newer by then
 
 A line is written whole or torn, and a torn one costs nothing but itself. As long as the process lives it holds a lock
@@ -21,12 +21,17 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ncfl.common.console import say
 from ncfl.config import layout
 
+if TYPE_CHECKING:
+    import numpy as np
+
 FOLDER = layout.MLFLOW / "spool"
+IMAGES = "images"  # among a run's artifacts: where MLflow looks for pictures
+THUMBNAIL = 256  # pixels of the longer side, as MLflow makes them
 # A lock of another machine may be invisible here (some network file systems): so long its silence means nothing.
 _FOREIGN_SECONDS = 24 * 3600.0
 
@@ -107,6 +112,19 @@ class Writer:
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
+    def keep_image(self, key: str, step: int, picture: "np.ndarray") -> None:
+        """Keep a picture, uint8 [H,W,3], under the names by which MLflow shows pictures along a curve's axis."""
+        from cv2 import COLOR_RGB2BGR, cvtColor, imencode, resize
+
+        folder = FOLDER / self.id / IMAGES
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{key.replace('/', '~')}+step+{step}+timestamp+{now()}+{uuid.uuid4()}"
+        whole = cvtColor(picture, COLOR_RGB2BGR)
+        scale = min(1.0, THUMBNAIL / max(whole.shape[:2]))
+        small = resize(whole, None, fx=scale, fy=scale)
+        for file, image in ((f"{name}.png", whole), (f"{name}+compressed.webp", small)):
+            (folder / file).write_bytes(imencode(Path(file).suffix, image)[1].tobytes())
+
     def close(self) -> None:
         """Let go of the file: from now on it is that of a run that is over."""
         os.close(self._file)
@@ -130,6 +148,10 @@ class Spooled(NamedTuple):
             return end
         last = max([self.start["time"], *(line["time"] for _, line in self.lines if line)])
         return {"time": last, "status": "KILLED", "error": "the process ended without a word (killed?)"}
+
+    def last(self, kind: str) -> dict[str, Any] | None:
+        """The last line of a kind."""
+        return next((line for _, line in reversed(self.lines) if line and line["kind"] == kind), None)
 
     def gathered(self, kind: str) -> dict[str, Any]:
         """The values of all lines of a kind, the last one of each name: ``figures``, ``tags``."""
@@ -173,6 +195,7 @@ _FIELDS = {
     "points": {"step", "values"},
     "figures": {"values"},
     "tags": {"values"},
+    "model": {"path", "sha256", "channels"},
     "end": {"status", "error"},
 }
 
