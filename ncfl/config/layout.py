@@ -15,9 +15,15 @@ REPORT = RESULTS / "report"
 # Kept out of the graph: what a step leaves for people and for its own restart, never an input of another step.
 RUNS = RESULTS / "runs"
 RESUME = RESULTS / "resume"
+LOGS = RESULTS / "logs"
 MLFLOW = RESULTS / "mlflow"
 
 SPYNET = FLOW / "spynet.pt"
+
+
+def log(job: str) -> Path:
+    """What a step of Snakemake says."""
+    return LOGS / f"{job}.log"
 
 
 def raw(dataset: str) -> Path:

@@ -37,7 +37,9 @@ def snakemake_jobs(root: Path) -> dict[frozenset[str], Job]:
     """The resolved DAG of workflow/Snakefile, without the collecting target."""
     return {
         outputs_of(job): Job(
-            frozenset(map(str, job.input)), job.shellcmd.strip(), dict(getattr(job.params, "watched", {}))
+            frozenset(map(str, job.input)),
+            job.shellcmd.strip().removesuffix(f" > {job.log} 2>&1"),
+            dict(getattr(job.params, "watched", {})),
         )
         for job, _ in resolved_dag(root, all_jobs=True)
     }

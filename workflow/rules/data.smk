@@ -6,11 +6,13 @@ rule fetch:
         sources(*graph.BROUGHT_BY),
     output:
         layout.raw("{dataset}") / "index.json",
+    log:
+        layout.log("{dataset}-fetch"),
     priority: 20  # a dataset that is missing is to be said before anything is trained
     params:
         watched=watched("seed", "datasets.{dataset}"),
     shell:
-        "ncfl fetch --dataset {wildcards.dataset}"
+        "ncfl fetch --dataset {wildcards.dataset} > {log} 2>&1"
 
 
 rule prepare:
@@ -19,7 +21,9 @@ rule prepare:
         sources(*graph.PREPARED_BY),
     output:
         directory(layout.prepared("{dataset}")),
+    log:
+        layout.log("{dataset}-prepare"),
     params:
         watched=watched("datasets.{dataset}"),
     shell:
-        "ncfl prepare --dataset {wildcards.dataset}"
+        "ncfl prepare --dataset {wildcards.dataset} > {log} 2>&1"

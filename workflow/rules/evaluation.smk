@@ -24,13 +24,15 @@ rule evaluate:
         layout.evaluation("{experiment}") / "sequences.csv",
         layout.evaluation("{experiment}") / "frames.csv",
         directory(layout.evaluation("{experiment}") / "examples"),
+    log:
+        layout.log("{experiment}-evaluate"),
     threads: PARAMS.evaluation.threads
     resources:
         gpu=GPU,
     params:
         watched=watched(*jobs.OF_EVALUATION),
     shell:
-        "ncfl evaluate --experiment {wildcards.experiment}"
+        "ncfl evaluate --experiment {wildcards.experiment} > {log} 2>&1"
 
 
 rule complexity:
@@ -38,5 +40,7 @@ rule complexity:
         sources(*graph.COUNTED_BY),
     output:
         layout.COMPLEXITY / "complexity.json",
+    log:
+        layout.log("complexity"),
     shell:
-        "ncfl complexity"
+        "ncfl complexity > {log} 2>&1"

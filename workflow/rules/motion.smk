@@ -9,6 +9,8 @@ rule pretrain_flow:
         layout.SPYNET,
         layout.FLOW / "metrics.json",
         layout.FLOW / "history.csv",
+    log:
+        layout.log("pretrain-flow"),
     priority: 10  # everything with motion estimation waits for it
     threads: PARAMS.training.threads
     resources:
@@ -16,4 +18,4 @@ rule pretrain_flow:
     params:
         watched=watched(*jobs.OF_FLOW),
     shell:
-        "ncfl pretrain-flow"
+        "ncfl pretrain-flow > {log} 2>&1"

@@ -21,10 +21,12 @@ rule tables:
         sources(*graph.SHOWN_BY),
     output:
         directory(layout.TABLES),
+    log:
+        layout.log("tables"),
     params:
         watched=watched(*jobs.SHOWN),
     shell:
-        "ncfl tables"
+        "ncfl tables > {log} 2>&1"
 
 
 rule figures:
@@ -34,10 +36,12 @@ rule figures:
         sources(*graph.DRAWN_BY),
     output:
         directory(layout.FIGURES),
+    log:
+        layout.log("figures"),
     params:
         watched=watched(*jobs.DRAWN),
     shell:
-        "ncfl figures"
+        "ncfl figures > {log} 2>&1"
 
 
 rule report:
@@ -49,7 +53,9 @@ rule report:
         sources(*graph.SHOWN_BY),
     output:
         layout.REPORT / "index.html",
+    log:
+        layout.log("report"),
     params:
         watched=watched(*jobs.ALL),
     shell:
-        "ncfl report"
+        "ncfl report > {log} 2>&1"

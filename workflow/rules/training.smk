@@ -16,6 +16,8 @@ rule train_stage1:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
+    log:
+        layout.log("{experiment}-train-stage1"),
     wildcard_constraints:
         experiment="|".join(PARAMS.two_stage) or NEVER,
     threads: PARAMS.training.threads
@@ -24,7 +26,7 @@ rule train_stage1:
     params:
         watched=watched(*jobs.OF_TRAINING),
     shell:
-        "ncfl train --experiment {wildcards.experiment} --stage 1"
+        "ncfl train --experiment {wildcards.experiment} --stage 1 > {log} 2>&1"
 
 
 rule train_compared:
@@ -35,6 +37,8 @@ rule train_compared:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
+    log:
+        layout.log("{experiment}-train-stage1"),
     wildcard_constraints:
         experiment="|".join(PARAMS.all_compared) or NEVER,
     threads: PARAMS.training.threads
@@ -43,7 +47,7 @@ rule train_compared:
     params:
         watched=watched(*jobs.OF_COMPARED),
     shell:
-        "ncfl train --experiment {wildcards.experiment} --stage 1"
+        "ncfl train --experiment {wildcards.experiment} --stage 1 > {log} 2>&1"
 
 
 rule train_stage2:
@@ -54,10 +58,12 @@ rule train_stage2:
         layout.stage("{experiment}", 2) / "checkpoint.pt",
         layout.stage("{experiment}", 2) / "metrics.json",
         layout.stage("{experiment}", 2) / "history.csv",
+    log:
+        layout.log("{experiment}-train-stage2"),
     threads: PARAMS.training.threads
     resources:
         gpu=GPU,
     params:
         watched=watched(*jobs.OF_TRAINING),
     shell:
-        "ncfl train --experiment {wildcards.experiment} --stage 2"
+        "ncfl train --experiment {wildcards.experiment} --stage 2 > {log} 2>&1"

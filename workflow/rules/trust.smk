@@ -9,6 +9,9 @@ import sys
 
 import psutil
 
+from snakemake.logging import logger
+
+from ncfl.cli import run_view
 from ncfl.common.console import say
 from ncfl.trust import engines, locks
 
@@ -25,6 +28,8 @@ def guard():
             graph.write(PARAMS)
         if workflow.touch:
             return
+        if runs and not (workflow.output_settings.verbose or workflow.output_settings.printshellcmds):
+            run_view.take_over(logger)
         found = engines.changed(PARAMS)
         for fault in engines.take_back(found) if runs else found:
             workflow.dag.forcefiles.add(str(fault.output))
