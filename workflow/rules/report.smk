@@ -20,7 +20,7 @@ rule tables:
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.SHOWN_BY),
     output:
-        directory(layout.TABLES),
+        report(directory(layout.TABLES), patterns=["{name}.csv"], category="Tables"),
     log:
         layout.log("tables"),
     params:
@@ -35,7 +35,7 @@ rule figures:
         layout.COMPLEXITY / "complexity.json",
         sources(*graph.DRAWN_BY),
     output:
-        directory(layout.FIGURES),
+        report(directory(layout.FIGURES), patterns=["{name}.png"], category="Figures"),
     log:
         layout.log("figures"),
     params:
