@@ -30,24 +30,23 @@ def made(tmp_path):
     return tmp_path / "start.safetensors", model
 
 
-def test_a_kernel_is_kept_to_half_a_step_and_its_largest_value_to_half_precision():
-    weight = torch.tensor([[[[2.0, -0.5], [0.01, 0.0]], [[127e-4, 1e-4], [0.6e-4, 0.4e-4]]]])
-    state = {"weight": weight, "bias": torch.tensor([0.25, -3.0])}
-    tensors = coded(state)
-    # By hand: steps of 2/127 and 1e-4, so that 0.01 is 0.635 of a step, and 0.6e-4 is 0.6.
-    assert tensors["weight"].dtype == torch.int8
-    assert tensors["weight"].tolist() == [[[[127, -32], [1, 0]], [[127, 1], [1, 0]]]]
+def test_a_kernel_is_kept_to_half_a_step():
+    weight = torch.tensor([[[[2.0, -0.5], [0.02, 0.0]], [[0.0127, 1e-4], [0.6e-4, 0.4e-4]]]])
+    tensors = coded({"weight": weight, "bias": torch.tensor([0.25, -3.0])})
+    # By hand: log2(2/127) is -5.989, so -47 eighths are the next above; log2(1e-4) is -13.288, so -106.
+    assert tensors["weight.step"].flatten().tolist() == [-47, -106]
+    # The steps are 2^-5.875 = 0.01704 and 2^-13.25 = 1.0264e-4.
+    assert tensors["weight"].tolist() == [[[[117, -29], [1, 0]], [[124, 1], [1, 0]]]]
     assert tensors["bias"].dtype == torch.float16
     found = decoded(tensors, "a file")
-    step = torch.tensor([2 / 127, 1e-4])[None, :, None, None]
-    assert ((found["weight"] - weight).abs() <= 0.51 * step).all()
-    torch.testing.assert_close(found["weight"].amax((2, 3)), weight.amax((2, 3)), rtol=1e-3, atol=0)
+    steps = torch.tensor([0.01704, 1.0264e-4])[None, :, None, None]
+    assert ((found["weight"] - weight).abs() <= 0.501 * steps).all()
     assert found["bias"].tolist() == [0.25, -3.0]
 
 
-def test_a_layer_of_single_values_has_a_scale_for_each_output_and_zeros_stay_zero():
+def test_a_layer_of_single_values_has_a_step_for_each_output_and_zeros_stay_zero():
     tensors = coded({"mix": torch.stack((torch.zeros(4), torch.tensor([1.0, -1.0, 0.5, 0.0])))[:, :, None, None]})
-    assert tensors["mix.scale"].shape == (2, 1, 1, 1)
+    assert tensors["mix.step"].shape == (2, 1, 1, 1)
     assert decoded(tensors, "a file")["mix"][0].abs().max() == 0
 
 
@@ -61,7 +60,7 @@ def test_a_network_gets_all_but_its_motion_estimation(made):
     kernels = {name: value for name, value in without_motion(trained).items() if value.dim() > 1}
     for name, value in kernels.items():
         largest = value.abs().max().item()
-        torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=largest / 127)
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=0.55 * largest / 116)
     assert not any(name.startswith("spynet") for name in read_tensors(file)[0])
 
 
@@ -90,8 +89,8 @@ def changed(file, change) -> None:
     file.write_bytes(encoded(tensors, about))
 
 
-def forget_scale(tensors, about):
-    del tensors["fusion.weight.scale"]
+def forget_step(tensors, about):
+    del tensors["fusion.weight.step"]
 
 
 def forget_layer(tensors, about):
@@ -113,7 +112,7 @@ def other_version(tensors, about):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (forget_scale, "fusion.weight: damaged: its scale is missing"),
+        (forget_step, "fusion.weight: damaged: its step is missing"),
         (forget_layer, "another version of the method"),
         (reshape, r"fusion.bias: expected \(8,\), got \(7,\)"),
         (forget_sizes, "the sizes of its network are missing"),
