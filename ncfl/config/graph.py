@@ -46,6 +46,12 @@ TRAINED_BY = (
 COMPARED_BY = (*TRAINED_BY, "methods", "steps/comparing.py")
 MEASURED_BY = (
     "versions.txt",
+    "data/sources",
+    "data/datasets",
+    "data/splits",
+    "data/synthetic",
+    "data/frames.py",
+    "media",
     "data/store.py",
     "data/degradations.py",
     "data/bayer.py",

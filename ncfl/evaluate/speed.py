@@ -23,6 +23,11 @@ def ranges(edges: Sequence[float] = EDGES) -> list[str]:
     ]
 
 
+def range_of(motion: np.ndarray) -> np.ndarray:
+    """float32 [H,W,2], pixels -> uint8 [H,W]: the number in :func:`ranges` of the range that each length falls into."""
+    return np.digitize(np.linalg.norm(motion, axis=2), EDGES[1:-1]).astype(np.uint8)
+
+
 def range_of_each_pixel(frames: Sequence[np.ndarray], first: int) -> list[np.ndarray]:
     """Into which range each pixel's motion from the frame before falls.
 
@@ -34,5 +39,4 @@ def range_of_each_pixel(frames: Sequence[np.ndarray], first: int) -> list[np.nda
         uint8 [H,W] for each frame from ``first`` on: the number of its range in :func:`ranges`.
     """
     gray = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in frames[first - 1 :]]
-    speeds = (np.linalg.norm(dis(after, before), axis=2) for before, after in itertools.pairwise(gray))
-    return [np.digitize(speed, EDGES[1:-1]).astype(np.uint8) for speed in speeds]
+    return [range_of(dis(after, before)) for before, after in itertools.pairwise(gray)]

@@ -71,9 +71,12 @@ def memory_note(results: Results, experiments: Mapping[str, str]) -> list[str]:
             said.append(f"{row} {found['worth']:+.2f} dB{costs}")
     if not said:
         return []
+    moved = [f"{name} {worth:+.2f} dB" for name, worth in (found or {}).get("by_motion", {}).items()]
+    ranges = [f"By exact motion from the frame before, of {row}: {', '.join(moved)}."] if moved else []
     return [
         "What the memory is worth, from the sixth frame on: PSNR less that with the memory emptied before every frame; "
-        f"in brackets bits per pixel and the share of symbols that are not zero. {'; '.join(said)}."
+        f"in brackets bits per pixel and the share of symbols that are not zero. {'; '.join(said)}.",
+        *ranges,
     ]
 
 

@@ -14,6 +14,8 @@ from ncfl.steps.importing import imported
 if TYPE_CHECKING:
     import numpy as np
 
+    from ncfl.data.store import ClipStore
+
 
 def evaluate(params: Params, name: str) -> Path:
     """Measure an experiment on each of its datasets, all noise levels in one go.
@@ -50,12 +52,16 @@ def evaluate(params: Params, name: str) -> Path:
                     isp=_isp(params, store.split(spec.split)[0].bayer),
                 )
             )
-            evaluations[-1].summary["memory"] = worth_of_memory(**fed)
+            evaluations[-1].summary["memory"] = worth_of_memory(
+                **fed, motion=_motion(params, dataset, spec.split, store)
+            )
         output = layout.evaluation(name)
         summary = protocol.write(evaluations, output, experiment=name)
         for dataset, found in summary["datasets"].items():
             for sigma, memory in (found["memory"] or {}).items():
-                run.figure(**{f"{dataset}.memory_{key}.sigma{sigma}": value for key, value in memory.items()})
+                by_motion = {f"worth {moved}": worth for moved, worth in memory.get("by_motion", {}).items()}
+                scalars = {key: value for key, value in memory.items() if key != "by_motion"} | by_motion
+                run.figure(**{f"{dataset}.memory_{key}.sigma{sigma}": value for key, value in scalars.items()})
             spaces = {found["space"]: found["sigma"], **found.get("spaces", {})}
             for space, levels in spaces.items():
                 # As tables print it, without the space; other spaces by name.
@@ -65,6 +71,16 @@ def evaluate(params: Params, name: str) -> Path:
         for file in ("summary.json", "sequences.csv", "frames.csv", "examples"):
             run.artifact(output / file)
     return output
+
+
+def _motion(params: Params, dataset: str, split: Any, store: "ClipStore") -> "Callable[[int, int], np.ndarray] | None":
+    """The exact motion in a dataset's clips, where they are rendered as their frames are; None for others."""
+    from ncfl.data.sources.demo import DemoSource
+
+    settings = params.datasets[dataset].model_dump()
+    if settings.pop("source") != DemoSource.name or store.split(split)[0].bayer:
+        return None
+    return DemoSource(**settings).motion(dataset, split, seed=params.seed)
 
 
 def _isp(params: Params, pattern: str | None) -> "Callable[[np.ndarray], np.ndarray] | None":

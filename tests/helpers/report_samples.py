@@ -41,9 +41,10 @@ def level(name: str, dataset: str, sigma: float, place: int = 0) -> dict[str, fl
     return {"psnr": psnr, "ssim": ssim, "input_psnr": psnr - 2, "input_ssim": ssim - 0.125}
 
 
+BY_MOTION = {"0 to 1 px": 0.375, "3 to 12 px": -0.25}
 MEMORY = {
     "modules-a": {"50": {"worth": 0.25}},
-    "ncfl-davis": {"50": {"worth": -0.125, "bits_per_pixel": 0.5, "nonzero": 0.0625}},
+    "ncfl-davis": {"50": {"worth": -0.125, "bits_per_pixel": 0.5, "nonzero": 0.0625, "by_motion": BY_MOTION}},
 }
 
 

@@ -8,10 +8,11 @@ Train clips show other photographs than test clips do. A clip depends on (seed, 
 and on the source's own numbers, and on nothing else: the same everywhere.
 """
 
+import functools
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from ncfl.data.transport.archives import unpack
 from ncfl.media.pictures import encode_picture
 
 PHOTOGRAPHS = {"train": photographs.TRAIN_PHOTOGRAPHS, "test": photographs.TEST_PHOTOGRAPHS}
+Motion = Callable[[int, int], np.ndarray]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # an archive's bytes must not depend on the day
 
 
@@ -93,6 +95,21 @@ class DemoSource:
         """That of the dataset it stands in for."""
         return find(dataset).raw
 
+    def motion(self, dataset: str, split: Split, *, seed: int) -> Motion:
+        """The exact motion in the clips of a split, whose scenes are laid out again.
+
+        Returns:
+            (number of a clip, frame from 1 on) -> float32 [height,width,2] (x, y): backward motion of what is to be
+            seen there, pixels of the rendered frame.
+        """
+        loaded, name = photographs.load(PHOTOGRAPHS[split]), find(dataset).name
+
+        @functools.lru_cache(maxsize=1)
+        def scene(number: int) -> Scene:
+            return self._scene(loaded, number, _generator(seed, name, split, number))
+
+        return lambda number, t: scene(number).flow(t)
+
     def _counts(self) -> dict[Split, int]:
         return {split: n for split, n in (("train", self.train), ("test", self.test)) if n > 0}
 
@@ -100,8 +117,7 @@ class DemoSource:
         for split, clips in lists.items():
             loaded = photographs.load(PHOTOGRAPHS[split])
             for number, clip in enumerate(clips):
-                digest = hashlib.sha256(f"{seed}/{dataset.name}/{split}/{number}".encode()).digest()
-                rng = np.random.default_rng(int.from_bytes(digest, "big"))
+                rng = _generator(seed, dataset.name, split, number)
                 frame = film(dataset, clip, self._scene(loaded, number, rng), rng)
                 for t in range(self.frames):
                     clean, shots = frame(t)
@@ -121,6 +137,11 @@ class DemoSource:
             background=names[number % len(names)],
             outlines=OUTLINES,
         )
+
+
+def _generator(seed: int, dataset: str, split: Split, number: int) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}/{dataset}/{split}/{number}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
 
 
 def _names(dataset: Dataset, split: Split, count: int) -> list[str]:

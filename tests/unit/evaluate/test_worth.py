@@ -68,6 +68,40 @@ def test_the_gain_over_an_emptied_memory(store: ClipStore):
     assert set(found["50"]) == {"worth"}
 
 
+def test_the_gain_by_range_of_motion(store: ClipStore):
+    """Halves of a frame move apart: each is as well restored as its own pixels are, summed up over all clips."""
+    left, asked = 0.4, []
+
+    def motion(number: int, t: int) -> np.ndarray:
+        asked.append((number, t))
+        height, width = store.split("test")[number].shape[1:3]
+        flow = np.zeros((height, width, 2), np.float32)
+        flow[:, : round(left * width)] = (3.0, -4.0)  # 5 pixels
+        return flow
+
+    method = Halving()
+    found = measured(method, store, sigmas=[50], max_frames=7, motion=motion)["50"]
+    sums, fed, expected = np.zeros((2, 2)), iter(method.fed), []
+    for number, clip in enumerate(store.split("test")):
+        count = min(clip.shape[0], 7)
+        for t in range(count):
+            frame = next(fed)[0][0].numpy().transpose(1, 2, 0)
+            if t < min(FIRST, count - 1):
+                continue
+            next(fed)
+            if not t:
+                continue
+            expected.append((number, t))
+            clean = clip.unit(clip.frames[t])
+            for i, seen in enumerate((0.5 + (frame - 0.5) / 2, frame)):
+                squares = ((seen.clip(0, 1) - clean) ** 2).mean(2)
+                edge = round(left * squares.shape[1])
+                sums[i] += squares[:, :edge].sum(), squares[:, edge:].sum()
+    fast, still = 10 * np.log10(sums[1] / sums[0])
+    assert asked == expected
+    assert found["by_motion"] == pytest.approx({"0 to 1 px": still, "3 to 12 px": fast}, abs=1e-3)
+
+
 def test_what_a_memory_costs_is_reported_where_it_is_quantized(store: ClipStore):
     torch.manual_seed(0)
     sizes = {"unet_widths": (4, 4, 8, 8, 8), "feature_width": 4, "mv_width": 4, "latent_width": 4, "flow_width": 0.125}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -181,3 +182,24 @@ def test_preparing_does_not_import_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("name", ["davis", "ntu-rain"])
+def test_the_exact_motion_of_a_clip_brings_each_frame_to_the_next(tmp_path, name):
+    """Whether the motion is that of these very clips, in their order: the frame before, warped by it, is the frame."""
+    source = small(name, test=3, frames=4)
+    store = run(tmp_path, dataset=name, source=source, seed=5)
+    found = source.motion(name, "test", seed=5)
+    for number, clip in enumerate(store.split("test")):
+        for t in range(1, 4):
+            flow = found(number, t)
+            height, width = flow.shape[:2]
+            rows, columns = np.mgrid[:height, :width].astype(np.float32)
+            warped = cv2.remap(
+                clip.frames[t - 1], columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )  # fmt: skip
+            still, moved = (
+                np.median(np.abs(frame.astype(float) - clip.frames[t])) for frame in (clip.frames[t - 1], warped)
+            )
+            assert moved < 0.7 * still, (number, t)
