@@ -1,5 +1,6 @@
 """Frames that an evaluation keeps as pictures, for the figures."""
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,11 @@ def find_example(
     return Example(sequence, example.frame, example.sigma)
 
 
+def stem(example: Example) -> str:
+    """What the names of an example's files begin with: ``<sequence>_<frame>_sigma<sigma>``."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', str(example.sequence))}_{example.frame}_sigma{example.sigma:g}"
+
+
 def pictures(
     example: Example, picture: "Space", *, clean: np.ndarray, degraded: np.ndarray, restored: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -62,11 +68,11 @@ def pictures(
     ``<sequence>_<frame>_clean.png``, ``..._sigma<sigma>_input.png`` (what the method was fed) and
     ``..._sigma<sigma>.png``.
     """
-    stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', str(example.sequence))}_{example.frame}"
+    degraded_stem = stem(example)
     frames = {
-        f"{stem}_clean.png": clean,
-        f"{stem}_sigma{example.sigma:g}_input.png": degraded,
-        f"{stem}_sigma{example.sigma:g}.png": restored,
+        f"{degraded_stem.rpartition('_')[0]}_clean.png": clean,
+        f"{degraded_stem}_input.png": degraded,
+        f"{degraded_stem}.png": restored,
     }
     return {name: to_bytes(picture(frame)) for name, frame in frames.items()}
 
@@ -74,6 +80,14 @@ def pictures(
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """Float in [0,1] (clipped to it) to uint8, rounded to the nearest level."""
     return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as a compressed ``.npz`` of half precision; equal arrays give equal bytes."""
+    content = io.BytesIO()
+    np.savez_compressed(content, **{key: array.astype(np.float16) for key, array in sorted(arrays.items())})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getvalue())
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ncfl.common.files import write_csv, write_json
 from ncfl.evaluate.conventions import STATEMENTS
-from ncfl.evaluate.examples import write_png
+from ncfl.evaluate.examples import write_arrays, write_png
 from ncfl.evaluate.metrics import PSNR_CEILING
 
 CONVENTIONS = {
@@ -57,7 +57,8 @@ class SequenceRow(NamedTuple):
 class Evaluation:
     """One method on one dataset: rows per frame and per sequence, and the summary that tables read.
 
-    ``examples`` maps file names to uint8 RGB images [H,W,3].
+    ``examples`` maps file names to uint8 RGB images [H,W,3]; ``insides`` maps them to what a network met on its way to
+    an example (:mod:`ncfl.evaluate.inside`).
     """
 
     method: str
@@ -66,6 +67,7 @@ class Evaluation:
     sequences: list[SequenceRow]
     summary: dict[str, Any]
     examples: dict[str, np.ndarray] = field(default_factory=dict)
+    insides: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
 def sequence_rows(frames: Sequence[FrameRow]) -> list[SequenceRow]:
@@ -113,6 +115,8 @@ def write(evaluations: Sequence[Evaluation], output: Path, *, experiment: str) -
     for evaluation in evaluations:
         for name, image in evaluation.examples.items():
             write_png(output / "examples" / evaluation.dataset / name, image)
+        for name, arrays in evaluation.insides.items():
+            write_arrays(output / "examples" / evaluation.dataset / name, arrays)
     used = dict.fromkeys(evaluation.summary["convention"] for evaluation in evaluations)
     summary = {
         "experiment": experiment,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
-from ncfl.report import charts, strip
+from ncfl.report import charts, inside, strip
 from ncfl.report.drawing import draw
 from ncfl.report.queries import table1, table2, table5
 from ncfl.report.results import STAND_IN, TITLES, Experiment, Results
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 CAPTIONS = "figures.json"
-NAMES = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2", "training")
+NAMES = ("comparison", "deraining", "dehazing", "raw", "inside", "psnr_sigma", "table1", "table2", "training")
 STRUCTURES = {
     "figure1": "MV refinement and feature attention",
     "figure2": "neural compression-based feature learning: encoder and decoder, prior model, adaptive quantization",
@@ -90,6 +90,7 @@ def write_figures(
             _strip(read, preset, "deraining", DERAINING),
             _strip(read, preset, "dehazing", DEHAZING),
             _strip(read, preset, "raw", RAW),
+            _inside(read, preset, strip_dataset),
             _psnr_sigma(read, preset),
             _table1(read, preset),
             _table2(read, preset),
@@ -133,6 +134,25 @@ def _strip(results: Results, preset: str, name: str, subject: strip.Subject) -> 
     words = f"The same frame side by side, each with an enlarged crop; PSNR: {quality}."
     drawing = strip.draw(found, f"{what}. Preset: {preset}.")
     return drawing, Figure(f"{name}.png", caption, words, True)
+
+
+def _inside(results: Results, preset: str, dataset: str) -> tuple["Drawing", Figure]:
+    folder = results.folder(MAIN) / "evaluation" / "examples" / dataset
+    found = sorted(folder.glob("*_inside.npz")) if MAIN in results.experiments else []
+    if not found:
+        return _nothing("inside", f"No look inside {MAIN} was kept", preset)
+    stem = found[0].name.removesuffix("_inside.npz")
+    restored = strip.read_picture(folder / f"{stem}.png")
+    degraded = strip.read_picture(folder / f"{stem}_input.png", like=restored)
+    what = f"What a frame meets inside {MAIN} ({stem.replace('_', ' ')}, {results.label(MAIN, dataset)})"
+    caption = (
+        f"{what}: motion before and after refinement, attention, features before and after the compression, its "
+        f"quantization step and bits. Preset: {preset}."
+    )
+    words = "Nine panels: the degraded and the restored frame, two of motion as colors, five maps with color bars."
+    return inside.draw(inside.read_inside(found[0]), degraded, restored, caption), Figure(
+        "inside.png", caption, words, True
+    )
 
 
 def _psnr_sigma(results: Results, preset: str) -> tuple["Drawing", Figure]:

@@ -92,13 +92,13 @@ def load(results: Results, subject: Subject) -> Strip | None:
     if not found:
         return None
     chosen = min(found, key=lambda match: (-float(match["sigma"]), match["frame"]))
-    clean = _read(folder / f"{chosen['frame']}_clean.png", None)
-    degraded = _read(folder / f"{chosen['frame']}_sigma{chosen['sigma']}_input.png", clean)
+    clean = read_picture(folder / f"{chosen['frame']}_clean.png")
+    degraded = read_picture(folder / f"{chosen['frame']}_sigma{chosen['sigma']}_input.png", clean)
     panels = [Panel("Clean", clean, None), Panel(subject.degraded, degraded, psnr(degraded, clean))]
     for method, name in names.items():
         path = _examples(results, name, subject.dataset) / chosen[0] if name else None
         if path is not None and path.exists():
-            image = _read(path, clean)
+            image = read_picture(path, clean)
             panels.append(Panel(method.replace("x", "×"), image, psnr(image, clean)))
     sequence = chosen["frame"].rpartition("_")[0]
     data = results.label(names["NCFL"], subject.dataset)
@@ -165,7 +165,8 @@ def _examples(results: Results, name: str, dataset: str) -> Path:
     return results.folder(name) / "evaluation" / "examples" / dataset
 
 
-def _read(path: Path, like: np.ndarray | None) -> np.ndarray:
+def read_picture(path: Path, like: np.ndarray | None = None) -> np.ndarray:
+    """A kept picture, uint8 RGB [H,W,3]. InputError: it is unreadable, or of another size than ``like``."""
     import cv2
 
     # Decoded from bytes, since cv2.imread prints a warning of its own and loses the reason.

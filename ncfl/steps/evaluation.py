@@ -29,9 +29,11 @@ def evaluate(params: Params, name: str) -> Path:
                   "evaluation": params.evaluation.model_dump(), "seed": params.seed}  # fmt: skip
     with step(params, "evaluate", experiment=name, parameters=parameters, datasets=experiment.evaluate) as run:
         from ncfl.evaluate import protocol
+        from ncfl.evaluate.inside import can_look_inside, of_example
         from ncfl.evaluate.worth import worth_of_memory
 
         method, device = _method(params, name)
+        network = getattr(method, "model", None)
         if name in params.trained:
             run.checksum("checkpoint", sha256(_checkpoint(params, name)))
         elif name in params.official:
@@ -55,6 +57,9 @@ def evaluate(params: Params, name: str) -> Path:
             evaluations[-1].summary["memory"] = worth_of_memory(
                 **fed, motion=_motion(params, dataset, spec.split, store)
             )
+            if example and can_look_inside(network):
+                given = {key: fed[key] for key in ("store", "dataset", "split", "sigmas", "seed", "device")}
+                evaluations[-1].insides.update(of_example(network, keep=example.model_dump(), **given))
         output = layout.evaluation(name)
         summary = protocol.write(evaluations, output, experiment=name)
         for dataset, found in summary["datasets"].items():

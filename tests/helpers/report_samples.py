@@ -92,8 +92,17 @@ def write_examples(root: Path, *, size: tuple[int, int] = (48, 80), sigma: int =
     left_over = {"ncfl-davis": 0.2, "fastdvdnet-davis": 0.3, "median-3x3": 0.4, "median-5x5": 0.5, "noisy": 1.0}
     for name, left in left_over.items():
         _write_example(root, name, "set8", sigma, clean, clean + noise, clean + left * noise)
+    _write_inside(root / "experiments" / "ncfl-davis" / "evaluation" / "examples" / "set8", sigma, x, y)
     for dataset in ("ntu-rain", "revide", "crvd"):
         _write_example(root, f"ncfl-{dataset}", dataset, 0, clean, clean + 40, clean + 10)
+
+
+def _write_inside(folder: Path, sigma: int, x: np.ndarray, y: np.ndarray) -> None:
+    maps = {key: x / x.max() for key in ("attention", "c_check", "c_tilde")}
+    motion = {"mv": np.stack([x - 40, y - 24]) / 10, "mv_refined": np.stack([x, y]) / 10}
+    latents = {"step": x[::4, ::4] / 80, "bits": y[::4, ::4] / 48}
+    arrays = {key: array.astype(np.float16) for key, array in (maps | motion | latents).items()}
+    np.savez_compressed(folder / f"clip_a_3_sigma{sigma}_inside.npz", **arrays)
 
 
 def _write_example(root: Path, name: str, dataset: str, sigma: int, *frames: np.ndarray) -> None:

@@ -94,7 +94,7 @@ def test_equal_results_give_equal_bytes_whatever_the_users_settings(
 def test_without_experiments_the_files_are_there_and_say_that_they_are_empty(results: Path, tmp_path: Path):
     figures = write_figures(results=results, output=tmp_path, preset="demo", experiments={}, model=MODEL)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(OUTPUTS)
-    empty = ["comparison.png", "deraining.png", "dehazing.png", "raw.png", "training.png"]
+    empty = ["comparison.png", "deraining.png", "dehazing.png", "raw.png", "inside.png", "training.png"]
     assert [figure.file for figure in figures if not figure.shown] == empty
     assert not [figure for figure in figures if "stand-in" in figure.caption]
 

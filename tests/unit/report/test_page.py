@@ -126,7 +126,18 @@ def test_only_the_pages_own_scripts_may_run(page: Page):
 def test_pictures_are_embedded_whole(root: Path, page: Page):
     figures = [img for img in page.all("img") if "class" not in img and "data-quality" not in img]
     shown = [base64.b64decode(img["src"].removeprefix("data:image/png;base64,")) for img in figures]
-    names = ("comparison", "deraining", "dehazing", "raw", "psnr_sigma", "table1", "table2", "training", *STRUCTURES)
+    names = (
+        "comparison",
+        "deraining",
+        "dehazing",
+        "raw",
+        "inside",
+        "psnr_sigma",
+        "table1",
+        "table2",
+        "training",
+        *STRUCTURES,
+    )
     assert shown == [(root / "figures" / f"{name}.png").read_bytes() for name in names]
 
 
