@@ -1,7 +1,7 @@
 """The report page in a real browser.
 
-`pip install playwright axe-core-python`, a Chromium on the path, then `pytest tests/browser`. Nothing else of the
-project needs them, so all is skipped where one is missing.
+`tools/browser` brings what they need, Playwright and a Chromium; nothing else of the project needs them, so all is
+skipped where one is missing.
 """
 
 import shutil
@@ -16,6 +16,12 @@ from ncfl.report.page import write_page
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+# The targets of links within the page that are not there.
+MISSING = """[...document.querySelectorAll("a[href^='#']")].map(a => a.hash.slice(1))
+             .filter(name => !document.getElementById(name))"""
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +50,11 @@ def opened(browser, address: str):
     complaints: list[str] = []
     pages = []
 
-    def at(width: int, scheme: str = "light"):
+    def at(width: int, scheme: str = "light", url: str = address):
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
+        page.goto(url)
         pages.append(page)
         return page
 
@@ -64,9 +70,7 @@ def test_the_page_is_no_wider_than_the_window(opened, width: int):
 
 
 def test_every_link_leads_somewhere(opened):
-    missing = """[...document.querySelectorAll("a[href^='#']")].map(a => a.hash.slice(1))
-                 .filter(name => !document.getElementById(name))"""
-    assert opened(1440).evaluate(missing) == []
+    assert opened(1440).evaluate(MISSING) == []
 
 
 def test_a_figure_opens_its_run(opened):
@@ -91,14 +95,18 @@ def test_the_divider_and_the_zoom_move_by_keyboard(opened):
     assert scene.locator(".under").get_attribute("alt").endswith(": Clean")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_names_and_contrast_are_as_axe_wants_them(opened, scheme: str):
+def faults(page) -> list[tuple[str, str]]:
+    """What axe-core finds: the rule, and where it is broken first."""
     axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
-    page = opened(1440, scheme)
     page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     rules = ["color-contrast", "image-alt", "label", "link-name", "select-name", "svg-img-alt", "duplicate-id-aria"]
     found = page.evaluate(f"axe.run({{runOnly: {rules}}})")["violations"]
-    assert [(fault["id"], fault["nodes"][0]["html"][:200]) for fault in found] == []
+    return [(fault["id"], fault["nodes"][0]["html"][:200]) for fault in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_and_contrast_are_as_axe_wants_them(opened, scheme: str):
+    assert faults(opened(1440, scheme)) == []
 
 
 def test_charts_are_drawn_and_what_they_show_is_chosen(opened):
@@ -117,3 +125,17 @@ def test_charts_are_drawn_and_what_they_show_is_chosen(opened):
     cost.locator(".legendtoggle").first.click()
     page.wait_for_timeout(1000)  # Plotly waits for a second click
     assert cost.locator(".point").count() < before
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_the_page_of_the_results(opened, width: int):
+    path = RESULTS / "report" / "index.html"
+    if not path.exists():
+        pytest.skip("no results here: make results")
+    page = opened(width, url=path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(MISSING) == []
+    assert page.locator("#by-frame .point").count() > 0
+    assert page.locator("#tradeoff .point").count() > 0
+    assert faults(page) == []
+    page.screenshot(path=RESULTS / "screenshots" / f"report-{width}.png", full_page=True)
