@@ -99,11 +99,37 @@ def tables(config: ParamsFile = PARAMS) -> None:
 
 
 @app.command()
-def figures(config: ParamsFile = PARAMS) -> None:
-    """Draw the figures."""
-    from ncfl.steps import reporting as steps
+def figures(
+    sequence: Annotated[str | None, typer.Option(help="Draw a frame of this sequence instead.")] = None,
+    frame: Annotated[int, typer.Option(min=0, help="Which frame of it, from 0.")] = 0,
+    dataset: Annotated[str, typer.Option(help="The dataset that has it.")] = "set8",
+    sigma: Annotated[float, typer.Option(min=0, max=255, help="The noise that is added to it.")] = 50,
+    crop: Annotated[str, typer.Option(help="What is enlarged: left,top,width,height in pixels.")] = "",
+    methods: Annotated[str, typer.Option(help="Methods or experiments, with commas between.")] = "",
+    output: Annotated[Path | None, typer.Option(help="The PNG; a PDF is written beside it.")] = None,
+    config: ParamsFile = PARAMS,
+) -> None:
+    """Draw the figures; with --sequence one frame of a dataset, restored by any methods."""
+    if sequence is None:
+        from ncfl.steps import reporting as steps
 
-    steps.figures(read(config))
+        steps.figures(read(config))
+        return
+    from ncfl.steps.picturing import picture
+
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    asked = {"dataset": dataset, "sequence": sequence, "frame": frame, "sigma": sigma, "output": output}
+    print(picture(read(config), methods=names, crop=_crop(crop), **asked))
+
+
+def _crop(text: str) -> tuple[int, int, int, int] | None:
+    parts = text.split(",")
+    if not text:
+        return None
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"--crop: expected left,top,width,height in whole pixels, got {text!r:.80}")
+    left, top, width, height = map(int, parts)
+    return left, top, width, height
 
 
 @app.command()

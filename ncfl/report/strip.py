@@ -105,27 +105,44 @@ def load(results: Results, subject: Subject) -> Strip | None:
     return Strip(panels, data, sequence, int(chosen["number"]), float(chosen["sigma"]))
 
 
-def draw(strip: Strip, note: str) -> "Figure":
-    """Draw the panels side by side: name and PSNR, the frame, and the crop three times as large."""
+def draw(strip: Strip, note: str, crop: tuple[int, int, int, int] | None = None) -> "Figure":
+    """Draw the panels side by side: name and PSNR, the frame, and an enlarged crop.
+
+    Args:
+        strip: what is drawn.
+        note: the small print.
+        crop: left, top, width and height in pixels; None: a third of the frame each way, where detail is finest.
+
+    Raises:
+        InputError: a crop that is not in the frame.
+    """
     clean = strip.panels[0].image
     height, width = clean.shape[:2]
-    crop_size = max(1, round(height * CROP)), max(1, round(width * CROP))
-    corner = busiest(clean, *crop_size)
+    if crop is None:
+        crop_size = max(1, round(height * CROP)), max(1, round(width * CROP))
+        corner = busiest(clean, *crop_size)
+    else:
+        left, top, across, tall = crop
+        if not (0 <= left < left + across <= width and 0 <= top < top + tall <= height):
+            raise InputError(
+                f"--crop: expected left,top,width,height within {width}x{height}, got {left},{top},{across},{tall}"
+            )
+        crop_size, corner = (tall, across), (top, left)
     columns = len(strip.panels)
     total, gap, head, foot = 13.0, 0.12, 0.4, 0.38
     panel = (total - gap * (columns + 1)) / columns
-    tall = panel * height / width
-    whole = head + 2 * tall + gap + foot
+    tall, crop_tall = panel * height / width, panel * crop_size[0] / crop_size[1]
+    whole = head + tall + crop_tall + gap + foot
     figure = canvas(total, whole)
     size = 14 if columns <= MANY else 11  # a name and its figure share a panel's width
     for i, (name, image, quality) in enumerate(strip.panels):
         left = (gap + i * (panel + gap)) / total
-        rows = [(foot + tall + gap) / whole, foot / whole]
-        frame, crop = (figure.add_axes((left, bottom, panel / total, tall / whole)) for bottom in rows)
+        frame = figure.add_axes((left, (foot + crop_tall + gap) / whole, panel / total, tall / whole))
+        part = figure.add_axes((left, foot / whole, panel / total, crop_tall / whole))
         _show(frame, image, None)
         _mark(frame, corner, crop_size)
         top, start = corner
-        _show(crop, image[top : top + crop_size[0], start : start + crop_size[1]], BLUE)
+        _show(part, image[top : top + crop_size[0], start : start + crop_size[1]], BLUE)
         y = (whole - head + 0.1) / whole
         weight = "bold" if name == "NCFL" else "normal"
         figure.text(left, y, name, fontsize=size, fontweight=weight, va="bottom")

@@ -32,7 +32,7 @@ def evaluate(params: Params, name: str) -> Path:
         from ncfl.evaluate.inside import can_look_inside, of_example
         from ncfl.evaluate.worth import worth_of_memory
 
-        method, device = _method(params, name)
+        method, device = method_of_experiment(params, name)
         network = getattr(method, "model", None)
         if name in params.trained:
             run.checksum("checkpoint", sha256(_checkpoint(params, name)))
@@ -51,7 +51,7 @@ def evaluate(params: Params, name: str) -> Path:
                 protocol.evaluate(
                     **fed,
                     keep={dataset: example.model_dump()} if example else None,
-                    isp=_isp(params, store.split(spec.split)[0].bayer),
+                    isp=isp_of(params, store.split(spec.split)[0].bayer),
                 )
             )
             evaluations[-1].summary["memory"] = worth_of_memory(
@@ -88,7 +88,7 @@ def _motion(params: Params, dataset: str, split: Any, store: "ClipStore") -> "Ca
     return DemoSource(**settings).motion(dataset, split, seed=params.seed)
 
 
-def _isp(params: Params, pattern: str | None) -> "Callable[[np.ndarray], np.ndarray] | None":
+def isp_of(params: Params, pattern: str | None) -> "Callable[[np.ndarray], np.ndarray] | None":
     """Develops packed raw frames of a pattern: the built-in way, or the user's own. None for RGB."""
     from ncfl.data import isp
 
@@ -105,7 +105,7 @@ def _checkpoint(params: Params, name: str) -> Path:
     return layout.checkpoint(name, params.stages(name))
 
 
-def _method(params: Params, name: str) -> tuple[Any, Any]:
+def method_of_experiment(params: Params, name: str) -> tuple[Any, Any]:
     """The method that an experiment measures, and the device that it runs on."""
     import torch
 
