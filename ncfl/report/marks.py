@@ -21,15 +21,15 @@ def marks(table: Table) -> list[list[str]]:
             continue
         for name in dict.fromkeys(row[metric] if metric is not None else "" for row in table.rows):
             racing = [n for n, row in enumerate(table.rows) if row[i] and (metric is None or row[metric] == name)]
-            for n, mark in zip(racing, _rank([table.rows[n][i] for n in racing]), strict=True):
+            for n, mark in zip(racing, rank([table.rows[n][i] for n in racing]), strict=True):
                 found[n][i] = mark
     return found
 
 
-def _rank(figures: Sequence[str]) -> list[str]:
-    values = [float(figure) for figure in figures]
-    places = sorted(set(values), reverse=True)
-    if len(values) < FEWEST:
-        return [""] * len(values)
+def rank(figures: Sequence[str]) -> list[str]:
+    """The mark of each figure among these; an empty one does not take part."""
+    places = sorted({float(figure) for figure in figures if figure}, reverse=True)
+    if sum(map(bool, figures)) < FEWEST:
+        return [""] * len(figures)
     names = dict(zip(places, (BEST, SECOND), strict=False))
-    return [names.get(value, "") for value in values]
+    return [names.get(float(figure), "") if figure else "" for figure in figures]

@@ -1,11 +1,11 @@
 """A table as Markdown and as LaTeX. Plain code, so that equal input gives equal bytes everywhere."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from ncfl.report.marks import BEST, SECOND, marks
-from ncfl.report.table import Column, Table, labels, warning
+from ncfl.report.marks import BEST, SECOND, marks, rank
+from ncfl.report.table import Column, Table, labels, measured_head, warning
 
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_|<>[]"})
 _LATEX = str.maketrans(
@@ -53,16 +53,18 @@ def markdown(table: Table) -> str:
 
 def latex(table: Table) -> str:
     """A ``table`` environment for ``\\input``, no wider than the text; the best figures bold, the second underlined."""
-    wide = len(table.columns) > 8
-    kind = "table" if len(table.columns) < 5 else "table*"  # two text columns wide
+    columns, rows, marked = _printed(table)
+    wide = len(columns) > 8
+    kind = "table" if len(columns) < 5 else "table*"  # two text columns wide
     # LaTeX numbers its tables itself, so the paper's number is said in words.
     number = "" if table.own else f" (the paper's {table.number})"
     caption = f"{table.title}{number}. {table.origin}{warning(labels(table.records))}"
-    marked = marks(table)
     body = [
         " & ".join(_latex_cell(cell, mark) for cell, mark in zip(row, marked[n], strict=True)) + r" \\"
-        for n, row in enumerate(once(table.rows))
+        for n, row in enumerate(once(rows))
     ]
+    if not columns[0].head:  # sides of a table that are told apart by rows
+        body = [rf"\midrule{chr(10)}{line}" if n and not line.startswith(" &") else line for n, line in enumerate(body)]
     notes = [rf"\par {escape_latex(note)}" for note in table.notes]
     lines = [
         r"% needs \usepackage{booktabs,amssymb,graphicx}",
@@ -72,10 +74,10 @@ def latex(table: Table) -> str:
         rf"\label{{tab:ncfl-{table.name}}}",
         *([r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"] if wide else [r"\small"]),
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in table.columns)}}}",
+        rf"\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in columns)}}}",
         r"\toprule",
-        *_latex_groups(table.columns),
-        " & ".join(_latex_head(column, wide) for column in table.columns) + r" \\",
+        *_latex_groups(columns),
+        " & ".join(_latex_head(column, wide) for column in columns) + r" \\",
         r"\midrule",
         *body,
         r"\bottomrule",
@@ -84,6 +86,51 @@ def latex(table: Table) -> str:
         rf"\end{{{kind}}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def document(names: Iterable[str]) -> str:
+    """A LaTeX document of tables that lie beside it, by their names."""
+    lines = [
+        r"\documentclass[10pt,twocolumn]{article}",
+        r"\usepackage[a4paper,margin=2cm]{geometry}",
+        r"\usepackage{booktabs,amssymb,graphicx}",
+        r"\begin{document}",
+        *(rf"\input{{{name}}}" for name in names),
+        r"\end{document}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+Printed = tuple[Sequence[Column], Sequence[Sequence[str]], Sequence[Sequence[str]]]
+
+
+def _printed(table: Table) -> Printed:
+    """Columns, rows and marks as the paper prints them: Table 3 has a row for each sigma, a column for each method."""
+    if "ssim" not in "".join(table.header) or "sigma" not in table.header:
+        return table.columns, table.rows, marks(table)
+    return by_method(table)
+
+
+def by_method(table: Table) -> Printed:
+    """Methods side by side, ``PSNR/SSIM`` for each sigma, the paper's figures above the measured ones.
+
+    A cell's mark joins those of its two figures with a slash.
+    """
+    methods, sigmas = (list(dict.fromkeys(r[key] for r in table.records)) for key in ("method", "sigma"))
+    cells = {(r["method"], r["sigma"]): r for r in table.records}
+    measured = measured_head(table.records)
+    rows, marked = [], []
+    for side, name in (("paper", "paper"), ("measured", measured)):
+        for sigma in sigmas:
+            qualities = [[cells[m, sigma][f"{side}_{key}"] for m in methods] for key in ("psnr_db", "ssim")]
+            pairs = zip(*qualities, strict=True)
+            rows.append((name, sigma, *("/".join(filter(None, pair)) for pair in pairs)))
+            races = zip(*map(rank, qualities), strict=True)
+            marked.append(("", "", *("/".join(race) if any(race) else "" for race in races)))
+        rows.append((name, "GFLOPs", *(cells[m, sigmas[0]][f"{side}_gflops"] for m in methods)))
+        marked.append(("",) * len(rows[-1]))
+    columns = [Column("", number=False), Column("σ", number=False), *(Column(method) for method in methods)]
+    return columns, rows, marked
 
 
 def groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
@@ -110,6 +157,8 @@ def _latex_groups(columns: Sequence[Column]) -> list[str]:
 
 
 def _latex_cell(text: str, mark: str) -> str:
+    if "/" in mark:
+        return "/".join(map(_latex_cell, text.split("/"), mark.split("/")))
     command = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(mark, "%s")
     return command % escape_latex(text)
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from ncfl.common.files import atomic_path, write_csv
 from ncfl.report.queries import TABLES
-from ncfl.report.render import latex, markdown
+from ncfl.report.render import document, latex, markdown
 from ncfl.report.results import Experiment, Results
 from ncfl.report.table import Table
 
-OUTPUTS = tuple(f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md", "tex"))
+ALL = "tables.tex"  # a document of all tables
+OUTPUTS = (*(f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md", "tex")), ALL)
 
 
 def build_tables(results: Results, preset: str) -> list[Table]:
@@ -19,6 +20,8 @@ def build_tables(results: Results, preset: str) -> list[Table]:
 
 def write_tables(*, results: Path, output: Path, preset: str, experiments: Mapping[str, Experiment]) -> list[Path]:
     """Write ``table1`` ... ``table5``, ``section43`` and ``datasets`` into ``output``, as .csv, .md and .tex.
+
+    ``tables.tex`` is a document that prints them all.
 
     The CSV has one header line; figures are ``paper_*`` and ``measured_*`` (PSNR in dB with 2 decimals, SSIM
     with 4; empty where there is none), and ``data`` names what a measured figure was measured on.
@@ -43,4 +46,7 @@ def write_tables(*, results: Path, output: Path, preset: str, experiments: Mappi
             with atomic_path(path) as temporary:
                 temporary.write_bytes(text.encode())
         written += paths
+    written.append(Path(output) / ALL)
+    with atomic_path(written[-1]) as temporary:
+        temporary.write_bytes(document(TABLES).encode())
     return written

@@ -1,12 +1,19 @@
 """Markdown and LaTeX: text comes out literally, and every row has as many cells as there are columns."""
 
 import re
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from helpers.report_samples import EXPERIMENTS, write_results
 
-from ncfl.report.render import escape_latex, escape_markdown, groups, latex, markdown, once
+from ncfl.report.queries import table3
+from ncfl.report.render import document, escape_latex, escape_markdown, groups, latex, markdown, once
+from ncfl.report.results import Results
 from ncfl.report.table import Column, Table
+from ncfl.report.tables import write_tables
 
 TABLE = Table(
     name="sample",
@@ -98,3 +105,34 @@ def test_repeated_first_cells_are_printed_once():
 
 def test_groups_of_columns():
     assert groups(TABLE.columns) == [("", 1), ("σ = 10", 2)]
+
+
+def test_table3_is_printed_as_the_paper_prints_it(tmp_path: Path):
+    root = write_results(tmp_path / "results")
+    text = latex(table3(Results(root, EXPERIMENTS), "demo"))
+    lines = text.splitlines()
+    paper = next(line for line in lines if line.startswith("paper & 10 & "))
+    assert paper.startswith("paper & 10 & 35.83/0.9473 & 38.13/0.9679 & 38.71/0.9702 & 38.57/0.9695 & 36.90/0.9512 & ")
+    # Best and second best of the row, each of PSNR and SSIM by itself: the supplement's red and blue.
+    assert r"\textbf{39.71}/\underline{0.9761} & \underline{39.67}/\textbf{0.9782}" in paper
+    assert " & GFLOPs &  &  & 665 & 1106 & 5 & 3089 & 2947 & 3402 & 771" in text
+    measured = next(i for i, line in enumerate(lines) if line.startswith("measured (demo stand-in) & 10 & "))
+    assert lines.index(paper) == measured - 7  # five sigmas, the GFLOPs, and a rule
+    assert lines[measured - 1] == r"\midrule"
+    assert {line.count(" & ") for line in lines[lines.index(paper) : measured - 1]} == {12}
+
+
+def test_a_document_of_all_tables_names_each():
+    text = document(["table1", "datasets"])
+    assert r"\input{table1}" in text
+    assert r"\input{datasets}" in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here")
+def test_the_document_compiles_and_no_table_leaves_the_page(tmp_path: Path):
+    root = write_results(tmp_path / "results")
+    write_tables(results=root, output=tmp_path / "t", preset="demo", experiments=EXPERIMENTS)
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "tables.tex"]
+    done = subprocess.run(command, cwd=tmp_path / "t", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout

@@ -179,7 +179,9 @@ def test_stand_ins_are_named_in_every_format(tmp_path: Path, name: str, source: 
     assert f"measured ({words})" in head
     before, _, after = (output / f"{name}.tex").read_text().partition(r"\toprule")
     assert f"Preset: demo. Measured on: {words}. A stand-in is not" in before.partition(r"\caption{")[2]
-    assert f"measured ({words})" in after.partition(r"\midrule")[0]
+    # Table 3 is printed as in the paper, where each row is the paper's or the measured one.
+    named = after if name == "table3" else after.partition(r"\midrule")[0]
+    assert f"measured ({words})" in named
 
 
 def test_the_true_dataset_is_named_and_nothing_is_called_a_stand_in(tmp_path: Path):
