@@ -242,7 +242,7 @@ def test_stand_ins_are_named_at_the_top_in_captions_and_in_headings(page: Page):
     captions = [caption for caption in page.texts["caption"] if "demo stand-in" in caption]
     assert len(captions) == 7
     assert "never compare" not in "".join(captions)  # the badge says it once
-    assert sum("demo stand-in" in caption for caption in page.texts["figcaption"]) == 8
+    assert sum("demo stand-in" in caption for caption in page.texts["figcaption"]) == 9
 
 
 def test_the_true_data_are_not_called_a_stand_in(tmp_path: Path, no_figures: Path):
