@@ -167,7 +167,7 @@ class RunView:
     def _tell(self) -> None:
         while not self._over.wait(PLAIN_SECONDS):
             with self._lock:
-                for line in self.lines():
+                for line in self.lines() if self.running else ():
                     self.say(line)
 
     def _rendered(self) -> "Text":
@@ -181,7 +181,7 @@ class SnakemakeHandler(logging.Handler):
 
     def __init__(self, view: RunView) -> None:
         super().__init__(logging.INFO)
-        self.view = view
+        self.view, self._last = view, ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """See :meth:`logging.Handler.emit`; the attributes of an event are Snakemake's."""
@@ -207,7 +207,8 @@ class SnakemakeHandler(logging.Handler):
             self.view.failed_with(Path(failed[1]))
         elif any(final in text for final in _FINAL):
             self.view.close()
-        elif text.strip() and (level >= logging.WARNING or text.startswith(_SAID)):
+        elif text.strip() and text != self._last and (level >= logging.WARNING or text.startswith(_SAID)):
+            self._last = text  # Snakemake says some things again and again
             self.view.say(text)
 
     def close(self) -> None:

@@ -116,7 +116,8 @@ def test_warnings_and_the_end_of_an_idle_run_are_handed_on_and_boilerplate_is_no
     logger = handler_of(view)
     logger.info("Using shell: /bin/bash")
     logger.info("Nothing to be done (all requested files are present and up to date).")
-    logger.warning("The disk is full")
+    for _ in range(3):
+        logger.warning("The disk is full")
     logger.error("WorkflowError:\nno such rule", **event("error"))
     assert said(view) == [
         "Nothing to be done (all requested files are present and up to date).", "The disk is full",
@@ -152,6 +153,10 @@ def test_elsewhere_a_line_now_and_then_says_what_runs(view, monkeypatch, tmp_pat
     while len(said(view)) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert said(view)[2].startswith("  davis-fetch: ")
+    view.failed(1)
+    told = len(said(view))
+    time.sleep(0.2)
+    assert len(said(view)) == told
 
 
 def test_a_logger_of_the_user_stays():
