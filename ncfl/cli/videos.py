@@ -39,6 +39,9 @@ def restore(
     cuts: Annotated[
         bool, typer.Option("--cuts/--no-cuts", help="Forget what was seen where the scene changes, or never.")
     ] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep what is done in OUTPUT.parts until all is; go on from there.")
+    ] = False,
     threads: Annotated[
         int | None, typer.Option(help="Processor threads; all physical cores, or OMP_NUM_THREADS, unless given.", min=1)
     ] = None,
@@ -72,6 +75,7 @@ def restore(
         rate=rate,
         allow_gaps=allow_gaps,
         cuts=cuts,
+        resume=resume,
         threads=threads,
         device=device,
         backend=backend,

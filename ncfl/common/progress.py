@@ -71,5 +71,10 @@ class Progress:
     def _line(self, values: Mapping[str, float], end: str) -> None:
         self._last_line = time.monotonic()
         of = "" if self.total is None else f"/{self.total}"
+        rate = (self.step - self.start) / max(time.monotonic() - self._began, 1e-3)
         shown = "".join(f"  {k} {v:.4g}" for k, v in values.items())
-        print(f"{self.label}: {self.step}{of} {self.unit}{shown}  {end}", file=self._stream, flush=True)
+        print(
+            f"{self.label}: {self.step}{of} {self.unit}  {rate:.3g} {self.unit}/s{shown}  {end}",
+            file=self._stream,
+            flush=True,
+        )

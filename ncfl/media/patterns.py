@@ -53,11 +53,12 @@ class PatternWriter(PictureWriter):
     Args:
         pattern: the names.
         overwrite: whether pictures of such names may be replaced; all that are there then go.
+        building: as for :class:`ncfl.media.pictures.PictureWriter`.
     """
 
-    def __init__(self, pattern: Pattern, *, overwrite: bool = False) -> None:
+    def __init__(self, pattern: Pattern, *, overwrite: bool = False, building: Path | None = None) -> None:
         self._pattern = pattern
-        super().__init__(pattern.folder.resolve(), overwrite=overwrite)
+        super().__init__(pattern.folder.resolve(), overwrite=overwrite, building=building)
 
     def name(self, count: int) -> str:
         """Of the picture after ``count`` others."""

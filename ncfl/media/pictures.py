@@ -149,17 +149,19 @@ class PictureWriter:
     Args:
         folder: must not exist, or be empty; with ``overwrite`` it may hold pictures, and nothing else.
         overwrite: whether the pictures of an existing folder may be replaced.
+        building: where pictures wait until all are there, and stay what comes; a hidden folder where it is None.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, folder: Path, *, overwrite: bool = False, building: Path | None = None) -> None:
         self.folder = Path(folder)
-        self._building = self.folder.with_name(short_name(f".{self.folder.name}.{os.getpid()}"))
+        self._building = building or self.folder.with_name(short_name(f".{self.folder.name}.{os.getpid()}"))
         self.count = 0
         if self.folder.exists():
             self._check_replaceable(overwrite)
-        shutil.rmtree(self._building, ignore_errors=True)
+        if building is None:
+            shutil.rmtree(self._building, ignore_errors=True)
         try:
-            self._building.mkdir(parents=True)
+            self._building.mkdir(parents=True, exist_ok=building is not None)
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from None
 

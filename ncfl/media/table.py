@@ -101,6 +101,7 @@ ROWS = (
     Row("noise in gray frames", noted="color noise is added and averaged out again", notes=("gray",)),
     Row(
         "an end before the end",
+        "with `--resume` what is done, in `OUTPUT.parts`: videos of 60 frames that play, or pictures",
         refused="a full disk, an output that exists or is the input; nothing half written stays, after signals neither",
     ),
 )
@@ -120,6 +121,11 @@ exit code 2. This table is written by `python -m ncfl.media.table`; each of its 
     tail = """
 A sample of an identity method comes back as it was to within a step of its own depth, whatever the siting of chroma;
 which siting a file names is not carried over. Telecine is not undone.
+
+**Long films.** `--resume` keeps what is done in `OUTPUT.parts`, 60 frames at a time. After any end, a kill too, the
+same command goes on: its frames are those of a run that nothing disturbed, since the method's memory is kept as well
+(one that looks ahead reads again what it needs). Each part of a video begins with a key frame; in the end the parts are
+joined as they are, and the sound is added. Another input, method, option or version is refused.
 """
     return head + "".join(rows) + tail
 

@@ -10,15 +10,19 @@ so it is written as it would be read.
 
 import contextlib
 import errno
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.media.frame_io import FrameReader, FrameWriter, Origin
 from ncfl.media.notes import Properties, note
+from ncfl.media.parts import PartsWriter, PictureParts, open_video_parts, pictures_folder
 from ncfl.media.patterns import Pattern, PatternWriter
 from ncfl.media.pictures import (
     IMAGE_SUFFIXES,
@@ -38,7 +42,7 @@ DEFAULT_RATE = Fraction(25)
 _LOSSLESS, _SHALLOW = (".png", ".tif", ".tiff"), (".jpg", ".jpeg")
 
 
-def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False) -> FrameReader:
+def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False, skip: int = 0) -> FrameReader:
     """Open a video file, a folder of pictures in natural order, or numbered pictures.
 
     Args:
@@ -46,6 +50,7 @@ def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False) -> 
         deep: whether frames are given as uint16, 0..65535, where the file has more than 8 bits a sample or its
             samples are not RGB, so that none is rounded on the way; else as uint8. The reader's ``deep`` says which.
         allow_gaps: whether numbers may be missing between the pictures of a folder.
+        skip: how many frames at the beginning are passed over.
 
     Returns:
         A reader; its first frame has been decoded, so much that is wrong shows here and not later.
@@ -56,15 +61,15 @@ def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False) -> 
     """
     path = Path(path)
     if is_standard(path):
-        return open_video(path, deep=deep)
+        return open_video(path, deep=deep, skip=skip)
     if (pictures := pictures_at(path)) is not None:
-        return _open_pictures(path, pictures, deep, allow_gaps)
+        return _open_pictures(path, pictures, deep, allow_gaps, skip)
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         allowed = f"{' '.join(VIDEO_SUFFIXES)} or a folder of pictures ({' '.join(IMAGE_SUFFIXES)})"
         raise InputError(f"{path}: no format that is read; allowed: {allowed}")
-    return open_video(path, deep=deep)
+    return open_video(path, deep=deep, skip=skip)
 
 
 def kind_of(path: Path) -> str:
@@ -82,7 +87,7 @@ def pictures_at(path: Path) -> list[Path] | None:
     return None if pattern is None else pattern.pictures()
 
 
-def _open_pictures(folder: Path, pictures: list[Path], deep: bool, allow_gaps: bool) -> FrameReader:
+def _open_pictures(folder: Path, pictures: list[Path], deep: bool, allow_gaps: bool, skip: int) -> FrameReader:
     if not pictures and not folder.is_dir():
         raise InputError(f"{folder}: no such pictures; expected numbers where the pattern has its %d")
     if not pictures:
@@ -91,12 +96,13 @@ def _open_pictures(folder: Path, pictures: list[Path], deep: bool, allow_gaps: b
     first = read_pages(pictures[0])[0].pixels
     deep = deep and first.dtype == np.uint16
     losses: set[str] = set()
+    frames = islice(read_pictures(pictures, deep=deep, losses=losses), skip, None)
     return FrameReader(
         folder,
         size=first.shape[:2],
         rate=None,
         frames_hint=len(pictures),
-        frames=((frame, None) for frame in read_pictures(pictures, deep=deep, losses=losses)),
+        frames=((frame, None) for frame in frames),
         bits=16 if deep else 8,
         deep=deep,
         properties=lambda: Properties(folder=True, alpha="alpha" in losses, color_profiles="profile" in losses),
@@ -114,6 +120,8 @@ def open_writer(
     bits: int = 8,
     origin: Origin | None = None,
     sound: bool = True,
+    parts: Path | None = None,
+    kept: dict[str, Any] | None = None,
 ) -> Iterator[FrameWriter]:
     """Open a video file, a folder of PNG (a path without suffix) or numbered pictures, to write frames to.
 
@@ -131,29 +139,37 @@ def open_writer(
         bits: of a sample that are worth keeping. The writer's ``deep`` says whether it takes uint16 or uint8.
         origin: the video that the frames are of. Its frames' times, shape of pixels and colors are kept.
         sound: whether its sound, subtitles, chapters and titles are kept too.
+        parts: a folder that is there, in which what is written stays until all of it is there; and
+        kept: what :meth:`ncfl.media.parts.PartsWriter.keep` gave, of the frames that are in it already.
 
     Yields:
-        A writer. When the block fails, nothing is left behind and what was there before stays.
+        A writer; a :class:`ncfl.media.parts.PartsWriter` with ``parts``. When the block fails, nothing is left behind
+        but these, and what was there before stays.
 
     Raises:
         InputError: a format that is not written, something that exists, a full disk.
     """
     path, rate = Path(path), Fraction(rate or DEFAULT_RATE)
-    pattern = None if is_standard(path) else Pattern.of(path)
     if kind_of(path) == "folder":
-        with _picture_writer(path, pattern, overwrite) as pictures:
-            deep = bits > 8 and path.suffix.lower() not in _SHALLOW
-            notes = [note("bits", bits=bits, fewer=8, suffix=path.suffix)] if bits > 8 and not deep else []
-            depth = 16 if deep else 8
-            yield FrameWriter(
-                path, size, rate, lambda frame, _: pictures.write(frame), bits=depth, deep=deep, notes=notes
-            )
+        deep = bits > 8 and path.suffix.lower() not in _SHALLOW
+        notes = [note("bits", bits=bits, fewer=8, suffix=path.suffix)] if bits > 8 and not deep else []
+        kinds = {"bits": 16 if deep else 8, "deep": deep, "notes": notes}
+        with _picture_writer(path, overwrite, parts and pictures_folder(parts)) as pictures:
+            if parts is None:
+                yield FrameWriter(path, size, rate, lambda frame, _: pictures.write(frame), **kinds)
+                return
+            made = PictureParts(pictures, kept)
+            yield PartsWriter(made, path, size, rate, **kinds)
+        shutil.rmtree(parts, ignore_errors=True)
         return
     if not is_standard(path):
         _check_file(path, overwrite)
-    with open_video_writer(
-        path, size=size, rate=rate, quality=quality, bits=bits, origin=origin, sound=sound
-    ) as writer:
+    settings = {"size": size, "rate": rate, "quality": quality, "bits": bits, "origin": origin, "sound": sound}
+    with (
+        open_video_writer(path, **settings)
+        if parts is None
+        else open_video_parts(path, parts, kept, **settings) as writer
+    ):
         yield writer
 
 
@@ -168,11 +184,13 @@ def _check_file(path: Path, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def _picture_writer(path: Path, pattern: Pattern | None, overwrite: bool) -> Iterator[PictureWriter]:
+def _picture_writer(path: Path, overwrite: bool, building: Path | None) -> Iterator[PictureWriter]:
+    pattern = Pattern.of(path)
     if pattern is not None and path.suffix.lower() not in (*_LOSSLESS, *_SHALLOW):
         allowed = " ".join((*_LOSSLESS, *_SHALLOW))
         raise InputError(f"{path}: no kind of picture that is written; allowed: {allowed}")
-    writer = PatternWriter(pattern, overwrite=overwrite) if pattern else PictureWriter(path, overwrite=overwrite)
+    kinds = {"overwrite": overwrite, "building": building}
+    writer = PatternWriter(pattern, **kinds) if pattern else PictureWriter(path, **kinds)
     try:
         yield writer
         writer.finish()
@@ -181,4 +199,5 @@ def _picture_writer(path: Path, pattern: Pattern | None, overwrite: bool) -> Ite
             raise InputError(f"{path}: no space left on the device that holds {path.parent}") from error
         raise
     finally:
-        writer.discard()
+        if building is None:
+            writer.discard()

@@ -42,15 +42,15 @@ class _Seen:
         self.matrix = None if frame.format.is_rgb or matrix in (*COEFFICIENTS, UNSPECIFIED) else matrix
 
 
-def open_video(path: Path, *, deep: bool) -> FrameReader:
-    """As :func:`ncfl.media.video.open_frames`, for a file."""
+def open_video(path: Path, *, deep: bool, skip: int = 0) -> FrameReader:
+    """As :func:`ncfl.media.video.open_frames`, for a file; frames that are passed over are decoded all the same."""
     av = import_av()
     container, length = _opened(av, path)
     try:
         stream = _picture_stream(av, path, container)
         # Without it a decoder conceals damage by repeating what it has.
         stream.codec_context.options = {"err_detect": "explode"}
-        frames = _decode(av, path, container, stream, deep, length)
+        frames = _decode(av, path, container, stream, deep, length, skip)
         first = next(frames, None)
         if first is None:
             raise InputError(f"{path}: no frames in it")
@@ -65,7 +65,7 @@ def open_video(path: Path, *, deep: bool) -> FrameReader:
         size=image.shape[:2],
         rate=Fraction(rate) if rate else None,
         frames_hint=_frames_hint(stream, rate),
-        frames=chain([(image, time)], (frame[:2] for frame in frames)),
+        frames=chain([(image, time)] if skip == 0 else [], (frame[:2] for frame in frames)),
         bits=origin.bits if deep else 8,
         deep=deep,
         origin=origin,
@@ -106,8 +106,9 @@ def _frames_hint(stream: Any, rate: Fraction | None) -> int | None:
 
 
 def _decode(
-    av: Any, path: Path, container: Any, stream: Any, deep: bool, length: Callable[[], int]
+    av: Any, path: Path, container: Any, stream: Any, deep: bool, length: Callable[[], int], skip: int
 ) -> Iterator[tuple[np.ndarray, FrameTime, Origin, _Seen]]:
+    """The first frame, and those after the first ``skip``."""
     count, first, seen, end, clock = 0, None, None, 0, _Clock(stream)
     try:
         for packet in container.demux(stream):
@@ -124,7 +125,9 @@ def _decode(
                         f"{path}: frame {count} is {frame.height} x {frame.width} pixels, those before it "
                         f"{first[0]} x {first[1]}; all frames of a clip must be of one size"
                     )
-                yield _upright(_rgb(av, frame, first[2], deep), first[3]), clock.read(frame), first[2], seen
+                time = clock.read(frame)
+                if count == 0 or count >= skip:
+                    yield _upright(_rgb(av, frame, first[2], deep), first[3]), time, first[2], seen
                 count += 1
     except (av.FFmpegError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -10,8 +10,11 @@ Measured on twenty sequences of DAVIS at sigma 0 and 50: 2 and 4 of 380 joints o
 pairs of frames within a sequence, played at once and twice their speed, one is taken for a cut.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
+import torch
 
 THRESHOLD = 6.0  # percent of the range
 _ALIKE = 0.75  # normalized correlation from which two frames show one scene
@@ -31,6 +34,16 @@ class CutFinder:
         self._threshold = threshold
         self._before: np.ndarray | None = None
         self._difference: float | None = None
+
+    def keep(self) -> dict[str, Any]:
+        """What a later :meth:`resume` goes on from: plain data and a tensor."""
+        before = None if self._before is None else torch.from_numpy(self._before)
+        return {"before": before, "difference": self._difference}
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Go on after the frames that had been looked at when ``kept`` was kept."""
+        self._before = None if kept["before"] is None else kept["before"].numpy()
+        self._difference = kept["difference"]
 
     def is_cut(self, frame: np.ndarray) -> bool:
         """Whether a scene begins with ``frame``, uint8, uint16 or 0..1, [H,W,3]; the first of a film does not count."""

@@ -13,6 +13,7 @@ three channels tell three times as much about the noise, reach 37.9 and 33.8, 33
 """
 
 from collections import deque
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,15 +40,28 @@ class GrayFrames:
         self._gray: deque[bool] = deque()  # of the frames that the method has and has not given back
         self._seen = self.count = 0
 
+    def keep(self) -> dict[str, Any]:
+        """What a later :meth:`resume` goes on from: plain data."""
+        return {"on": self._on, "count": self.count}
+
+    def resume(self, kept: dict[str, Any], seen: int) -> None:
+        """Go on as after ``seen`` frames, in the shot that was gone through when ``kept`` was kept."""
+        self._on, self.count, self._seen = kept["on"], kept["count"], seen
+
+    def told(self) -> float | None:
+        """What the method was told of the noise of this shot; None untold."""
+        if self._sigma is None:
+            return None
+        return min(255.0, _SPREAD * self._sigma) if self._on else self._sigma
+
     def begin(self, first: Tensor) -> float | None:
         """What a method is to be told of the noise of a shot that begins with ``first`` [1,3,H,W]; None untold.
 
         A method that is told sigma is told one for the whole shot, so there the first frame decides what it is.
         """
-        if self._sigma is None:
-            return None
-        self._on = self._level(first) is not None
-        return min(255.0, _SPREAD * self._sigma) if self._on else self._sigma
+        if self._sigma is not None:
+            self._on = self._level(first) is not None
+        return self.told()
 
     def prepare(self, frame: Tensor) -> Tensor:
         """The frame [1,3,H,W] with noise as independent as the method knows it, where it is gray and noisy."""

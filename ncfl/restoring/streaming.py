@@ -5,6 +5,7 @@ encoded before the next is read (a window method keeps as many as its window has
 its pixels: frame times, bits a sample, shape of the pixels, colors, sound, as far as the output's format can hold them.
 """
 
+import contextlib
 import io
 import time
 from collections import deque
@@ -21,9 +22,11 @@ from ncfl.common.errors import InputError
 from ncfl.common.progress import Progress
 from ncfl.media.frame_io import FrameReader, FrameTime, FrameWriter
 from ncfl.media.notes import Target, lost
+from ncfl.media.parts import PartsWriter
 from ncfl.media.standard import is_standard
 from ncfl.media.video import kind_of, open_frames, open_writer, pictures_at
 from ncfl.methods.interface import Method
+from ncfl.restoring.keeping import PART, Kept, keeping
 from ncfl.restoring.limits import MIN_SIZE
 from ncfl.restoring.shots import Shots
 
@@ -54,6 +57,7 @@ def restore(
     allow_gaps: bool = False,
     cuts: bool = True,
     progress: bool = True,
+    resume: bool = False,
 ) -> Restored:
     """Restore ``input`` into ``output``, which appears under its name only when it is whole.
 
@@ -69,19 +73,26 @@ def restore(
         cuts: whether what the method remembers ends where the scene changes (:mod:`ncfl.restoring.cuts`).
         overwrite: whether an output that exists may be replaced. The input never is.
         progress: whether to show how far it is.
+        resume: whether what is done is kept beside the output until all of it is (:mod:`ncfl.restoring.keeping`), and
+            gone on from where it is there.
 
     Raises:
         InputError: an input that can't be read or is too small, an output that is the input, exists or is of
-            no known format, a noise level that is missing or out of range, a full disk. Nothing is left.
+            no known format, a noise level that is missing or out of range, a full disk. Nothing is left, but with
+            ``resume`` what is done.
     """
     input, output = Path(input), Path(output)
     _check_method(method, sigma)
-    with open_frames(input, deep=True, allow_gaps=allow_gaps) as reader:
+    shots = Shots(method, sigma, device=device, cuts=cuts)
+    settings = {"sigma": sigma, "rate": rate and str(rate), "allow_gaps": allow_gaps, "cuts": cuts}
+    with contextlib.ExitStack() as stack:
+        kept = stack.enter_context(keeping(input, output, method, settings)) if resume else Kept()
+        if resume:
+            shots.go_on(kept.shots)
+        reader = stack.enter_context(open_frames(input, deep=True, allow_gaps=allow_gaps, skip=shots.first))
         _check_size(reader)
         _protect(input, output)
         began = time.perf_counter()
-        shots = Shots(method, sigma, device=device, cuts=cuts)
-        times: deque[FrameTime | None] = deque()  # of the frames that the method has and has not given back
         with (
             open_writer(
                 output,
@@ -91,18 +102,18 @@ def restore(
                 bits=reader.bits,
                 origin=reader.origin,
                 sound=rate is None and not is_standard(input),
+                parts=kept.folder,
+                kept=kept.writer,
             ) as writer,
             Progress(
                 reader.frames_hint,
                 f"restore {input.name}",
+                start=kept.frames,
                 unit="frame",
                 stream=None if progress else io.StringIO(),
             ) as bar,
         ):
-            for count, frame in enumerate(shots.restore(_frames(reader, times)), start=1):
-                at = times.popleft()
-                writer.write(_to_array(frame, writer.deep), at if rate is None else None)
-                bar.update(count)
+            count = _restore(reader, shots, writer, kept, bar, timed=rate is None)
     seconds = time.perf_counter() - began
     height, width = reader.size
     return Restored(
@@ -111,9 +122,29 @@ def restore(
         height=height,
         width=width,
         seconds=seconds,
-        frames_per_second=count / seconds,
+        frames_per_second=(count - kept.frames) / seconds,
         notes=[*lost(reader.properties, _target(writer, rate)), *writer.notes, *shots.notes()],
     )
+
+
+def _restore(reader: FrameReader, shots: Shots, writer: FrameWriter, kept: Kept, bar: Progress, *, timed: bool) -> int:
+    """Write all frames that are not written yet, at their own times if ``timed``; how many the output then has."""
+    count, times = kept.frames, deque[FrameTime | None]()  # times of the frames that wait within the method
+
+    def frames() -> Iterator[np.ndarray]:
+        for number, frame in enumerate(reader, start=shots.first):
+            if number >= kept.frames:
+                times.append(reader.time)
+            yield frame
+
+    for frame in shots.restore(frames()):
+        time_of_it = times.popleft()
+        writer.write(_to_array(frame, writer.deep), time_of_it if timed else None)
+        count += 1
+        bar.update(count)
+        if isinstance(writer, PartsWriter) and count % PART == 0:
+            kept.keep(count, shots.keep(count), writer.keep())
+    return count
 
 
 def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
@@ -125,12 +156,6 @@ def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
         rate_given=rate is not None,
         passengers=rate is None,
     )
-
-
-def _frames(reader: FrameReader, times: deque[FrameTime | None]) -> Iterator[np.ndarray]:
-    for frame in reader:
-        times.append(reader.time)
-        yield frame
 
 
 def _to_array(frame: Tensor, deep: bool) -> np.ndarray:

@@ -1,7 +1,9 @@
 """``ncfl restore`` and ``ncfl weights``: they read no params.yaml, since they serve people with a video."""
 
+import contextlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from ncfl.methods.interface import Method
 
+_WORTH_KEEPING = 60  # seconds
+
 
 def restore(
     source: Path,
@@ -31,6 +35,7 @@ def restore(
     rate: str | None = None,
     allow_gaps: bool = False,
     cuts: bool = True,
+    resume: bool = False,
     threads: int | None = None,
     device: str = "auto",
     backend: str = "torch",
@@ -48,6 +53,7 @@ def restore(
         rate: frames per second of the output, such as "24", "29.97" or "30000/1001"; its own where it is None.
         allow_gaps: whether numbers may be missing between the pictures of a folder.
         cuts: whether what is remembered ends where the scene changes.
+        resume: whether what is done is kept in ``OUTPUT.parts`` when this ends too soon, and gone on from.
         threads: of the processor; its physical cores where it is None, or OMP_NUM_THREADS where that is set.
         device: auto, cpu or cuda.
         backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
@@ -74,7 +80,7 @@ def restore(
         sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
     elif sigma is not None and chosen.blind:
         say(f"note: --sigma is not used: {chosen.name} finds the strength of the noise itself")
-    with ending_tidily():
+    with ending_tidily(), _saying_what_is_kept(target, resume):
         summary = run(
             source,
             target,
@@ -85,6 +91,7 @@ def restore(
             overwrite=overwrite,
             allow_gaps=allow_gaps,
             cuts=cuts,
+            resume=resume,
         )
     for note in summary["notes"]:
         say(f"note: {note}")
@@ -94,6 +101,23 @@ def restore(
         f"{summary['seconds']:.1f} s ({summary['frames_per_second']:.2f} frames/s)"
     )
     return summary
+
+
+@contextlib.contextmanager
+def _saying_what_is_kept(target: Path, resume: bool) -> Iterator[None]:
+    from ncfl.restoring.keeping import folder_of
+
+    began, kept = time.monotonic(), folder_of(target)
+    if not resume and not is_standard(target) and kept.exists():
+        say(f"note: an interrupted restoration is kept in {kept}: --resume goes on from there")
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if resume and kept.exists():
+            say(f"{kept}: what is done is kept; the same command goes on from there")
+        elif not resume and time.monotonic() - began > _WORTH_KEEPING:
+            say("nothing is kept; with --resume what is done would be")
+        raise
 
 
 def _use(threads: int | None) -> None:
