@@ -20,6 +20,9 @@ def tags(params: Params, name: str) -> dict[str, str]:
     sources = sorted({d.source for n, d in params.datasets.items() if d.stand_in and n in experiment.evaluate})
     if sources:
         note += f" The data are a stand-in ({', '.join(sources)}): not to be compared with the paper's figures."
+    for dataset in experiment.evaluate:
+        if part := params.datasets[dataset].part:
+            note += f" Of {dataset} a part: {', '.join(part)}; not to be compared with the paper's figures."
     dataset = experiment.dataset if trained else measured
     return {"method": method, "dataset": dataset, "tables": served, "mlflow.note.content": note}
 

@@ -7,23 +7,18 @@ engines; a test keeps the two equal.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ncfl.common.errors import InputError
+from ncfl.config.data import Dataset
 from ncfl.config.explain import explain
-from ncfl.config.values import Fraction, Name, Positive, Share, Sigma, SigmaRange
+from ncfl.config.values import Block, Fraction, Name, Positive, Share, Sigma, SigmaRange
 from ncfl.config.yaml12 import load_yaml
 from ncfl.data.transport.source_table import published_datasets
 from ncfl.methods import BASELINES, LEARNED, OFFICIAL
 
 # Published datasets that bring their degraded frames along.
 PAIRED = ("crvd", "rainsynlight25", "rainsyncomplex25", "rainsynall100", "ntu-rain", "revide")
-
-
-class Block(BaseModel):
-    """A closed, immutable block of the configuration."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Machine(Block):
@@ -37,52 +32,6 @@ class Machine(Block):
     mlflow_experiment: str | None = Field(
         description="name under which MLflow shows the runs; null: runs are left as JSON files only"
     )
-
-
-class DemoData(Block):
-    """Videos made from photographs that ship with dependencies."""
-
-    source: Literal["demo"]
-    height: Annotated[int, Field(ge=16)] = Field(description="pixels")
-    width: Annotated[int, Field(ge=16)] = Field(description="pixels")
-    train: Annotated[int, Field(ge=0)] = Field(description="clips to train on")
-    test: Annotated[int, Field(ge=0)] = Field(description="clips to evaluate on")
-    frames: Annotated[int, Field(ge=2)] = Field(description="frames per clip")
-    max_motion: Fraction = Field(description="pixels per frame, of the fastest layer")
-
-    @property
-    def stand_in(self) -> bool:
-        """Always true: embedded data never are the dataset whose name they bear."""
-        return True
-
-
-class ClipsData(Block):
-    """Videos from a folder of the user's: video files, frame folders, or DAVIS's own layout."""
-
-    source: Literal["clips"]
-    root: str = Field(description="the folder, absolute or relative to params.yaml")
-    train: Literal["rest"] | list[str] = Field(description="clip names, or `rest`: all that are not under test")
-    test: list[str] = Field(description="clip names to evaluate on")
-    max_frames: Positive | None = Field(description="frames taken of each clip; null: all")
-    height: Annotated[int, Field(ge=16)] | None = Field(
-        description="frames are reduced to this height, pixels; null: kept as they are"
-    )
-    stand_in: bool = Field(description="true unless the folder holds the very dataset of this name")
-
-
-class PublishedData(Block):
-    """The dataset itself, as its authors publish it; see docs/datasets.md."""
-
-    source: Literal["published"]
-    max_frames: Positive | None = Field(description="frames taken of each clip, from its start; null: all")
-
-    @property
-    def stand_in(self) -> bool:
-        """Never: it is the dataset whose name it bears."""
-        return False
-
-
-Dataset = Annotated[DemoData | ClipsData | PublishedData, Field(discriminator="source")]
 
 
 class Model(Block):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0.0)]
@@ -19,3 +19,9 @@ def _rising(values: list[float]) -> list[float]:
 SigmaRange = Annotated[list[Sigma], Field(min_length=2, max_length=2), AfterValidator(_rising)]
 Widths = Annotated[list[Positive], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+class Block(BaseModel):
+    """A closed, immutable block of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -47,6 +47,7 @@ def prepare(dataset: str, spec: Source, raw: Path, output: Path) -> dict[str, An
         details={"settings": _settings(spec), "index": sha256(path)},
         convention=spec.convention(dataset),
         raw=spec.raw(dataset),
+        part=spec.part,
     )
 
 

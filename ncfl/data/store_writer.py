@@ -5,7 +5,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ def write_store(
     details: Mapping[str, Any],
     convention: str = "rgb",
     raw: RawFormat | None = None,
+    part: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Write clips, frame by frame in constant memory, and then the manifest.
 
@@ -48,6 +49,7 @@ def write_store(
         details: anything else to be recorded, JSON.
         convention: how frames are compared, a name of :mod:`ncfl.evaluate.conventions`.
         raw: what the numbers mean where frames are packed Bayer; None for RGB.
+        part: the sequences that are all there is of the dataset; None for the whole.
 
     Returns:
         The manifest.
@@ -63,6 +65,7 @@ def write_store(
             "dataset": dataset,
             "source": source,
             "stand_in": stand_in,
+            **({} if part is None else {"part": [*part]}),
             "convention": convention,
             "details": dict(details),
             "clips": _write_clips(building, root, splits, raw),

@@ -128,7 +128,7 @@ def evaluate(
             frames += sorted(rows, key=lambda row: (row.frame, row.sigma))
     sequences = sequence_rows(frames)
     summary = {
-        **{key: store.manifest[key] for key in ("source", "stand_in")},
+        **{key: store.manifest[key] for key in ("source", "stand_in", "part") if key in store.manifest},
         "convention": name,
         "split": split,
         "sequences": len(clips),

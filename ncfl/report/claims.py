@@ -7,7 +7,7 @@ confirm the paper nor contradict it, whatever they are.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ncfl.report.results import STAND_IN
+from ncfl.report.results import other_data
 from ncfl.report.table import Record, labels
 
 SEEN, NOT_SEEN, OPEN = "seen", "not seen", "not decidable"
@@ -66,7 +66,7 @@ class Setting:
     def obstacle(self, records: Sequence[Record]) -> str:
         """Where figures of these records were measured, if they cannot be held against the paper's; else empty."""
         found = labels(records)
-        if not self.differs and not any(STAND_IN in label for label in found):
+        if not self.differs and not any(other_data(label) for label in found):
             return ""
         edits = ", edited" if self.edited else ""
         return f"on {' and '.join(found)} data, preset {self.preset}{edits}"

@@ -11,7 +11,7 @@ from ncfl.common.files import read_json, write_json
 from ncfl.report import charts, inside, strip
 from ncfl.report.drawing import draw
 from ncfl.report.queries import table1, table2, table5
-from ncfl.report.results import STAND_IN, TITLES, Experiment, Results
+from ncfl.report.results import TITLES, Experiment, Results, other_data
 from ncfl.report.structure import diagrams
 from ncfl.report.style import canvas, empty, save, style
 
@@ -126,7 +126,7 @@ def _strip(results: Results, preset: str, name: str, subject: strip.Subject) -> 
     if found is None:
         return _nothing(name, f"No example frame of {TITLES.get(subject.dataset, subject.dataset)} was kept", preset)
     title = TITLES.get(subject.dataset, subject.dataset)
-    of = f"{title}'s {found.data}" if STAND_IN in found.data else found.data
+    of = f"{title}'s {found.data}" if other_data(found.data) else found.data
     noise = f", noise σ = {found.sigma:g}" if found.sigma else ""
     what = f"Frame {found.frame} of {found.sequence} ({of}){noise}"
     quality = ", ".join(f"{panel.name} {panel.psnr:.2f} dB" for panel in found.panels if panel.psnr is not None)

@@ -18,7 +18,7 @@ from ncfl.report.figures import Figure, read_figures
 from ncfl.report.interactive import charts
 from ncfl.report.marks import marks
 from ncfl.report.render import groups
-from ncfl.report.results import STAND_IN, Experiment, Results
+from ncfl.report.results import Experiment, Results, other_data
 from ncfl.report.runs import runs
 from ncfl.report.scenes import scenes
 from ncfl.report.table import Column, Table, measured_on
@@ -133,7 +133,7 @@ def write_page(
 
 def _badge(labels: Sequence[str]) -> str:
     """What stands beside the preset's name where figures are of stand-ins; empty where none is."""
-    found = [label for label in labels if STAND_IN in label]
+    found = [label for label in labels if other_data(label)]
     return f"{' and '.join(found)} data: not comparable to the paper's figures" if found else ""
 
 

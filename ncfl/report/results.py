@@ -26,14 +26,29 @@ TITLES = {
 SPACES = {"rgb": "RGB", "y": "Y", "raw": "raw", "srgb": "sRGB"}  # as ncfl.evaluate.conventions calls them
 FIGURES = ("psnr", "ssim", "input_psnr", "input_ssim")
 STAND_IN = "stand-in"
+PART = "part of "
+_NAMED = 3  # sequences of a part
 
 
-def data_label(dataset: str, source: str, stand_in: bool) -> str:
-    """Name the data behind a figure: the dataset's title, or ``"<source> stand-in"`` in its place.
+def data_label(dataset: str, source: str, stand_in: bool, part: Sequence[str] | None = None) -> str:
+    """Name the data behind a figure: the dataset's title, ``"<source> stand-in"`` in its place, or which part of it.
 
     The ``demo`` source makes its own videos, so it is a stand-in whatever its flag says.
     """
-    return f"{source} {STAND_IN}" if stand_in or source == "demo" else TITLES.get(dataset, dataset)
+    title = TITLES.get(dataset, dataset)
+    if stand_in or source == "demo":
+        return f"{source} {STAND_IN}"
+    return f"{PART}{title} ({part_words(part)})" if part else title
+
+
+def part_words(part: Sequence[str]) -> str:
+    """The sequences of a part, in few words."""
+    return ", ".join(part[:_NAMED]) + (f" and {len(part) - _NAMED} more" if len(part) > _NAMED else "")
+
+
+def other_data(label: str) -> bool:
+    """Whether data so labelled are not the paper's: a stand-in, or a part of a dataset."""
+    return STAND_IN in label or PART in label
 
 
 @dataclass(frozen=True)
@@ -174,8 +189,8 @@ class Results:
 
 
 def _with_training(data: str, training_data: str) -> str:
-    # Weights trained on a stand-in are not the paper's experiment, even where they are tested on its data.
-    if STAND_IN in training_data and STAND_IN not in data:
+    # Weights trained on other data are not the paper's experiment, even where they are tested on its data.
+    if other_data(training_data) and not other_data(data):
         return f"{data}, trained on {training_data}"
     return data
 
@@ -184,6 +199,9 @@ def _head(entry: Mapping[str, Any], path: Path, where: str, dataset: str) -> Eva
     source, stand_in = entry.get("source"), entry.get("stand_in")
     if not isinstance(source, str) or not isinstance(stand_in, bool):
         raise InputError(f"{path}: {where} must say 'source' (text) and 'stand_in' (true or false)")
+    part = entry.get("part")
+    if part is not None and not (isinstance(part, list) and part and all(isinstance(name, str) for name in part)):
+        raise InputError(f"{path}: {where} has 'part' {part!r:.80}, which is no list of sequences")
     counts = [entry.get("sequences"), entry.get("frames")]
     if not all(isinstance(count, int) and not isinstance(count, bool) and count > 0 for count in counts):
         raise InputError(f"{path}: {where} must have whole 'sequences' and 'frames' above 0, not {counts}")
@@ -195,7 +213,7 @@ def _head(entry: Mapping[str, Any], path: Path, where: str, dataset: str) -> Eva
             "evaluate it again"
         )
     title, split = TITLES.get(dataset, dataset), str(entry.get("split", "test"))
-    return Evaluated(dataset, title, split, data_label(dataset, source, stand_in), (first, *others), *counts)
+    return Evaluated(dataset, title, split, data_label(dataset, source, stand_in, part), (first, *others), *counts)
 
 
 def _levels(

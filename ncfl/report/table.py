@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ncfl.report.results import STAND_IN
+from ncfl.report.results import STAND_IN, other_data
 
 Record = dict[str, str]
 
@@ -85,9 +85,9 @@ def labels(records: Iterable[Record]) -> list[str]:
 
 
 def measured_head(records: Iterable[Record], what: str = "measured") -> str:
-    """The heading of a measured column; it names the data wherever a figure comes from a stand-in."""
+    """The heading of a measured column; it names the data wherever it is not the paper's."""
     found = labels(records)
-    return f"{what} ({'; '.join(found)})" if any(STAND_IN in label for label in found) else what
+    return f"{what} ({'; '.join(found)})" if any(other_data(label) for label in found) else what
 
 
 def measured_on(found: Sequence[str]) -> str:
@@ -97,6 +97,7 @@ def measured_on(found: Sequence[str]) -> str:
 
 def warning(found: Sequence[str]) -> str:
     """What a file that is read alone has to say of stand-ins, behind another sentence; empty where there is none."""
-    if not any(STAND_IN in label for label in found):
+    if not any(other_data(label) for label in found):
         return ""
-    return " A stand-in is not the paper's data: never compare its figures with the paper's."
+    what = "stand-in" if any(STAND_IN in label for label in found) else "part of a dataset"
+    return f" A {what} is not the paper's data: never compare its figures with the paper's."

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ncfl.report.claims import CLEAR_DB, COUNT_PERCENT, NEAR_DB, NOT_SEEN, OPEN, SEEN, SHARE, Claim, Setting
-from ncfl.report.results import STAND_IN
+from ncfl.report.results import other_data
 from ncfl.report.table import Record, Table, labels
 
 Records = Mapping[str, Sequence[Record]]
@@ -99,7 +99,7 @@ def _median_figures(table: Sequence[Record], setting: Setting) -> Claim:
         f"This contradicts the paper: {gap:+.2f} dB at σ = {sigma}. A median of nine takes some 8 dB off white noise "
         f"where the picture is plain; the paper's figure is {gain:.1f} dB above unclipped noise."
     )
-    stand_in = any(STAND_IN in label for label in labels(rows))
+    stand_in = any(other_data(label) for label in labels(rows))
     return Claim(text, "table5", paper, measured, OPEN if stand_in else NOT_SEEN, why, _experiments(rows))
 
 

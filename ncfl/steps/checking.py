@@ -9,8 +9,9 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import read_json
 from ncfl.common.text import paragraph, table
 from ncfl.config import layout
+from ncfl.config.data import ClipsData
 from ncfl.config.jobs import jobs
-from ncfl.config.params import ClipsData, Compared, Experiment, Official, Params
+from ncfl.config.params import Compared, Experiment, Official, Params
 from ncfl.methods import METHODS, OFFICIAL
 from ncfl.methods.record import BaselineRecord, LearnedRecord, MethodRecord, OfficialWeights
 from ncfl.steps.common import data_label
@@ -66,7 +67,7 @@ def list_datasets(params: Params) -> str:
             {
                 "dataset": name,
                 "source": f"{data.source}: {data.root}" if isinstance(data, ClipsData) else data.source,
-                "stand-in": "yes" if data.stand_in else "no",
+                "stand-in": "yes" if data.stand_in else "a part" if data.part else "no",
                 "fetched": "yes" if _of_source(layout.raw(name) / "index.json", data.source) else "no",
                 "prepared": f"{len(clips)} clips, {sum(c['frames'] for c in clips)} frames" if clips else "no",
             }
@@ -185,6 +186,9 @@ def summarize(params: Params) -> str:
     ]
     if any(data.stand_in for data in params.datasets.values()):
         lines.insert(1, "measured on stand-ins: no figure below is one on the paper's data")
+    for name, data in params.datasets.items():
+        if data.part:
+            lines.insert(1, f"measured on a part of {name}: {', '.join(data.part)}")
     return "\n".join(lines)
 
 

@@ -55,7 +55,9 @@ def data_label(params: Params, *datasets: str) -> str:
     labels = []
     for name in dict.fromkeys(datasets):
         dataset = params.datasets[name]
-        labels.append(f"{name} ({dataset.source} stand-in)" if dataset.stand_in else name)
+        part = f" (part: {', '.join(dataset.part)})" if dataset.part else ""
+        what = f" ({dataset.source} stand-in)" if dataset.stand_in else part
+        labels.append(name + what)
     return ", ".join(labels)
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from ncfl.common.files import sha256
 from ncfl.config import layout
-from ncfl.config.params import Dataset, Params
+from ncfl.config.data import Dataset
+from ncfl.config.params import Params
 from ncfl.steps.common import one_of, step
 
 if TYPE_CHECKING:

@@ -133,15 +133,17 @@ def _check_training(params: Params, name: str, extra: Mapping[str, Any]) -> None
     """Refuse weights that were trained on other data than params.yaml names: reports would label them wrongly."""
     experiment = params.trained[name]
     dataset = experiment.dataset
-    wanted = {"dataset": dataset, "stand_in": params.datasets[dataset].stand_in}
+    data = params.datasets[dataset]
+    wanted = {"dataset": dataset, "stand_in": data.stand_in, "part": data.part}
     if isinstance(experiment, Compared):
         wanted["method"] = experiment.method
-    found = {key: extra.get(key, wanted[key]) for key in wanted}
+    found = {key: extra.get(key, None if key == "part" else wanted[key]) for key in wanted}
     if found != wanted:
 
         def words(of: Mapping[str, Any]) -> str:
             method = f"{of['method']}, " if "method" in of else ""
-            return f"{method}trained on {of['dataset']}{' (a stand-in)' if of['stand_in'] else ''}"
+            part = f" (part: {', '.join(of['part'])})" if of["part"] else ""
+            return f"{method}trained on {of['dataset']}{' (a stand-in)' if of['stand_in'] else part}"
 
         raise InputError(
             f"{_checkpoint(params, name)}: found {words(found)}; params.yaml says {words(wanted)}; train it again"

@@ -32,7 +32,7 @@ def _experiments(params: Params) -> "dict[str, Experiment]":
         described[name] = Experiment(
             evaluate=evaluate,
             obtained=_beginning(params, experiment) or obtained,
-            training_data=data_label(experiment.dataset, data.source, data.stand_in),
+            training_data=data_label(experiment.dataset, data.source, data.stand_in, data.part),
             variant=experiment.train.variant if isinstance(experiment, Trained) else None,
             lambda_=None if inverse is None else 1 / inverse,
         )

@@ -147,7 +147,7 @@ def run_stage(
         output=output, resume=layout.RESUME / f"{name}-{stage.name}", log=log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
         extra={"experiment": name, "preset": params.preset, "dataset": dataset,
-               "stand_in": params.datasets[dataset].stand_in, **extra},
+               "stand_in": params.datasets[dataset].stand_in, "part": params.datasets[dataset].part, **extra},
     ).run()  # fmt: skip
     run.figure(**{k: v for k, v in result.metrics.items() if isinstance(v, int | float)})
     run.checksum("checkpoint", sha256(result.checkpoint))

@@ -6,8 +6,9 @@ from typing import Any
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json
 from ncfl.config import layout
+from ncfl.config.data import ClipsData
 from ncfl.config.jobs import Job
-from ncfl.config.params import ClipsData, Params
+from ncfl.config.params import Params
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.records import Fault
 

@@ -48,7 +48,7 @@ MEMORY = {
 }
 
 
-def summary(name: str, *, source: str = "demo", stand_in: bool = True) -> dict:
+def summary(name: str, *, source: str = "demo", stand_in: bool = True, part: object = None) -> dict:
     """A summary in the form that an evaluation writes."""
     datasets = {}
     for dataset, sigmas in EXPERIMENTS[name].evaluate.items():
@@ -56,6 +56,7 @@ def summary(name: str, *, source: str = "demo", stand_in: bool = True) -> dict:
         datasets[dataset] = {
             "source": source,
             "stand_in": stand_in,
+            **({} if part is None else {"part": part}),
             "space": first,
             "sequences": 3,
             "frames": 12,

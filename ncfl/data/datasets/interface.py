@@ -113,6 +113,8 @@ class Tree:
     Attributes:
         root: the folder.
         files: every file's path from it, POSIX, in natural order; hidden ones are left out.
+        published_lengths: whether sequences have their published lengths, though the lists are not the published ones:
+            those of a part.
 
     Raises:
         InputError: no such folder.
@@ -120,6 +122,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+        self.published_lengths = False
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder")
         self.files: tuple[str, ...] = tuple(sorted(_visible_files(self.root), key=natural_key))

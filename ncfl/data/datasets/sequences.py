@@ -42,7 +42,8 @@ def plain_clips(
         for name in names:
             folder = the_one(tree, title, name, found.get(name.casefold(), ()))
             frames = numbered(tree.within(folder, suffixes)) if folder is not None else {}
-            lengths.check(name, frames, "" if lists is not None else published[split][name], first)
+            known = lists is None or tree.published_lengths
+            lengths.check(name, frames, published[split][name] if known else "", first)
             clips[split].append(ClipFiles(name, tuple(frames.values())))
     lengths.refuse(tree, title)
     return clips

@@ -58,6 +58,7 @@ class ClipsSource:
     stand_in: bool = True
 
     name = "clips"
+    part = None
     index_form = Films
 
     def index(self, dataset: str, root: Path, *, seed: int = 0, given: Path | None = None) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class DemoSource:
     name = "demo"
     index_form = Pictures
     stand_in = True
+    part = None
 
     def index(self, dataset: str, root: Path, *, seed: int = 0, given: Path | None = None) -> dict[str, Any]:
         """Render, pack, unpack and list the stand-in (:meth:`ncfl.data.sources.interface.Source.index`)."""

@@ -5,7 +5,7 @@ Adding one: a frozen dataclass with its settings and these methods, in a module 
 :mod:`ncfl.data.datasets`.)
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +20,13 @@ class Source(Protocol):
     Attributes:
         name: as ``params.yaml`` calls it.
         stand_in: whether what it gives only stands in for the dataset whose name it bears.
+        part: the sequences that are all it gives of a published dataset; None for the whole.
         index_form: that of its index.
     """
 
     name: str
     stand_in: bool
+    part: Sequence[str] | None
     index_form: type[Pictures] | type[Films]
 
     def index(self, dataset: str, root: Path, *, seed: int, given: Path | None = None) -> dict[str, Any]:

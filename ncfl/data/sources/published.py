@@ -9,6 +9,7 @@ None of it is an output of the workflow engines' graphs, so neither removes or r
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from ncfl.common.errors import InputError
 from ncfl.data.datasets import find
 from ncfl.data.datasets.interface import Dataset, Incomplete, RawFormat
+from ncfl.data.datasets.part import part_of
 from ncfl.data.frames import Splits
 from ncfl.data.sources import packed_folder
 from ncfl.data.sources.framefiles import index_files, read_clips
@@ -32,9 +34,11 @@ class PublishedSource:
 
     Attributes:
         max_frames: how many frames of each clip are taken, from its start; None: all.
+        part: the sequences that suffice; None: all of the dataset.
     """
 
     max_frames: int | None = None
+    part: Sequence[str] | None = None
 
     name = "published"
     index_form = Pictures
@@ -43,7 +47,7 @@ class PublishedSource:
     def index(self, dataset: str, root: Path, *, seed: int = 0, given: Path | None = None) -> dict[str, Any]:
         """Get the archives, unpack them and list the clips (:meth:`ncfl.data.sources.interface.Source.index`)."""
         del seed  # nothing is drawn
-        found, rows, folder = find(dataset), archives(dataset), Path(root) / self.name
+        found, rows, folder = part_of(find(dataset), self.part), archives(dataset), Path(root) / self.name
         kind = given_kind(Path(given), rows) if given is not None else None
         with alone(folder / "fetch"):
             if kind == "folder":
@@ -100,8 +104,8 @@ def _given_folder(dataset: Dataset, rows: list[Archive], folder: Path, given: Pa
             if not isinstance(error, Incomplete):
                 raise
             raise InputError(
-                f"{error}; get the rest, or name the folder as a `clips` source, which measures what is there as a "
-                "stand-in"
+                f"{error}; get the rest, or name the sequences that you have as `part` of {dataset.name} in "
+                "params.yaml: figures are then labelled as a part's"
             ) from error
         return packed_folder.index(dataset, rows, folder, given, error)
     if not own:

@@ -4,8 +4,10 @@ import pytest
 from helpers.command_line import ROOT
 
 from ncfl.config import describing
+from ncfl.config.data import PublishedData
 from ncfl.config.params import load
 from ncfl.report.queries import CLEAN, MODULES, WEIGHTS
+from ncfl.steps.common import data_label
 
 SHOWN = {
     "modules-a": ["Table 1"],
@@ -39,3 +41,10 @@ def test_tags_say_method_data_and_that_they_are_a_stand_in(params):
     assert (tags["method"], tags["dataset"], tags["tables"]) == ("m_a", "davis", "Table 1")
     assert "stand-in (demo)" in tags["mlflow.note.content"]
     assert describing.tags(params, "fastderain")["method"] == "fastderain"
+
+
+def test_runs_say_that_their_data_are_a_part(params):
+    part = PublishedData(source="published", max_frames=None, part=["tractor"])
+    some = params.model_copy(update={"datasets": {**params.datasets, "set8": part}})
+    assert "Of set8 a part: tractor" in describing.tags(some, "modules-a")["mlflow.note.content"]
+    assert data_label(some, "set8", "davis") == "set8 (part: tractor), davis (demo stand-in)"

@@ -120,6 +120,13 @@ def test_summary_states_what_was_evaluated(store: ClipStore):
     assert summary["sigma"]["10"]["psnr"] > summary["sigma"]["50"]["psnr"] > 10
 
 
+def test_a_part_of_a_dataset_is_said_in_the_summary(tmp_path: Path):
+    clips = {"test": [("tractor", frames("tractor", 2))]}
+    details = {"source": "published", "stand_in": False, "splits": clips, "details": {}, "part": ["tractor"]}
+    write_store(tmp_path / "part", dataset="set8", **details)
+    assert run(Noisy(), ClipStore(tmp_path / "part")).summary["part"] == ["tractor"]
+
+
 def test_max_frames_keeps_the_first_and_their_noise(store: ClipStore):
     whole, cut = run(Noisy(), store), run(Noisy(), store, max_frames=2)
     assert cut.frames == [row for row in whole.frames if row.frame < 2]

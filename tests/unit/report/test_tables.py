@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,7 +201,26 @@ def test_weights_trained_on_a_stand_in_are_named_on_the_true_test_set(tmp_path: 
     assert "A stand-in is not the paper's data" in (output / "table1.md").read_text()
 
 
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_part_is_named_in_every_format_and_never_held_against_the_paper(tmp_path: Path, name: str):
+    root = write_results(tmp_path / "results", source="published", stand_in=False, part=["a", "b", "c", "d"])
+    output = tables(root, tmp_path / "tables", {n: replace(e, training_data="") for n, e in EXPERIMENTS.items()})
+    for row in read(output / f"{name}.csv"):
+        assert not row["measured_psnr_db"] or re.fullmatch(r"part of [-\w]+ \(a, b, c and 1 more\)", row["data"])
+    caption, _, head, *_ = (output / f"{name}.md").read_text().splitlines()
+    assert "A part of a dataset is not the paper's data: never compare" in caption
+    assert "measured (part of " in head
+
+
+def test_weights_trained_on_a_part_are_named(tmp_path: Path):
+    root = write_results(tmp_path / "results", source="published", stand_in=False)
+    trained = data_label("davis", "published", False, ["tennis"])
+    output = tables(root, tmp_path / "tables", {n: replace(e, training_data=trained) for n, e in EXPERIMENTS.items()})
+    assert find(read(output / "table1.csv"), variant="M_f")["data"] == "Set8, trained on part of DAVIS (tennis)"
+
+
 def test_labels():
+    assert data_label("set8", "published", False, ["tractor"]) == "part of Set8 (tractor)"
     assert data_label("ntu-rain", "ntu-rain", False) == "NTU-Rain"
     assert data_label("my-own", "clips", True) == "clips stand-in"
 
@@ -246,6 +266,8 @@ def test_a_malformed_summary_is_named(root: Path, tmp_path: Path, text: str, mes
 BROKEN = [
     (("source",), None, "must say 'source'"),
     (("stand_in",), "yes", "must say 'source'"),
+    (("part",), "tractor", "has 'part' 'tractor', which is no list"),
+    (("part",), [], "has 'part' [], which is no list"),
     (("sequences",), 0, "'sequences' and 'frames' above 0"),
     (("frames",), True, "'sequences' and 'frames' above 0"),
     (("sigma",), {}, "no sigma 50 in rgb, which modules-a evaluates; it has none"),

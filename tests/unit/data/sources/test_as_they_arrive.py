@@ -12,7 +12,9 @@ from ncfl.data.datasets import find
 from ncfl.data.datasets.interface import Tree
 from ncfl.data.datasets.set8 import PUBLISHED
 from ncfl.data.fetch import fetch
+from ncfl.data.prepare import prepare
 from ncfl.data.sources.clips import find_clips
+from ncfl.data.sources.demo import DemoSource
 from ncfl.data.sources.published import PublishedSource
 
 SET8 = find("set8")
@@ -130,15 +132,49 @@ def test_davis_in_other_case_and_its_other_resolutions(tmp_path):
     ]
 
 
-def test_one_sequence_alone_says_how_it_can_be_measured(tmp_path, files):
+def unpacked(folder, files, wanted):
     for name, data in files.items():
-        if "/tractor/" in name:
-            (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / "mine" / name).write_bytes(data)
-    with pytest.raises(InputError, match=r"incomplete.*`clips` source.*stand-in"):
-        fetched(tmp_path, tmp_path / "mine")
-    found, _ = find_clips(tmp_path / "mine")
-    assert list(found) == ["tractor"]
+        if f"/{wanted}/" in name:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+    return folder
+
+
+def test_one_sequence_alone_says_how_it_can_be_measured(tmp_path, files):
+    mine = unpacked(tmp_path / "mine", files, "tractor")
+    with pytest.raises(InputError, match=r"incomplete.*`part` of set8 in params.yaml.*labelled as a part's"):
+        fetched(tmp_path, mine)
+
+
+def test_a_part_is_read_as_strictly_as_the_whole(tmp_path, files):
+    source, mine = PublishedSource(part=["tractor"]), unpacked(tmp_path / "mine", files, "tractor")
+    index = fetch("set8", source, tmp_path / "raw", given=mine)
+    assert {clip["name"]: len(clip["clean"]) for clip in index["clips"]["test"]} == {"tractor": WHOLE["tractor"]}
+    next(mine.rglob("*tractor/85.png")).unlink()
+    with pytest.raises(InputError, match=r"1 of the 85 frames of tractor"):
+        fetch("set8", source, tmp_path / "other", given=mine)
+    with pytest.raises(InputError, match=r"part: found 'tracktor', allowed: .* such as tractor .*\(8 in all\)"):
+        fetch("set8", PublishedSource(part=["tracktor"]), tmp_path / "third", given=mine)
+
+
+def test_a_part_is_labelled_in_the_store(tmp_path):
+    frames = [np.full((540, 960, 3), t, np.uint8) for t in range(85)]
+    folder = tmp_path / "mine/Set8/tractor"
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(frames, start=1):
+        cv2.imwrite(str(folder / f"{number:02d}.png"), frame)
+    source = PublishedSource(part=["tractor"], max_frames=2)
+    fetch("set8", source, tmp_path / "raw", given=tmp_path / "mine")
+    manifest = prepare("set8", source, tmp_path / "raw", tmp_path / "store")
+    assert (manifest["part"], manifest["stand_in"]) == (["tractor"], False)
+    assert "part" not in prepare_whole(tmp_path)
+
+
+def prepare_whole(folder):
+    """The manifest of a whole dataset."""
+    source = DemoSource(height=32, width=32, train=0, test=1, frames=2, max_motion=1.0)
+    fetch("set8", source, folder / "demo-raw")
+    return prepare("set8", source, folder / "demo-raw", folder / "demo")
 
 
 def test_clips_pass_over_what_systems_add(tmp_path):

@@ -1,0 +1,64 @@
+"""The data of ``params.yaml``: where each dataset's clips come from."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ncfl.config.values import Block, Fraction, Positive
+
+
+class DemoData(Block):
+    """Videos made from photographs that ship with dependencies."""
+
+    source: Literal["demo"]
+    height: Annotated[int, Field(ge=16)] = Field(description="pixels")
+    width: Annotated[int, Field(ge=16)] = Field(description="pixels")
+    train: Annotated[int, Field(ge=0)] = Field(description="clips to train on")
+    test: Annotated[int, Field(ge=0)] = Field(description="clips to evaluate on")
+    frames: Annotated[int, Field(ge=2)] = Field(description="frames per clip")
+    max_motion: Fraction = Field(description="pixels per frame, of the fastest layer")
+
+    @property
+    def stand_in(self) -> bool:
+        """Always true: embedded data never are the dataset whose name they bear."""
+        return True
+
+    @property
+    def part(self) -> None:
+        """Never one: only of what is published a part can be there."""
+
+
+class ClipsData(Block):
+    """Videos from a folder of the user's: video files, frame folders, or DAVIS's own layout."""
+
+    source: Literal["clips"]
+    root: str = Field(description="the folder, absolute or relative to params.yaml")
+    train: Literal["rest"] | list[str] = Field(description="clip names, or `rest`: all that are not under test")
+    test: list[str] = Field(description="clip names to evaluate on")
+    max_frames: Positive | None = Field(description="frames taken of each clip; null: all")
+    height: Annotated[int, Field(ge=16)] | None = Field(
+        description="frames are reduced to this height, pixels; null: kept as they are"
+    )
+    stand_in: bool = Field(description="true unless the folder holds the very dataset of this name")
+
+    @property
+    def part(self) -> None:
+        """Never one: only of what is published a part can be there."""
+
+
+class PublishedData(Block):
+    """The dataset itself, as its authors publish it; see docs/datasets.md."""
+
+    source: Literal["published"]
+    max_frames: Positive | None = Field(description="frames taken of each clip, from its start; null: all")
+    part: Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None, description="sequences that suffice, where you have no others; null: all of the dataset"
+    )
+
+    @property
+    def stand_in(self) -> bool:
+        """Never: it is the dataset whose name it bears."""
+        return False
+
+
+Dataset = Annotated[DemoData | ClipsData | PublishedData, Field(discriminator="source")]
