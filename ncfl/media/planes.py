@@ -62,35 +62,33 @@ def planes_of(frame: Any, samples: Samples) -> list[np.ndarray]:
 def to_rgb(planes: list[np.ndarray], samples: Samples) -> np.ndarray:
     """uint16 [H,W,3] RGB, 0..65535, of luma and chroma planes."""
     height, width = planes[0].shape
-    scale, offset = _luma(samples)
-    luma = (planes[0].astype(np.float32) - offset) * scale
+    matrix = _of_samples(samples)
     if len(planes) == 1:
-        rgb = np.repeat(luma[..., None], 3, axis=2)
-    else:
-        middle, reach = 1 << (samples.bits - 1), _reach(samples)
-        blue, red = ((plane.astype(np.float32) - middle) / reach for plane in planes[1:])
-        down, across = _SHARE[samples.chroma]
-        size = (blue.shape[1] * across, blue.shape[0] * down)
-        blue, red = (cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)[:height, :width] for plane in (blue, red))
-        rgb = cv2.transform(np.dstack((luma, blue, red)), _to_rgb_matrix(samples.matrix))
-    return (np.clip(rgb, 0, 1) * WHITE + 0.5).astype(np.uint16)
+        middle = matrix[:, 1:3].sum(1) * (1 << (samples.bits - 1)) + matrix[:, 3]
+        return cv2.transform(planes[0].astype(np.uint16), np.column_stack((matrix[:, 0], middle)))
+    down, across = _SHARE[samples.chroma]
+    size = (planes[1].shape[1] * across, planes[1].shape[0] * down)
+    color = (cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)[:height, :width] for plane in planes[1:])
+    return cv2.transform(cv2.merge((planes[0], *color)).astype(np.uint16, copy=False), matrix)
 
 
 def from_rgb(rgb: np.ndarray, samples: Samples) -> list[np.ndarray]:
     """The inverse of :func:`to_rgb`: rgb uint16 [H,W,3] -> three planes, uint8 or uint16."""
-    height, width = rgb.shape[:2]
-    ycc = cv2.transform(rgb.astype(np.float32) / WHITE, np.linalg.inv(_to_rgb_matrix(samples.matrix)))
-    scale, offset = _luma(samples)
+    matrix = np.linalg.inv(np.vstack((_of_samples(samples), (0, 0, 0, 1))))[:3]
     down, across = _SHARE[samples.chroma]
-    # An odd last row or column stands for itself alone: repeated, it has the mean that it has.
-    chroma = cv2.copyMakeBorder(ycc[..., 1:], 0, -height % down, 0, -width % across, cv2.BORDER_REPLICATE)
-    if down * across > 1:
-        small = (chroma.shape[1] // across, chroma.shape[0] // down)
-        chroma = cv2.resize(chroma, small, interpolation=cv2.INTER_AREA)
-    middle, reach = 1 << (samples.bits - 1), _reach(samples)
-    values = [ycc[..., 0] / scale + offset, *(chroma[..., n] * reach + middle for n in (0, 1))]
     kind, most = (np.uint8, 255) if samples.bits == 8 else (np.uint16, (1 << samples.bits) - 1)
-    return [np.clip(np.rint(value), 0, most).astype(kind) for value in values]
+    if down * across == 1:
+        return [np.minimum(plane, most).astype(kind) for plane in cv2.split(cv2.transform(rgb, matrix))]
+    height, width = rgb.shape[:2]
+    luma = np.minimum(cv2.transform(rgb, matrix[:1]), most).astype(kind)
+    fine = 1 << (16 - samples.bits)  # parts of a step, so that a mean is rounded once
+    chroma = cv2.transform(rgb, matrix[1:] * fine)
+    # An odd last row or column stands for itself alone: repeated, it has the mean that it has.
+    chroma = cv2.copyMakeBorder(chroma, 0, -height % down, 0, -width % across, cv2.BORDER_REPLICATE)
+    small = (chroma.shape[1] // across, chroma.shape[0] // down)
+    mean = cv2.resize(chroma, small, interpolation=cv2.INTER_AREA)
+    steps = np.minimum((mean.astype(np.uint32) + fine // 2) // fine, most).astype(kind)
+    return [luma, *cv2.split(steps)]
 
 
 def frame_of(av: Any, planes: list[np.ndarray], pix_fmt: str) -> Any:
@@ -119,6 +117,14 @@ def _luma(samples: Samples) -> tuple[float, int]:
 def _reach(samples: Samples) -> float:
     """How many steps chroma goes from -0.5 to 0.5."""
     return (1 << samples.bits) - 1 if samples.full_range else 224 << (samples.bits - 8)
+
+
+def _of_samples(samples: Samples) -> np.ndarray:
+    """[3,4]: what RGB, 0..65535, is of luma, two chroma samples and 1; OpenCV rounds and clips what it gives."""
+    scale, offset = _luma(samples)
+    reach, middle = _reach(samples), 1 << (samples.bits - 1)
+    matrix = _to_rgb_matrix(samples.matrix) @ np.diag((scale, 1 / reach, 1 / reach)) * WHITE
+    return np.column_stack((matrix, matrix @ (-offset, -middle, -middle)))
 
 
 def _to_rgb_matrix(number: int) -> np.ndarray:

@@ -120,7 +120,8 @@ def stream(
 
 
 def _finite(method: Method, frame: Tensor, t: int) -> Tensor:
-    if not torch.isfinite(frame).all():
+    # The sum tells in a tenth of the time that all are finite; one too large for it is looked at again.
+    if not torch.isfinite(frame.sum()) and not torch.isfinite(frame).all():
         raise FloatingPointError(f"method {method.name}: restored frame {t} has values that are not finite")
     return frame
 

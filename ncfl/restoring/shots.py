@@ -117,7 +117,6 @@ class Shots:
 
 
 def _to_tensor(frame: np.ndarray, device: str | torch.device) -> Tensor:
-    deep = frame.dtype == np.uint16
-    # PyTorch does little with uint16.
-    numbers = torch.from_numpy(frame.astype(np.int32) if deep else frame)
-    return numbers.to(device).permute(2, 0, 1)[None].contiguous().float() / PEAKS.get(frame.dtype, 1)
+    planes = np.empty((1, 3, *frame.shape[:2]), np.float32)
+    np.copyto(planes[0], frame.transpose(2, 0, 1))
+    return torch.from_numpy(planes).to(device).div_(PEAKS.get(frame.dtype, 1))

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypedDict
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -159,9 +160,9 @@ def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
 
 
 def _to_array(frame: Tensor, deep: bool) -> np.ndarray:
-    peak, kind, keeps = (65535, np.uint16, torch.int32) if deep else (255, np.uint8, torch.uint8)
-    whole = (frame[0].clamp(0, 1) * peak).round().to(keeps).permute(1, 2, 0).contiguous().cpu()
-    return whole.numpy().astype(kind, copy=False)
+    peak, kind = (65535, np.uint16) if deep else (255, np.uint8)
+    planes = frame[0].clamp(0, 1).mul_(peak).round_().cpu().numpy()
+    return cv2.merge([plane.astype(kind) for plane in planes])
 
 
 def _check_method(method: Method, sigma: float | None) -> None:

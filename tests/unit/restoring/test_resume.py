@@ -27,6 +27,7 @@ from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import m_f
 from ncfl.restoring import streaming
+from ncfl.restoring.keeping import PART
 from ncfl.restoring.memory import Memory
 from ncfl.restoring.shots import Shots
 from ncfl.restoring.streaming import restore
@@ -269,7 +270,8 @@ def test_uneven_times_are_noted_as_without_parts(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_command_goes_on(number, tmp_path):
+def test_a_killed_command_goes_on(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "PART", PART)  # as in the process
     source = record(
         tmp_path / "in.mp4", frames=film(240, height=96, width=128), times=tuple(3000 * t for t in range(240))
     )
