@@ -9,6 +9,8 @@ from ncfl.media.video_input import HD_ROWS, UNSPECIFIED
 
 BT709 = 1
 _X265_BLOCK = 64  # pixels
+# Where players do not take how color is stored, what has room for all of its samples.
+_ROOM = {"440": "444", "411": "422", "410": "420"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Coding:
 
 def coding_of(suffix: str, size: tuple[int, int], quality: int, bits: int, origin: Origin | None) -> Coding:
     odd = size[0] % 2 or size[1] % 2
-    chroma = "444" if odd else (origin and origin.chroma) or "420"
+    chroma = (origin and origin.chroma) or "420"
+    chroma = "444" if odd else _ROOM.get(chroma, chroma)
     if suffix == ".avi":  # JPEG is BT.601 and full range by definition
         return Coding("mjpeg", {"qmin": "2", "qmax": "2"}, f"yuvj{chroma}p", chroma, 8, 5, True)
     # Pictures of 16 bits become 10, which players know.

@@ -35,7 +35,7 @@ class Origin:
         path: the file.
         time_base: the unit of its frames' times, seconds.
         bits: per sample, 8 and more.
-        chroma: how color is stored: "420", "422", "444", or None for RGB.
+        chroma: how color is stored, a key of :data:`ncfl.media.planes.SHARE`; None for RGB.
         aspect: width / height of a pixel, as the frames are turned; None where the file does not say.
         matrix, primaries, transfer: of its colors, numbered as in ISO/IEC 23091-2; 2 is "unspecified".
         full_range: whether luma goes from 0 to the greatest value, and not from 16 to 235 (of 255).

@@ -23,14 +23,15 @@ COEFFICIENTS = {
     9: (0.2627, 0.0593),  # BT.2020
 }
 WHITE = 65535.0
-_PLANAR = re.compile(r"yuvj?(4[24][024])p(9|10|12|14|16)?(le)?$")
-_SHARE = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}  # luma rows and columns of a chroma sample
+_PLANAR = re.compile(r"yuvj?(4[24][024]|41[01])p(9|10|12|14|16)?(le)?$")
+# Luma rows and columns of a chroma sample, by the names of how color is stored.
+SHARE = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}
 
 
 class Samples(NamedTuple):
     """How a frame's samples are to be read.
 
-    chroma: "420", "422" or "444". bits: of a sample. matrix: a key of :data:`COEFFICIENTS`. full_range: whether luma
+    chroma: a key of :data:`SHARE`. bits: of a sample. matrix: a key of :data:`COEFFICIENTS`. full_range: whether luma
     goes from 0 to the greatest value, and not from 16 to 235 (of 255).
     """
 
@@ -66,7 +67,7 @@ def to_rgb(planes: list[np.ndarray], samples: Samples) -> np.ndarray:
     if len(planes) == 1:
         middle = matrix[:, 1:3].sum(1) * (1 << (samples.bits - 1)) + matrix[:, 3]
         return cv2.transform(planes[0].astype(np.uint16), np.column_stack((matrix[:, 0], middle)))
-    down, across = _SHARE[samples.chroma]
+    down, across = SHARE[samples.chroma]
     size = (planes[1].shape[1] * across, planes[1].shape[0] * down)
     color = (cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST)[:height, :width] for plane in planes[1:])
     return cv2.transform(cv2.merge((planes[0], *color)).astype(np.uint16, copy=False), matrix)
@@ -75,7 +76,7 @@ def to_rgb(planes: list[np.ndarray], samples: Samples) -> np.ndarray:
 def from_rgb(rgb: np.ndarray, samples: Samples) -> list[np.ndarray]:
     """The inverse of :func:`to_rgb`: rgb uint16 [H,W,3] -> three planes, uint8 or uint16."""
     matrix = np.linalg.inv(np.vstack((_of_samples(samples), (0, 0, 0, 1))))[:3]
-    down, across = _SHARE[samples.chroma]
+    down, across = SHARE[samples.chroma]
     kind, most = (np.uint8, 255) if samples.bits == 8 else (np.uint16, (1 << samples.bits) - 1)
     if down * across == 1:
         return [np.minimum(plane, most).astype(kind) for plane in cv2.split(cv2.transform(rgb, matrix))]
@@ -102,7 +103,7 @@ def frame_of(av: Any, planes: list[np.ndarray], pix_fmt: str) -> Any:
 
 
 def _size(height: int, width: int, chroma: str) -> tuple[int, int]:
-    down, across = _SHARE[chroma]
+    down, across = SHARE[chroma]
     return -(-height // down), -(-width // across)
 
 

@@ -48,7 +48,10 @@ ROWS = (
         "more than the format is written with: 16 in videos, 12 in those of less than 64 pixels, 10 in AVI and JPEG",
         notes=("bits",),
     ),
-    Row("chroma", "4:0:0 (as 4:2:0), 4:2:0, 4:2:2, 4:4:4, and where its samples lie"),
+    Row(
+        "chroma",
+        "4:2:0, 4:2:2, 4:4:4; 4:0:0 and 4:1:0 as 4:2:0, 4:1:1 as 4:2:2, 4:4:0 as 4:4:4; where its samples lie",
+    ),
     Row("RGB", "in a folder of pictures", "in videos: 4:2:0", notes=("rgb",)),
     Row("interlaced frames", noted="restored and written as whole frames", notes=("interlaced",)),
     Row("transparency", noted="in videos and pictures", notes=("alpha",)),

@@ -13,7 +13,7 @@ from ncfl.media.containers import check_whole
 from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av, open_source
 from ncfl.media.notes import Properties
 from ncfl.media.passengers import OF_THE_FILE
-from ncfl.media.planes import COEFFICIENTS, Samples, planes_of, to_rgb
+from ncfl.media.planes import COEFFICIENTS, SHARE, Samples, planes_of, to_rgb
 from ncfl.media.standard import is_standard, open_input
 
 HD_ROWS = 720  # from here up, a file that names no color matrix is taken for BT.709
@@ -182,8 +182,8 @@ def _origin(path: Path, stream: Any, frame: Any) -> Origin:
     aspect = stream.sample_aspect_ratio or None
     if aspect and _turned(_display_matrix(frame)):
         aspect = 1 / aspect
-    width, height = form.chroma_width(64), form.chroma_height(64)
-    chroma = "444" if width == 64 else "422" if height == 64 else "420"
+    share = (64 // form.chroma_height(64), 64 // form.chroma_width(64))
+    chroma = next((name for name, known in SHARE.items() if known == share), "420")
     return Origin(
         path=path,
         time_base=Fraction(stream.time_base),

@@ -20,6 +20,7 @@ THRESHOLD = 6.0  # percent of the range
 _ALIKE = 0.75  # normalized correlation from which two frames show one scene
 _WIDTH = 64  # pixels; so small, noise of sigma 50 has been averaged down to 3
 _MARGIN = 0.2  # of height and width, by which a frame may have moved
+_DETAIL = 3.0  # standard deviation of a blur, in pixels of such a width
 _FLAT = 3.0  # standard deviation, of 255, below which there is no structure
 
 
@@ -55,9 +56,13 @@ class CutFinder:
             return False
         difference, last = float(np.abs(small - before).mean()) / 2.55, self._difference
         self._difference = difference
-        # The second frame has no difference before it to be compared with: it counts to the first one's scene.
-        score = 0.0 if last is None else min(difference, abs(difference - last))
-        return score >= self._threshold and _likeness(before, small) < _ALIKE
+        # The second frame has no difference before it to be compared with, nor has the second of a scene: there it
+        # must be structure that differs, and not noise.
+        score = _coarse(before, small) if last is None else min(difference, abs(difference - last))
+        is_cut = score >= self._threshold and _likeness(before, small) < _ALIKE
+        if is_cut and last is not None:
+            self._difference = None
+        return is_cut
 
 
 def _small(frame: np.ndarray) -> np.ndarray:
@@ -68,6 +73,13 @@ def _small(frame: np.ndarray) -> np.ndarray:
         frame = frame.astype(np.float32) * 255
     small = cv2.resize(frame, (across, down), interpolation=cv2.INTER_AREA).astype(np.float32)
     return small / 257 if frame.dtype == np.uint16 else small
+
+
+def _coarse(before: np.ndarray, after: np.ndarray) -> float:
+    """The mean absolute difference of what is left of two frames without their details, in percent of the range."""
+    one, other = (cv2.GaussianBlur(frame, (0, 0), _DETAIL) for frame in (before, after))
+    flat = min(frame.std(axis=(0, 1)).mean() for frame in (one, other)) < 2 * _FLAT
+    return 0.0 if flat else float(np.abs(one - other).mean()) / 2.55
 
 
 def _likeness(before: np.ndarray, after: np.ndarray) -> float:

@@ -97,6 +97,27 @@ def test_samples_of_an_unknown_matrix_stay_and_keep_its_name(matrix, tmp_path):
         assert int(next(container.decode(video=0)).colorspace) == matrix
 
 
+@cell("chroma", "kept")
+@pytest.mark.parametrize(
+    ("pix_fmt", "stored", "share"),
+    [
+        ("yuv440p", "yuv444p", (2, 1)),
+        ("yuv440p10le", "yuv444p10le", (2, 1)),
+        ("yuv411p", "yuv422p", (1, 2)),
+        ("yuv410p", "yuv420p", (2, 2)),
+    ],
+)
+def test_colors_stored_in_ways_that_players_do_not_take_find_room(pix_fmt, stored, share, tmp_path):
+    source, target = video(tmp_path / "in.mkv", pix_fmt), tmp_path / "out.y4m"
+    assert through(source, target) == []
+    with av.open(str(target)) as container:
+        assert container.streams.video[0].codec_context.pix_fmt == stored
+    for before, after in zip(planes(source), planes(target), strict=True):
+        assert np.abs(before[0] - after[0]).max() <= 1
+        for small, large in zip(before[1:], after[1:], strict=True):
+            assert np.abs(small.repeat(share[0], 0).repeat(share[1], 1) - large).max() <= 1
+
+
 @cell("color matrix", "noted")
 @pytest.mark.parametrize("target", ["b.y4m", "b.avi", "b"])
 def test_an_unknown_matrix_is_noted_where_it_cannot_be_said(target, tmp_path):

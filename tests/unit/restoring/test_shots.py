@@ -50,6 +50,12 @@ def test_a_new_scene_is_found(sigma, deep):
     assert cuts([frame.astype(np.uint16) * 257 if deep else frame for frame in frames]) == [6, 12]
 
 
+def test_scenes_of_one_frame_are_found():
+    third = film(6, seed=2)
+    assert cuts([ONE[0], *OTHER]) == [1]
+    assert cuts([*ONE, OTHER[0], *third]) == [6, 7]
+
+
 def test_a_scene_that_follows_black_is_found_where_it_begins():
     black = [np.zeros_like(ONE[0])] * 3
     assert cuts([*black, *ONE, *black, *OTHER]) == [3 + 6 + 3]
