@@ -7,6 +7,11 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
+# Where nothing may be written at home, as in some containers: else pip, uv, Snakemake and Matplotlib end or complain.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+export XDG_CONFIG_HOME ?= $(CURDIR)/.cache/config
+endif
 # Each step is a process: told to keep no bytecode, as a container often is, all would compile PyTorch anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 

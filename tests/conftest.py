@@ -1,15 +1,12 @@
 """A copy of the project, for tests that run it: its own results, its own params.yaml, its own git and DVC."""
 
+import functools
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from ncfl.config import graph
-from ncfl.config.params import load
+from helpers.projects import make_project
 
 ROOT = Path(__file__).resolve().parents[1]
 # The tests run side by side, one on each core: threads within them would only wait for each other.
@@ -21,40 +18,12 @@ if sys.dont_write_bytecode:
     sys.pycache_prefix = sys.pycache_prefix or str(ROOT / ".pytest_cache" / "bytecode")
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-PARTS = ("ncfl", "workflow", "presets", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "pretrained/starts")
 
 
 @pytest.fixture
 def project_copy(tmp_path):
     """A function: make a copy with these params (text), committed to a git repository of its own."""
-
-    def make(params: str, name: str = "project") -> Path:
-        root = tmp_path / name
-        root.mkdir()
-        for part in PARTS:
-            source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, root / part)
-        (root / ".dvc").mkdir()
-        shutil.copy(ROOT / ".dvc" / "config", root / ".dvc" / "config")
-        (root / "params.yaml").write_text(params)
-        graph.write(load(root / "params.yaml"), root / "dvc.yaml")
-        git = [
-            "git",
-            "-c",
-            "user.name=test",
-            "-c",
-            "user.email=test@example.org",
-            "-c",
-            "commit.gpgsign=false",
-        ]
-        for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "copy"]):
-            subprocess.run([*git, *command], cwd=root, check=True)
-        return root
-
-    return make
+    return functools.partial(make_project, tmp_path)
 
 
 @pytest.fixture(scope="session")

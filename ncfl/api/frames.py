@@ -109,7 +109,9 @@ def restore(
     if isinstance(method, str) or method is None:
         method = load_method(_named(method, weights), device=device)
     if sigma is not None and method.blind:
-        warnings.warn(f"sigma is not used: {method.name} finds the strength of the noise itself", stacklevel=2)
+        from ncfl.methods.learned import unused
+
+        warnings.warn(f"sigma is not used: {unused(method, sigma)}", stacklevel=2)
     restored = partial(_restored, method, sigma=sigma, device=device, cuts=cuts)
     if not isinstance(frames, np.ndarray):
         return restored(iter(frames))

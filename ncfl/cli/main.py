@@ -1,5 +1,6 @@
 """The command line: thin, and quick to start, because every verb imports what it needs when it runs."""
 
+import errno
 import os
 import sys
 
@@ -8,6 +9,10 @@ from ncfl.cli.app import app
 from ncfl.common.console import say
 from ncfl.common.environment import refuse_a_copied_one
 from ncfl.common.errors import InputError, StepError
+from ncfl.common.files import FULL, UNWRITABLE
+
+# What no program can mend: a full disk, a place where nothing may be written, a failing disk, too many open files.
+OF_THE_MACHINE = (*FULL, *UNWRITABLE, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 __all__ = ["app", "configuring", "looking", "main", "running", "videos"]
 
@@ -32,6 +37,11 @@ def main() -> None:
     except BrokenPipeError:  # `ncfl ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        say(f"ncfl: {error.filename or 'a file'}: {error.strerror}")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,11 @@ from typing import Any
 from ncfl.common.errors import InputError
 
 LONGEST_NAME = 255  # bytes, of most file systems
+FULL = (errno.ENOSPC, errno.EDQUOT)
+UNWRITABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+    errno.EFBIG,  # a file system with a limit, such as FAT, or a limit of the shell's (ulimit -f)
+)
 
 
 @contextlib.contextmanager
@@ -26,26 +31,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
     # The suffix is kept, since writers choose the format by it.
     temporary = path.with_name(short_name(f".{path.stem}.{os.getpid()}", path.suffix))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(f"{path}: no space left on the device that holds {path.parent}") from error
-        if error.errno in (
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.EISDIR,
-            errno.EEXIST,
-            errno.ENAMETOOLONG,
-        ):
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
-        raise
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Report a full disk, or a place where nothing may be written, as the user's to mend: :class:`InputError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            where = f"the device that holds {path.parent}; make room and run the command again"
+            raise InputError(f"{path}: no space left on {where}") from error
+        if error.errno in UNWRITABLE:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise
 
 
 def short_name(stem: str, suffix: str = "") -> str:

@@ -14,59 +14,6 @@ from ncfl.config import layout
 from ncfl.config.jobs import ALL, Job, jobs
 from ncfl.config.params import Params
 
-# What each kind of job runs, below ncfl/: an edit there makes its results stale. Where files come from
-# (data/sources.csv) and how (data/transport) does not change what they hold. Nor are figures those of other versions of
-# torch and the like: versions.txt has them, as requirements.lock pins them.
-BROUGHT_BY = (
-    "versions.txt",
-    "data/fetch.py",
-    "data/sources",
-    "data/datasets",
-    "data/splits",
-    "data/synthetic",
-    "media",
-    "data/bayer.py",
-    "data/frames.py",
-    "steps/data.py",
-)
-PREPARED_BY = (*BROUGHT_BY, "data/prepare.py", "data/store.py", "data/store_writer.py")
-FLOW_BY = ("versions.txt", "data/synthetic", "data/variety.py", "models", "train", "weights", "steps/training.py")
-TRAINED_BY = (
-    "versions.txt",
-    "data/store.py",
-    "data/sampler.py",
-    "data/variety.py",
-    "data/degradations.py",
-    "data/bayer.py",
-    "models",
-    "train",
-    "weights",
-    "steps/training.py",
-)
-COMPARED_BY = (*TRAINED_BY, "methods", "steps/comparing.py")
-MEASURED_BY = (
-    "versions.txt",
-    "data/sources",
-    "data/datasets",
-    "data/splits",
-    "data/synthetic",
-    "data/frames.py",
-    "media",
-    "data/store.py",
-    "data/degradations.py",
-    "data/bayer.py",
-    "data/isp.py",
-    "evaluate",
-    "methods",
-    "models",
-    "weights",
-    "steps/evaluation.py",
-    "steps/importing.py",
-)
-COUNTED_BY = ("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
-SHOWN_BY = ("report", "methods", "steps/reporting.py")
-DRAWN_BY = (*SHOWN_BY, "models")
-
 METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
 
 HEAD = """\
@@ -83,6 +30,11 @@ stages:
 def dvc_yaml(params: Params) -> str:
     """The whole of ``dvc.yaml``."""
     return HEAD + "".join(f"\n{_stage(name, stage)}" for name, stage in _stages(params))
+
+
+def stage_names(params: Params) -> dict[str, str]:
+    """The command of each step -> the name of its stage."""
+    return {stage["cmd"]: name for name, stage in _stages(params)}
 
 
 def write(params: Params, path: Path = Path("dvc.yaml")) -> bool:
@@ -117,42 +69,43 @@ def _stages(params: Params) -> Iterator[tuple[str, dict[str, Any]]]:
     every = jobs(params)
     used = {e.dataset for e in params.trained.values()} | {d for e in params.evaluated.values() for d in e.evaluate}
     for dataset in (name for name in params.datasets if name in used):
-        yield f"fetch-{dataset}", _made(every[f"{dataset}-fetch"], BROUGHT_BY)
-        prepare = _made(every[f"{dataset}-prepare"], PREPARED_BY)
-        # Large, and made again from the same sources bit by bit.
-        yield f"prepare-{dataset}", prepare | {"outs": [f"{path}: {{cache: false}}" for path in prepare["outs"]]}
+        yield f"fetch-{dataset}", _made(every[f"{dataset}-fetch"])
+        prepare = _made(every[f"{dataset}-prepare"])
+        # Large, and made again from the same sources bit by bit. DVC keeps what persists out of its run cache, where
+        # `dvc commit` would store it all the same; the step replaces it as a whole.
+        store, *about = prepare["outs"]
+        yield f"prepare-{dataset}", prepare | {"outs": [f"{store}: {{cache: false, persist: true}}", *about]}
     if params.with_motion:
-        yield "pretrain-flow", _made(every["pretrain-flow"], FLOW_BY)
+        yield "pretrain-flow", _made(every["pretrain-flow"])
     for name in params.trained:
         for number in range(1, params.stages(name) + 1):
             job = every[f"{name}-train-stage{number}"]
             if name in params.compared:
-                yield f"train-compared-{name}", _made(job, COMPARED_BY)
+                yield f"train-compared-{name}", _made(job)
                 continue
-            yield f"train-stage{number}-{name}", _made(job, TRAINED_BY)
+            yield f"train-stage{number}-{name}", _made(job)
     for name in params.evaluated:
-        yield f"evaluate-{name}", _made(every[f"{name}-evaluate"], MEASURED_BY)
+        yield f"evaluate-{name}", _made(every[f"{name}-evaluate"])
     yield from _results(params, every)
 
 
-def _made(job: Job, by: tuple[str, ...]) -> dict[str, Any]:
-    """The stage of a job that the sources ``by`` make."""
+def _made(job: Job) -> dict[str, Any]:
+    """The stage of a job."""
     return {
         "cmd": job.command,
-        "deps": [*sources(by), *job.inputs],
+        "deps": [*(f"ncfl/{part}" for part in job.sources), *job.inputs],
         "params": job.watched,
-        "outs": [path for path in job.outputs if path.name not in METRICS],
+        "outs": [*(path for path in job.outputs if path.name not in METRICS), *layout.about(job.name)],
         "metrics": [path for path in job.outputs if path.name in METRICS],
     }
 
 
 def _results(params: Params, every: dict[str, Job]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "complexity", _made(every["complexity"], COUNTED_BY)
+    yield "complexity", _made(every["complexity"])
     # The folder of all experiments stands for the many files in it.
     shown = (layout.EXPERIMENTS, layout.COMPLEXITY / "complexity.json")
-    drawn = (layout.TABLES, layout.FIGURES)
-    for name, more, by in (("tables", (), SHOWN_BY), ("figures", (), DRAWN_BY), ("report", drawn, SHOWN_BY)):
-        yield name, _made(every[name]._replace(inputs=(*shown, *more)), by)
+    for name, more in (("tables", ()), ("figures", ()), ("report", (layout.TABLES, layout.FIGURES))):
+        yield name, _made(every[name]._replace(inputs=(*shown, *more)))
     flow = [layout.FLOW] if params.with_motion else []
     yield (
         "snakemake-agrees",
@@ -162,8 +115,3 @@ def _results(params: Params, every: dict[str, Job]) -> Iterator[tuple[str, dict[
             "params": ALL,
         },
     )
-
-
-def sources(parts: tuple[str, ...]) -> list[str]:
-    """Files and folders of the package as paths from the project's folder."""
-    return [f"ncfl/{part}" for part in parts]

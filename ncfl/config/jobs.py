@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ncfl.config import layout
+from ncfl.config import layout, made_by
 from ncfl.config.params import GROUPS, Params
 
 # The keys of params.yaml that each kind of job depends on.
@@ -31,6 +31,7 @@ class Job(NamedTuple):
         inputs, outputs: files and folders.
         experiment: whose it is; empty for what all share.
         watched: keys of ``params.yaml`` that decide what it makes.
+        sources: files and folders below ``ncfl/`` that make it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Job(NamedTuple):
     outputs: tuple[Path, ...]
     experiment: str = ""
     watched: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 _OF_TRAINING = ("checkpoint.pt", "metrics.json", "history.csv")
@@ -55,9 +57,9 @@ def _data(params: Params) -> Iterator[Job]:
     for name in params.datasets:
         index = layout.raw(name) / "index.json"
         own = f"datasets.{name}"
-        yield Job(f"{name}-fetch", f"ncfl fetch --dataset {name}", (), (index,), watched=("seed", own))
-        prepare = f"ncfl prepare --dataset {name}"
-        yield Job(f"{name}-prepare", prepare, (index,), (layout.prepared(name),), watched=(own,))
+        fetch, prepare = f"ncfl fetch --dataset {name}", f"ncfl prepare --dataset {name}"
+        yield Job(f"{name}-fetch", fetch, (), (index,), "", ("seed", own), made_by.BROUGHT_BY)
+        yield Job(f"{name}-prepare", prepare, (index,), (layout.prepared(name),), "", (own,), made_by.PREPARED_BY)
 
 
 def _flow(params: Params) -> Iterator[Job]:
@@ -65,7 +67,7 @@ def _flow(params: Params) -> Iterator[Job]:
         return
     given = (Path(params.motion.weights),) if params.motion.weights else ()
     outputs = (layout.SPYNET, layout.FLOW / "metrics.json", layout.FLOW / "history.csv")
-    yield Job("pretrain-flow", "ncfl pretrain-flow", given, outputs, watched=OF_FLOW)
+    yield Job("pretrain-flow", "ncfl pretrain-flow", given, outputs, "", OF_FLOW, made_by.FLOW_BY)
 
 
 def _trainings(params: Params) -> Iterator[Job]:
@@ -81,6 +83,7 @@ def _trainings(params: Params) -> Iterator[Job]:
                 tuple(layout.stage(name, number) / file for file in _OF_TRAINING),
                 name,
                 _keys(params, name, OF_COMPARED if name in params.compared else OF_TRAINING),
+                made_by.COMPARED_BY if name in params.compared else made_by.TRAINED_BY,
             )
 
 
@@ -106,6 +109,7 @@ def _evaluations(params: Params) -> Iterator[Job]:
             tuple(layout.evaluation(name) / file for file in _OF_EVALUATION),
             name,
             _keys(params, name, OF_EVALUATION),
+            made_by.MEASURED_BY,
         )
 
 
@@ -117,13 +121,16 @@ def _keys(params: Params, name: str, keys: tuple[str, ...]) -> tuple[str, ...]:
 
 def _reports(params: Params) -> Iterator[Job]:
     counted = layout.COMPLEXITY / "complexity.json"
-    yield Job("complexity", "ncfl complexity", (), (counted,))
+    yield Job("complexity", "ncfl complexity", (), (counted,), sources=made_by.COUNTED_BY)
     measured = [layout.evaluation(name) / file for name in params.evaluated for file in _OF_EVALUATION]
     for name in params.trained:
         for number in range(1, params.stages(name) + 1):
             measured += [layout.stage(name, number) / file for file in _OF_TRAINING]
-    yield Job("tables", "ncfl tables", (*measured, counted), (layout.TABLES,), watched=SHOWN)
-    yield Job("figures", "ncfl figures", (*measured, counted), (layout.FIGURES,), watched=DRAWN)
-    drawn = (layout.TABLES, layout.FIGURES)
-    page = (layout.REPORT / "index.html",)
-    yield Job("report", "ncfl report", (*measured, counted, *drawn), page, watched=ALL)
+    page = layout.REPORT / "index.html"
+    drawn = {
+        "tables": ((*measured, counted), layout.TABLES, SHOWN, made_by.SHOWN_BY),
+        "figures": ((*measured, counted), layout.FIGURES, DRAWN, made_by.DRAWN_BY),
+        "report": ((*measured, counted, layout.TABLES, layout.FIGURES), page, ALL, made_by.SHOWN_BY),
+    }
+    for name, (inputs, output, watched, sources) in drawn.items():
+        yield Job(name, f"ncfl {name}", inputs, (output,), "", watched, sources)

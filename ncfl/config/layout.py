@@ -12,8 +12,10 @@ TABLES = RESULTS / "tables"
 FIGURES = RESULTS / "figures"
 REPORT = RESULTS / "report"
 
-# Kept out of the graph: what a step leaves for people and for its own restart, never an input of another step.
+# Outputs of steps that no other step reads: how they came to be. They travel with what they tell of.
 RUNS = RESULTS / "runs"
+RECORDS = RESULTS / "records"
+# Kept out of the graph: what a step leaves for its own restart and for people.
 RESUME = RESULTS / "resume"
 LOGS = RESULTS / "logs"
 MLFLOW = RESULTS / "mlflow"
@@ -39,6 +41,11 @@ def prepared(dataset: str) -> Path:
 def weights(method: str) -> Path:
     """Imported official weights of a compared method."""
     return DATA / "weights" / f"{method}.safetensors"
+
+
+def about(job: str) -> tuple[Path, Path]:
+    """The records that a step leaves of itself: of its run, and of what it read and wrote."""
+    return RUNS / f"{job}.json", RECORDS / f"{job}.json"
 
 
 def stage(experiment: str, number: int) -> Path:

@@ -1,7 +1,6 @@
 """Writes the folders that :mod:`ncfl.data.store` reads: frame by frame, in constant memory, whole or not at all."""
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ncfl.common.errors import InputError
-from ncfl.common.files import sha256, write_json
+from ncfl.common.files import sha256, write_json, writing
 from ncfl.common.processes import alive
 from ncfl.data.datasets.interface import RawFormat
 from ncfl.data.frames import Frame, Pair, Splits
@@ -112,16 +111,13 @@ def _replaced_folder(root: Path) -> Iterator[Path]:
     before = root.with_name(f".{root.name}.{os.getpid()}.before")
     _clear_up_after_killed(root)
     shutil.rmtree(building, ignore_errors=True)
-    building.mkdir()
     try:
-        yield building
-        if root.exists():
-            root.rename(before)
-        building.rename(root)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(f"{root}: no space left on the device that holds {root.parent}") from error
-        raise
+        with writing(root):
+            building.mkdir()
+            yield building
+            if root.exists():
+                root.rename(before)
+            building.rename(root)
     finally:
         if before.exists() and not root.exists():
             before.rename(root)

@@ -9,7 +9,6 @@ so it is written as it would be read.
 """
 
 import contextlib
-import errno
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ncfl.common.errors import InputError
+from ncfl.common.files import writing
 from ncfl.media.frame_io import FrameReader, FrameWriter, Origin
 from ncfl.media.notes import Properties, note
 from ncfl.media.parts import PartsWriter, PictureParts, open_video_parts, pictures_folder
@@ -192,12 +192,9 @@ def _picture_writer(path: Path, overwrite: bool, building: Path | None) -> Itera
     kinds = {"overwrite": overwrite, "building": building}
     writer = PatternWriter(pattern, **kinds) if pattern else PictureWriter(path, **kinds)
     try:
-        yield writer
-        writer.finish()
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(f"{path}: no space left on the device that holds {path.parent}") from error
-        raise
+        with writing(path):
+            yield writer
+            writer.finish()
     finally:
         if building is None:
             writer.discard()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.methods.folding import folded
-from ncfl.methods.interface import Border
+from ncfl.methods.interface import Border, Method
 from ncfl.methods.memory import keep_freed_memory
 
 
@@ -25,12 +25,15 @@ class Learned:
         channels_last: memory order of the convolutions, faster on most processors; changes results by no more than
             rounding.
         fold: whether a method that knows how runs its network in another form than the published one, for speed: with
-            batch normalizations folded into convolutions, say; changes results by no more than rounding.
+            batch normalizations folded into convolutions, say; changes what a network gives by no more than rounding.
+            DVDNet cuts frames off to 8 bits between its two networks, which makes more of it: 2e-2 at most, 4e-5 on
+            average.
 
     Attributes:
         model: the network as it was published, and as its weights came.
         running: what computes; ``model`` itself, or a form of it as of :func:`ncfl.methods.folding.folded`.
         lean: whether a form that is fast on a processor, with channels last, may run in place of ``model``.
+        level: the one noise level, 0..255, that its weights are for; None where they are for several or none is known.
     """
 
     blind: ClassVar[bool] = True
@@ -52,6 +55,7 @@ class Learned:
         self.running = folded(self.model) if fold else self.model
         self.lean = fold and channels_last and self.device.type == "cpu"
         self.channels: int | None = model.arguments["channels"]
+        self.level: float | None = None
 
     def placed(self, model: nn.Module) -> nn.Module:
         """The network on the device, in the memory order."""
@@ -155,3 +159,16 @@ def check_size_kept(model: nn.Module) -> None:
     """Refuses a network for super-resolution: InputError. A restored frame has the size of the input."""
     if model.upscale:
         raise InputError(f"{model.kind}: upscale is true; allowed: false, since output frames must be the input's size")
+
+
+def other_level(method: Method, sigma: float) -> str | None:
+    """What to say where a method's weights are for another noise level than ``sigma`` (0..255); None where they fit."""
+    level = getattr(method, "level", None)
+    return None if level in (None, sigma) else f"the weights of {method.name} are for sigma {level:g} alone"
+
+
+def unused(method: Method, sigma: float) -> str:
+    """Why a method that is not told the noise level does not use ``sigma`` (0..255)."""
+    if getattr(method, "level", None) is None:
+        return f"{method.name} finds the strength of the noise itself"
+    return other_level(method, sigma) or f"the weights of {method.name} are for that level"

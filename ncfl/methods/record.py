@@ -60,6 +60,7 @@ class OfficialWeights:
         format: imports what reads them.
         restores: whether a network with these weights restores frames of their own size by itself.
         stand_ins: Python classes that the files mention beside tensors (:func:`ncfl.weights.reading.read_weights`).
+        level: where a file is for one noise level that its name tells: the expression whose group is that level.
     """
 
     name: str
@@ -69,6 +70,7 @@ class OfficialWeights:
     format: Callable[[], Format]
     restores: bool = True
     stand_ins: tuple[str, ...] = ()
+    level: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ncfl.common.console import say
 from ncfl.common.files import sha256
 from ncfl.config import layout
 from ncfl.config.data import Dataset
 from ncfl.config.params import Params
 from ncfl.steps.common import one_of, step
+from ncfl.trust.raw import gone_from
 
 if TYPE_CHECKING:
     from ncfl.data.sources.interface import Source
@@ -58,9 +60,13 @@ def prepare(params: Params, dataset: str) -> Path:
     data = params.datasets[dataset]
     parameters = {"dataset": dataset, **data.model_dump()}
     with step(params, "prepare", subject=dataset, parameters=parameters, datasets=[dataset]) as run:
+        from ncfl.data.fetch import bring_again
         from ncfl.data.prepare import prepare as make
 
         store = layout.prepared(dataset)
+        if gone := gone_from(params, dataset):
+            say(f"{dataset} prepare: {gone[0]} and {len(gone) - 1} more files of the source are gone; brought again")
+            bring_again(dataset, _source(data), layout.raw(dataset), seed=params.seed)
         manifest = make(dataset, _source(data), layout.raw(dataset), store)
         clips = manifest["clips"]
         run.figure(clips=len(clips), frames=sum(clip["frames"] for clip in clips))

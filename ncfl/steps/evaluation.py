@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncfl.common.console import say
 from ncfl.common.errors import InputError
 from ncfl.common.files import sha256
 from ncfl.config import layout
@@ -111,10 +112,10 @@ def method_of_experiment(params: Params, name: str) -> tuple[Any, Any]:
 
     from ncfl.common.device import pick_device
     from ncfl.methods import BASELINES
+    from ncfl.methods.learned import other_level
     from ncfl.methods.networks import method_of
     from ncfl.weights.checkpoint import load, load_model
-    from ncfl.weights.imported import load as load_weights
-    from ncfl.weights.official import with_weights
+    from ncfl.weights.official import from_file
 
     torch.set_num_threads(params.evaluation.threads)
     experiment = params.evaluated[name]
@@ -123,8 +124,11 @@ def method_of_experiment(params: Params, name: str) -> tuple[Any, Any]:
     device = pick_device(params.machine.device)
     how = {"device": device, "channels_last": params.machine.channels_last}
     if isinstance(experiment, Official):
-        weights = load_weights(imported(experiment.method))[0]
-        return with_weights(experiment.method, weights, **how), device
+        method = from_file(experiment.method, imported(experiment.method), **how)
+        for sigma in {sigma for spec in experiment.evaluate.values() for sigma in spec.sigma}:
+            if note := other_level(method, sigma):
+                say(f"note: evaluated at sigma {sigma:g}; {note}")
+        return method, device
     _check_training(params, name, load(_checkpoint(params, name)).extra)
     return method_of(load_model(_checkpoint(params, name)), name=name, **how), device
 

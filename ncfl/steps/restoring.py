@@ -66,6 +66,7 @@ def restore(
             an unknown method, weights that are not here, several of weights, checkpoint and method.
     """
     from ncfl.common.device import pick_device
+    from ncfl.methods.learned import unused
     from ncfl.restoring.streaming import restore as run
 
     place = pick_device(device)
@@ -79,7 +80,7 @@ def restore(
             )
         sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
     elif sigma is not None and chosen.blind:
-        say(f"note: --sigma is not used: {chosen.name} finds the strength of the noise itself")
+        say(f"note: --sigma is not used: {unused(chosen, sigma)}")
     with ending_tidily(), _saying_what_is_kept(target, resume):
         summary = run(
             source,
@@ -229,8 +230,7 @@ def _compared(name: str, place: "torch.device | str", tell: Callable[[str], None
     """A method without training; else with its imported official weights; else with those of its own training here."""
     from ncfl.methods import BASELINES, LEARNED, OFFICIAL
     from ncfl.steps.importing import imported
-    from ncfl.weights.imported import load
-    from ncfl.weights.official import with_weights
+    from ncfl.weights.official import from_file
 
     if name in BASELINES:
         return BASELINES[name].build()
@@ -240,8 +240,13 @@ def _compared(name: str, place: "torch.device | str", tell: Callable[[str], None
         )
     trained = layout.trainings(name)
     if name in OFFICIAL and (layout.weights(name).exists() or not trained):
-        return with_weights(name, load(imported(name))[0], device=place, channels_last=True)
+        return from_file(name, imported(name), device=place, channels_last=True)
     if not trained:
+        here = [weights.name for weights in LEARNED[name].official if layout.weights(weights.name).is_file()]
+        if here:
+            raise InputError(
+                f"method {name}: no trained network is here, but official weights are: --method {' or '.join(here)}"
+            )
         raise InputError(
             f"method {name}: no trained network is here; train an experiment `{name}-<dataset>` (docs/methods.md), "
             "or name one with --checkpoint"

@@ -2,6 +2,7 @@
 
 from ncfl.common.errors import InputError
 from ncfl.common.text import table
+from ncfl.config import made_by
 from ncfl.config.params import Params
 from ncfl.trust import chains, dvc_commit
 
@@ -20,12 +21,13 @@ def verify(params: Params, *, deep: bool = False, tell_dvc: bool = False, quiet:
     Raises:
         InputError: files that are not what their steps made, or that are stale: a line each.
     """
+    made_by.check_lock()
     if tell_dvc:
         dvc_commit.tell_dvc(params)
         if quiet:
             return
     found = chains.links(params, deep=deep)
-    broken = [link for link in found.values() if link.state not in ("done", "to do")]
+    broken = [link for link in found.values() if link.state not in (*chains.HOLD, "to do")]
     if not quiet:
         print(table([_row(link) for link in found.values()]))
         seen = sum(len(link.record.get("outputs", {})) for link in found.values())
@@ -70,8 +72,8 @@ def status(params: Params) -> str:
 
 
 def _status(name: str, links: list[chains.Link]) -> dict[str, str]:
-    done = [link for link in links if link.state == "done"]
-    due = [link for link in links if link.state != "done"]
+    done = [link for link in links if link.state in chains.HOLD]
+    due = [link for link in links if link.state not in chains.HOLD]
     first = next((link for link in due if link.state != "to do"), None)
     verbs = [link.job.name.removeprefix(f"{name}-") for link in due]
     return {

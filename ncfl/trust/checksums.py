@@ -13,7 +13,7 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import sha256, write_json
 from ncfl.config import layout
 
-FOLDER = layout.RESULTS / "records" / "checksums"
+FOLDER = layout.RECORDS / "checksums"
 ALWAYS_READ_BYTES = 64 * 1024  # of results, so small a file is read each time: that costs no more than to look it up
 _TICK_SECONDS = 0.05  # an edit within the clock's tick after the reading would have the same times
 

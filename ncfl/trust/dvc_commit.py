@@ -13,7 +13,7 @@ from pathlib import Path
 from ncfl.common.console import say
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
-from ncfl.config import layout
+from ncfl.config import graph, layout
 from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
 from ncfl.trust import checksums as kept
@@ -22,6 +22,7 @@ from ncfl.trust.checksums import Checksums
 
 TOLD = Path(".dvc/tmp/ncfl-told")
 _WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "requirements.lock")
+_APART = (kept.FOLDER, records.FOLDER / "kept")
 _WATCHED_FOLDERS = ("ncfl", "pretrained", records.FOLDER)
 
 
@@ -77,11 +78,18 @@ def _commit(params: Params) -> None:
                     f"make it again: {job.command}"
                 )
     # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
-    command = ["dvc", "commit", "--force", "--quiet", "--no-relink"]
+    command = ["dvc", "commit", "--force", "--quiet", "--no-relink", *_here(params)]
     ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or [f"exit {ended.returncode}"]
         raise InputError(f"the results are complete, but `{' '.join(command)}` failed: {said[-1]}")
+
+
+def _here(params: Params) -> list[str]:
+    """The stages whose files are all here, to be named where others' are not (as after a pull); none where all are."""
+    every = jobs(params).values()
+    gone = {job.command for job in every if not all(path.exists() for path in (*job.inputs, *job.outputs))}
+    return [stage for command, stage in graph.stage_names(params).items() if command not in gone] if gone else []
 
 
 def _was_told() -> bool:
@@ -95,7 +103,7 @@ def _state() -> str:
     """One checksum of all that decides what DVC says: its own records, those of the steps, parameters and sources."""
     digest = hashlib.sha256()
     inside = (path for folder in _WATCHED_FOLDERS for path in records.files_of(Path(folder)))
-    for path in (*map(Path, _WATCHED), *(path for path in inside if path.parent != kept.FOLDER)):
+    for path in (*map(Path, _WATCHED), *(path for path in inside if path.parent not in _APART)):
         if path.is_file():
             digest.update(f"{path}\n{path.stat().st_size}\n".encode())
             digest.update(path.read_bytes())

@@ -33,6 +33,15 @@ def raw_faults(params: Params, dataset: str, job: Job, checksums: Checksums) -> 
     return found
 
 
+def gone_from(params: Params, dataset: str) -> list[Path]:
+    """The files of a dataset's index that are gone and can be brought again: not those of the user's own clips."""
+    if isinstance(params.datasets[dataset], ClipsData):
+        return []
+    root = root_of(params, dataset)
+    listed = (root / entry["name"] for entry in _entries(layout.raw(dataset) / "index.json"))
+    return [path for path in listed if not path.exists()]
+
+
 def _entries(index: Path) -> list[dict[str, Any]]:
     """What the index lists; an index that cannot be read is a fault of its own, found by its checksum."""
     try:

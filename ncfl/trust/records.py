@@ -16,7 +16,7 @@ from ncfl.config.jobs import Job
 from ncfl.trust import dvc_lock
 from ncfl.trust.checksums import Checksums
 
-FOLDER = layout.RESULTS / "records"
+FOLDER = layout.RECORDS
 FORMAT = "ncfl-record-1"
 BEGUN = "ncfl-record-1, begun"
 _IGNORED = ("__pycache__", ".snakemake_timestamp")
@@ -43,7 +43,7 @@ class Fault(NamedTuple):
 
 def path_of(job: Job) -> Path:
     """Where a job's record lies."""
-    return FOLDER / f"{job.name}.json"
+    return layout.about(job.name)[1]
 
 
 def files_of(path: Path) -> list[Path]:
@@ -60,8 +60,31 @@ def checksums_of(paths: Iterable[Path], checksums: Checksums) -> dict[str, str]:
 
 def read(job: Job) -> dict[str, Any] | None:
     """A job's record; None where there is none, or none that can be understood."""
+    return _read(path_of(job))
+
+
+def kept(job: Job) -> dict[str, Any] | None:
+    """The last record of a job that neither engine has removed; for where its outputs are gone too.
+
+    Both remove what a step made, its record with it, when they begin or when it fails. Data that are made anew and fail
+    (their source is on another machine) are those that trainings used all the same.
+    """
+    return _read(_kept(job))
+
+
+def keep(job: Job) -> None:
+    """Keep a job's record apart, if it has one that is not kept already."""
+    if (found := read(job)) is not None and found != kept(job):
+        write_json(_kept(job), found)
+
+
+def _kept(job: Job) -> Path:
+    return FOLDER / "kept" / f"{job.name}.json"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found = read_json(path_of(job))
+        found = read_json(path)
     except InputError:
         return None
     parts = ("inputs", "outputs")
@@ -98,6 +121,7 @@ def write(job: Job, about: Mapping[str, Any], inputs: Mapping[str, str]) -> None
     times = {name: Path(name).stat().st_mtime_ns for name in outputs}
     what = {"format": FORMAT, "job": job.name, "command": job.command, **about}
     write_json(path_of(job), {**what, "inputs": dict(inputs), "outputs": outputs, "times": times})
+    keep(job)
 
 
 def _know_arrays(job: Job, checksums: Checksums) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.common.files import sha256
+from ncfl.config import made_by
 from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
 from ncfl.trust import locks, records, watchdog
-from ncfl.trust.wanted import settings
+from ncfl.trust.wanted import settings, watched_sources
 
 
 @contextlib.contextmanager
@@ -28,6 +29,7 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: another process does the same now, another engine runs, or an input is not what its step made.
     """
+    made_by.check_lock()
     every = jobs(params)
     job = every[name]
     engine = locks.engine_of(os.environ)
@@ -39,8 +41,10 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
         inputs = records.inputs_of(job, every)
         records.begin(job)
         about: dict[str, Any] = {}
+        watched = watched_sources(job)
         yield about
-        records.write(job, {**about, "settings": settings(params, job), "sources": sources()}, inputs)
+        wanted = {"settings": settings(params, job), "sources": sources(), "watched_sources": watched}
+        records.write(job, {**about, **wanted}, inputs)
 
 
 def sources() -> dict[str, str]:

@@ -1,5 +1,7 @@
 """What a record says that made its outputs, compared with what would make them now."""
 
+import functools
+import hashlib
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import getitem
@@ -7,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.common.files import sha256
+from ncfl.config import made_by
 from ncfl.config.jobs import Job
 from ncfl.config.params import Params
 from ncfl.tracking.provenance import versions
-
-# What every step loads to say and record things, without deciding what it makes.
-_DECIDES_NOTHING = ("ncfl/cli/", "ncfl/trust/", "ncfl/tracking/", "ncfl/config/", "ncfl/common/", "ncfl/__init__.py")
 
 
 def settings(params: Params, job: Job) -> dict[str, Any]:
@@ -37,14 +37,41 @@ def _differences(key: str, then: Any, now: Any) -> Iterator[tuple[str, Any, Any]
         yield key, *(str(value)[:40] for value in (then, now))
 
 
-def changed_sources(record: Mapping[str, Any]) -> Iterator[str]:
-    """The package's files that the step had loaded and that are others now."""
-    root = Path(__file__).resolve().parents[2]
+def watched_sources(job: Job) -> str:
+    """One checksum of all files that both engines watch for a job: an edit in any of them makes it due."""
+    return _watched(job.sources, Path.cwd())
+
+
+@functools.cache
+def _watched(sources: tuple[str, ...], here: Path) -> str:
+    digest = hashlib.sha256()
+    for path in made_by.source_files(sources):
+        if path.is_file():
+            digest.update(f"{path.as_posix()} {_checksum(here / path)}\n".encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _checksum(path: Path) -> str:
+    """Of a source file, which stays as it is while a process runs."""
+    return sha256(path)
+
+
+def changed_sources(job: Job, record: Mapping[str, Any]) -> Iterator[str]:
+    """The package's files that a job watches and that are others than when it ran; those that it loaded by name."""
+    loaded = list(_changed_loaded(job, record))
+    yield from loaded
+    if not loaded and record.get("watched_sources", now := watched_sources(job)) != now:
+        yield "sources of the package that its graph watches are others"
+
+
+def _changed_loaded(job: Job, record: Mapping[str, Any]) -> Iterator[str]:
+    root, watched = Path(__file__).resolve().parents[2], tuple(f"ncfl/{part}" for part in job.sources)
     for name, checksum in record.get("sources", {}).items():
-        if name.startswith(_DECIDES_NOTHING):
+        if not name.startswith(watched):
             continue
         path = root / name
-        if not path.is_file() or sha256(path) != checksum:
+        if not path.is_file() or _checksum(path) != checksum:
             yield f"{name} is {'another' if path.is_file() else 'gone'}"
 
 

@@ -5,6 +5,7 @@ agreement with the authors' code was measured, stands in docs/methods.md.
 """
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ncfl.methods import OFFICIAL
 from ncfl.methods.interface import Method
 from ncfl.methods.networks import method_of
 from ncfl.methods.record import OfficialWeights
+from ncfl.weights.imported import load
 from ncfl.weights.matching import NameMap, match
 from ncfl.weights.reading import read_weights
 
@@ -59,6 +61,25 @@ def _empty(name: str) -> nn.Module:
     """The network with names and shapes alone: its published size need be neither filled nor held."""
     with torch.device("meta"):
         return OFFICIAL[name].format().build()
+
+
+def from_file(name: str, path: Path, **settings: Any) -> Method:
+    """The method of a name with the weights that were imported to ``path``; ``settings`` as of :func:`with_weights`.
+
+    Raises:
+        InputError: weights that cannot be read, or a network that restores no frames by itself.
+    """
+    state, about = load(path)
+    method = with_weights(name, state, **settings)
+    method.level = level_of(name, about["origin"])
+    return method
+
+
+def level_of(name: str, origin: str) -> float | None:
+    """The one noise level, 0..255, that weights are for by the name of their file; None where it does not tell."""
+    pattern = official(name).level
+    found = re.search(pattern, origin) if pattern else None
+    return float(found[1]) if found else None
 
 
 def with_weights(name: str, state: Mapping[str, Tensor], **settings: Any) -> Method:

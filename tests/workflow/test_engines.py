@@ -1,34 +1,10 @@
 """Both engines for real, on a graph of the same shape with tiny networks: what one made, the other accepts."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.engines import assert_nothing_due, edit, run
 from helpers.graphs import due_in_snakemake, dvc_jobs, snakemake_jobs, with_all_after
-
-BIN = Path(sys.executable).parent
-
-
-def run(command: str, root: Path, timeout: float = 1200) -> str:
-    """Run a command as a user in the activated environment would; its output, if it succeeds.
-
-    The timeout only ends what hangs: on a machine that does other things too, a graph may take ten minutes.
-    """
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true"}
-    for name in ("DVC_STAGE", "DVC_ROOT"):
-        environment.pop(name, None)
-    done = subprocess.run(command.split(), cwd=root, capture_output=True, text=True, timeout=timeout, env=environment)
-    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def due_in_dvc(root: Path) -> set[str]:
-    """The stages that DVC finds changed by themselves (not by a stage before them)."""
-    status = run("dvc status --json", root)
-    return set(json.loads(status[status.index("{") :]))
 
 
 def changed_in_dvc(root: Path) -> set[str]:
@@ -37,13 +13,6 @@ def changed_in_dvc(root: Path) -> set[str]:
 
     with Repo(str(root)) as repo:
         return set(repo.status())
-
-
-def edit(root: Path, old: str, new: str) -> None:
-    path = root / "params.yaml"
-    text = path.read_text()
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times"
-    path.write_text(text.replace(old, new))
 
 
 @pytest.fixture
@@ -56,11 +25,6 @@ def untracked_project(project_copy, tiny_params):
     """Without MLflow, whose import is half of a tiny step's time."""
     assert "mlflow_experiment: ncfl" in tiny_params
     return project_copy(params=tiny_params.replace("mlflow_experiment: ncfl", "mlflow_experiment: null"))
-
-
-def assert_nothing_due(root: Path) -> None:
-    assert "Nothing to be done" in run("snakemake", root)
-    assert due_in_dvc(root) == set()
 
 
 REPORTED = ("tables", "figures", "report")  # they watch all blocks of experiments

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from ncfl.config import graph, jobs, layout
+from ncfl.config import graph, jobs, layout, made_by
 from ncfl.common.environment import refuse_a_copied_one
 from ncfl.common.errors import InputError
 from ncfl.config.params import GROUPS, load
@@ -13,6 +13,12 @@ from ncfl.config.yaml12 import load_yaml
 
 try:
     refuse_a_copied_one()
+    if config:
+        raise InputError(
+            f"--config, --configfile: found {', '.join(map(str, config))}; the workflow reads params.yaml alone: "
+            "`ncfl use PRESET --set KEY=VALUE` changes it there"
+        )
+    made_by.check_lock()
     PARAMS = load(Path("params.yaml"))
     if "DVC_STAGE" in os.environ:  # DVC ran the stages that dvc.yaml names: all of them?
         graph.check(PARAMS)
@@ -62,13 +68,4 @@ def dataset_of(wildcards):
 
 def sources(*parts):
     """The package's files that a job runs: an edit there makes its results stale."""
-    files = []
-    for part in parts:
-        path = Path("ncfl", part)
-        files += sorted(path.rglob("*.*")) if path.is_dir() else [path]
-    return [str(file) for file in files if is_source(file)]
-
-
-def is_source(file):
-    """Whether the package loads a file: not what Python and editors leave beside it."""
-    return "__pycache__" not in file.parts and not file.name.startswith((".", "#")) and not file.name.endswith("~")
+    return [str(file) for file in made_by.source_files(parts)]

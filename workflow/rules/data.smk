@@ -3,9 +3,10 @@
 
 rule fetch:
     input:
-        sources(*graph.BROUGHT_BY),
+        sources(*made_by.BROUGHT_BY),
     output:
         layout.raw("{dataset}") / "index.json",
+        layout.about("{dataset}-fetch"),
     log:
         layout.log("{dataset}-fetch"),
     priority: 20  # a dataset that is missing is to be said before anything is trained
@@ -18,9 +19,10 @@ rule fetch:
 rule prepare:
     input:
         layout.raw("{dataset}") / "index.json",
-        sources(*graph.PREPARED_BY),
+        sources(*made_by.PREPARED_BY),
     output:
         directory(layout.prepared("{dataset}")),
+        layout.about("{dataset}-prepare"),
     log:
         layout.log("{dataset}-prepare"),
     params:

@@ -11,19 +11,21 @@ def measured_with(wildcards):
 
 def measured_on(wildcards):
     """The clip stores that an experiment is measured on."""
-    return [layout.prepared(name) for name in PARAMS.evaluated[wildcards.experiment].evaluate]
+    stores = [layout.prepared(name) for name in PARAMS.evaluated[wildcards.experiment].evaluate]
+    return here(f"{wildcards.experiment}-evaluate", stores)
 
 
 rule evaluate:
     input:
         measured_with,
         measured_on,
-        sources(*graph.MEASURED_BY),
+        sources(*made_by.MEASURED_BY),
     output:
         layout.evaluation("{experiment}") / "summary.json",
         layout.evaluation("{experiment}") / "sequences.csv",
         layout.evaluation("{experiment}") / "frames.csv",
         directory(layout.evaluation("{experiment}") / "examples"),
+        layout.about("{experiment}-evaluate"),
     log:
         layout.log("{experiment}-evaluate"),
     threads: PARAMS.evaluation.threads
@@ -37,9 +39,10 @@ rule evaluate:
 
 rule complexity:
     input:
-        sources(*graph.COUNTED_BY),
+        sources(*made_by.COUNTED_BY),
     output:
         layout.COMPLEXITY / "complexity.json",
+        layout.about("complexity"),
     log:
         layout.log("complexity"),
     shell:

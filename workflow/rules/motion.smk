@@ -3,12 +3,13 @@
 
 rule pretrain_flow:
     input:
-        sources(*graph.FLOW_BY),
+        sources(*made_by.FLOW_BY),
         JOBS["pretrain-flow"].inputs if "pretrain-flow" in JOBS else [],
     output:
         layout.SPYNET,
         layout.FLOW / "metrics.json",
         layout.FLOW / "history.csv",
+        layout.about("pretrain-flow"),
     log:
         layout.log("pretrain-flow"),
     priority: 10  # everything with motion estimation waits for it

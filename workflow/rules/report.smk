@@ -18,9 +18,10 @@ rule tables:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources(*graph.SHOWN_BY),
+        sources(*made_by.SHOWN_BY),
     output:
         report(directory(layout.TABLES), patterns=["{name}.csv"], category="Tables"),
+        layout.about("tables"),
     log:
         layout.log("tables"),
     params:
@@ -33,9 +34,10 @@ rule figures:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources(*graph.DRAWN_BY),
+        sources(*made_by.DRAWN_BY),
     output:
         report(directory(layout.FIGURES), patterns=["{name}.png"], category="Figures"),
+        layout.about("figures"),
     log:
         layout.log("figures"),
     params:
@@ -50,9 +52,10 @@ rule report:
         layout.FIGURES,
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources(*graph.SHOWN_BY),
+        sources(*made_by.SHOWN_BY),
     output:
         layout.REPORT / "index.html",
+        layout.about("report"),
     log:
         layout.log("report"),
     params:

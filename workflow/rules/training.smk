@@ -5,17 +5,23 @@ NEVER = "(?!)"  # matches no name: a list of experiments may be empty
 
 def inputs_of_stage(number):
     """What a stage of an experiment reads beside the sources: its data, and the weights that it begins from."""
-    return lambda wildcards: JOBS[f"{wildcards.experiment}-train-stage{number}"].inputs
+
+    def inputs(wildcards):
+        job = f"{wildcards.experiment}-train-stage{number}"
+        return here(job, JOBS[job].inputs)
+
+    return inputs
 
 
 rule train_stage1:
     input:
         inputs_of_stage(1),
-        sources(*graph.TRAINED_BY),
+        sources(*made_by.TRAINED_BY),
     output:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
+        layout.about("{experiment}-train-stage1"),
     log:
         layout.log("{experiment}-train-stage1"),
     wildcard_constraints:
@@ -32,11 +38,12 @@ rule train_stage1:
 rule train_compared:
     input:
         inputs_of_stage(1),
-        sources(*graph.COMPARED_BY),
+        sources(*made_by.COMPARED_BY),
     output:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
         layout.stage("{experiment}", 1) / "history.csv",
+        layout.about("{experiment}-train-stage1"),
     log:
         layout.log("{experiment}-train-stage1"),
     wildcard_constraints:
@@ -53,11 +60,12 @@ rule train_compared:
 rule train_stage2:
     input:
         inputs_of_stage(2),
-        sources(*graph.TRAINED_BY),
+        sources(*made_by.TRAINED_BY),
     output:
         layout.stage("{experiment}", 2) / "checkpoint.pt",
         layout.stage("{experiment}", 2) / "metrics.json",
         layout.stage("{experiment}", 2) / "history.csv",
+        layout.about("{experiment}-train-stage2"),
     log:
         layout.log("{experiment}-train-stage2"),
     threads: PARAMS.training.threads

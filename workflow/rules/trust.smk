@@ -8,14 +8,32 @@ import signal
 import sys
 
 import psutil
+from snakemake.io import IOFile
 
 from snakemake.logging import logger
 
 from ncfl.cli import run_view
 from ncfl.common.console import say
-from ncfl.trust import engines, locks
+from ncfl.trust import agreement, chains, engines, locks
 
+AWAY = {}  # for steps that hold: inputs that are not here, as after `dvc pull`, and that nobody needs
 LEADS = workflow.is_main_process and "DVC_STAGE" not in os.environ
+
+
+def noted(path):
+    """When Snakemake noted how a file was made."""
+    note = workflow.persistence.metadata(IOFile(path))
+    return note.endtime if note else None
+
+
+def forget(path):
+    """Drop what Snakemake noted of how a file was made."""
+    workflow.persistence.cleanup_metadata(IOFile(path))
+
+
+def here(job, paths):
+    """The inputs of a job but those that are not here and that it does not need."""
+    return [path for path in paths if path not in AWAY.get(job, ())]
 
 
 def guard():
@@ -33,6 +51,9 @@ def guard():
         found = engines.changed(PARAMS)
         for fault in engines.take_back(found) if runs else found:
             workflow.dag.forcefiles.add(str(fault.output))
+        links = chains.links(PARAMS)
+        workflow.dag.forcefiles.update(map(str, agreement.agree(links, noted, forget)))
+        AWAY.update(agreement.away(links))
     except InputError as error:
         say(f"ncfl: {error}")
         raise SystemExit(2)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ncfl.common import files
 from ncfl.common.console import say
 from ncfl.common.errors import InputError
+from ncfl.common.files import writing
 from ncfl.data.transport import google_drive
-from ncfl.data.transport.part import Part, writing
+from ncfl.data.transport.part import Part
 from ncfl.data.transport.transfer import Interrupted, Unavailable, transfer
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from ncfl.common.errors import InputError
+from ncfl.common.files import writing
 from ncfl.common.progress import Progress
-from ncfl.data.transport.part import writing
 from ncfl.data.transport.transfer import MB, Unavailable, is_page
 
 HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ncfl.common.errors import InputError
+from ncfl.common.files import writing
 from ncfl.data.transport.checksums import ARCHIVES, accept, known, record, verified
 from ncfl.data.transport.download import download
-from ncfl.data.transport.part import writing
 from ncfl.data.transport.source_table import Archive
 
 Origin = Literal["download", "given", "present", "unpacked"]

@@ -1,23 +1,17 @@
 """A file on its way: what has come of it so far, kept so that the rest can be added later."""
 
 import contextlib
-import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ncfl.common.errors import InputError
-from ncfl.common.files import read_json, write_json
+from ncfl.common.files import read_json, write_json, writing
 
 PIECE = 1 << 20  # bytes read at once, at most
-FULL = (errno.ENOSPC, errno.EDQUOT)
-UNWRITABLE = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
-    errno.EFBIG,  # a file system with a limit, such as FAT
-)
 
 
 class Part:
@@ -90,18 +84,3 @@ class Part:
             if self.path.is_file() and isinstance(note, dict) and note.keys() == {"address", "validator", "total"}:
                 return note
         return {}
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Report a full disk, or a place where nothing may be written, as the user's to mend."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise InputError(
-                f"{path}: no space left on the device that holds {path.parent}; make room and run the command again"
-            ) from error
-        if error.errno in UNWRITABLE:
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
-        raise

@@ -35,6 +35,7 @@ METHOD = LearnedRecord(
             files=(f"vnlnet_{frames}_<sigma>.pth",),
             format=form,
             stand_ins=("argparse.Namespace",),
+            level=r"_(\d+(?:\.\d+)?)\.pth$",
         )
         for frames, form in {"gray": _gray, "color": _color}.items()
     ),

@@ -106,7 +106,40 @@ def spynet_names(net: SPyNet6, theirs: str) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("theirs", ["basicsr", "mmagic", "sniklaus", "arrays"])
+def by_hand(arrays: dict[str, torch.Tensor], *frames: torch.Tensor) -> torch.Tensor:
+    """The flow of DVC's `ME_Spynet` of one level, as its authors write it: frames in [0,1] as they are."""
+    x = torch.cat((*frames, torch.zeros_like(frames[0][:, :2])), dim=1)
+    for conv in range(1, 6):
+        name = f"modelL1_F-{conv}"
+        x = torch.conv2d(x, arrays[f"{name}.weight"], arrays[f"{name}.bias"], padding=3)
+        x = x.relu() if conv < 5 else x
+    return x
+
+
+def test_arrays_of_dvc_see_frames_that_are_not_normalized(tmp_path: Path):
+    arrays = spynet_names(away_from_start(SPyNet6(levels=1, width=0.25)), "arrays")
+    x, y = noisy(2, 48, 56)[0].split(1)
+    expected = by_hand(arrays, x, y)
+    assert expected.abs().max() > 0.01
+    published, own = SPyNet6(levels=1, width=0.25), SPyNet(levels=1, width=0.25)
+    published.load_state_dict(spynet6.official_names(arrays))
+    file = tmp_path / "spynet.safetensors"
+    save(published.state_dict(), file, origin="a", sha256="b", licence="c", method="spynet")
+    inner = (..., slice(15, -15), slice(15, -15))  # what sees no padding
+    with torch.no_grad():
+        torch.testing.assert_close(published(x, y), expected, rtol=1e-4, atol=1e-6)
+        for state in (arrays, read_weights(file)):
+            own.load_state_dict(spynet6.project_state(state, levels=1, source="folder"))
+            torch.testing.assert_close(own(x, y)[inner], expected[inner], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "values"), [("mean", torch.zeros(5)), ("std", torch.zeros(3)), ("std", "x")])
+def test_statistics_that_are_none_are_refused(name: str, values: object):
+    with pytest.raises(InputError, match=f"^file: {name} of the frames: expected three numbers"):
+        spynet6.project_state({name: values}, levels=1, source="file")
+
+
+@pytest.mark.parametrize("theirs", ["basicsr", "mmagic", "sniklaus"])
 def test_a_published_spynet_becomes_the_projects_own(theirs: str):
     published = away_from_start(SPyNet6(levels=3, width=0.25)).eval()
     own = SPyNet(levels=3, width=0.25)

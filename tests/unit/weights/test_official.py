@@ -15,10 +15,13 @@ from ncfl.methods import OFFICIAL
 from ncfl.methods.dvdnet.model import DVDNet
 from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.methods.interface import stream
+from ncfl.methods.learned import other_level, unused
 from ncfl.methods.rmfd.model import NETWORKS as PARTS
 from ncfl.methods.vnlnet.model import vnlnet_gray
+from ncfl.steps.importing import import_weights
+from ncfl.steps.restoring import choose
 from ncfl.weights.imported import load
-from ncfl.weights.official import official, read_official, with_weights
+from ncfl.weights.official import from_file, level_of, official, read_official, with_weights
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,28 @@ def test_a_file_with_the_options_of_its_training(tmp_path):
     torch.save({"args": argparse.Namespace(sigma=20), "model_state_dict": network.state_dict()}, path)
     state = read_official("vnlnet-gray", [path])
     assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.fixture
+def vnlnet_gray_20(tmp_path, monkeypatch) -> Path:
+    """The gray VNLnet for sigma 20, imported into a project."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model_state_dict": vnlnet_gray().state_dict()}, "vnlnet_gray_20.pth")
+    return import_weights("vnlnet-gray", [Path("vnlnet_gray_20.pth")])
+
+
+def test_weights_for_one_noise_level_say_so(vnlnet_gray_20, fast):
+    method = from_file("vnlnet-gray", vnlnet_gray_20)
+    assert method.level == 20
+    assert unused(method, 50) == "the weights of vnlnet-gray are for sigma 20 alone"
+    assert unused(method, 20) == "the weights of vnlnet-gray are for that level"
+    assert other_level(method, 20) is None
+    assert level_of("fastdvdnet", "model_20.pth") is level_of("vnlnet-color", "mine.pth") is None
+
+
+def test_a_method_is_told_under_which_name_its_weights_were_imported(vnlnet_gray_20):
+    with pytest.raises(InputError, match=r"^method vnlnet: no trained .* official weights are: --method vnlnet-gray$"):
+        choose(method="vnlnet")
 
 
 def test_layers_in_arrays(tmp_path):

@@ -1,0 +1,123 @@
+"""Results that move: to a clone, to a branch, through `dvc exp`, half made; no engine makes again what is valid."""
+
+import hashlib
+from pathlib import Path
+
+from helpers.engines import assert_nothing_due, due_in_dvc, run
+from helpers.graphs import due_in_snakemake
+from helpers.projects import git, set_value
+
+TABLES, SHOWN = "results/tables", {"results/tables", "results/figures", "results/report/index.html"}
+DRAWN = ("tables.json", "figures.json", "report.json")
+EVALUATED = "results/experiments/noisy/evaluation/summary.json"
+SIGMA = "baselines.noisy.evaluate.set8.sigma"
+
+
+def made(root: Path) -> dict[str, str]:
+    """What must not be made again: the checksums of records of data, trainings and evaluations, times and all."""
+    files = (root / "results/records").glob("*.json")
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {name: checksum for name, checksum in found.items() if name not in DRAWN}
+
+
+def remade(root: Path, before: dict[str, str]) -> set[str]:
+    """The records that are others than before."""
+    return {name for name, checksum in made(root).items() if before[name] != checksum}
+
+
+def due(root: Path, monkeypatch) -> set[str]:
+    """The outputs of what Snakemake would run."""
+    monkeypatch.chdir(root)
+    return set().union(*due_in_snakemake(root))
+
+
+def test_a_copied_project_has_nothing_to_do(project):
+    assert_nothing_due(project)
+
+
+def test_prepared_data_are_kept_once(project):
+    arrays = list((project / "data/prepared").rglob("*.npy"))
+    assert arrays
+    for path in arrays:
+        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        assert not (project / ".dvc/cache/files/md5" / found[:2] / found[2:]).exists()
+
+
+def test_pushed_results_come_to_a_fresh_clone_whole(project, tmp_path, monkeypatch):
+    run(f"dvc remote add --default store {tmp_path / 'store'}", project)
+    git("commit -q -a -m remote", project)
+    run("dvc push", project)
+    clone = tmp_path / "clone"
+    git(f"clone -q {project} {clone}", tmp_path)
+    run("dvc pull", clone)
+    assert made(clone) == made(project)
+    assert not (clone / "data/prepared").exists()
+
+    said = run("ncfl verify", clone)
+    assert "13 hold, 0 do not" in said
+    run("ncfl summary", clone)
+    assert "Nothing to be done" in run("snakemake -n", clone)
+    assert "Nothing to be done" in run("snakemake", clone)
+    assert due_in_dvc(clone) >= {"prepare-davis", "prepare-set8"}  # large: never pushed, and made again when needed
+
+    # What is stale is due, and brings back what it needs; nothing else is made.
+    before = made(clone)
+    set_value(clone, SIGMA, [30])
+    assert due(clone, monkeypatch) >= {EVALUATED, "data/prepared/set8", *SHOWN}
+    run("snakemake", clone)
+    assert remade(clone, before) == {"noisy-evaluate.json", "set8-prepare.json"}
+    assert "Nothing to be done" in run("snakemake", clone)
+    run("dvc repro", clone)
+    assert_nothing_due(clone)
+    assert remade(clone, before) == {"noisy-evaluate.json", "set8-prepare.json", "davis-prepare.json"}
+
+
+def test_another_branch_and_back(project, monkeypatch):
+    git("checkout -q -b other", project)
+    set_value(project, SIGMA, [30])
+    run("snakemake", project)
+    git("commit -q -a -m other", project)
+    records = {"other": made(project)}
+    for branch in ("-", "other"):
+        git(f"checkout -q {branch}", project)
+        run("dvc checkout", project)
+        assert_nothing_due(project)
+        assert made(project) == records.setdefault(branch, made(project))
+    assert len(set(map(str, records.values()))) == 2
+    set_value(project, SIGMA, [50])  # what came from elsewhere is as stale as anything, once its parameters are others
+    assert due(project, monkeypatch) >= {EVALUATED, *SHOWN}
+    assert due_in_dvc(project) >= {"evaluate-noisy"}
+    git("checkout -q params.yaml", project)
+    assert_nothing_due(project)
+
+
+def test_an_experiment_of_dvc_runs_what_its_value_changes(project):
+    before = made(project)
+    log = run("dvc exp run -S evaluation.max_frames.davis=80", project)
+    assert "Running stage 'evaluate-noisy'" in log
+    assert "Running stage 'train" not in log
+    assert remade(project, before) == {"noisy-evaluate.json", "ncfl-davis-evaluate.json"}
+    assert_nothing_due(project)
+
+
+def test_values_on_snakemakes_command_line_are_refused(project):
+    for option in ("--config seed=3", "--configfile params.yaml"):
+        said = run(f"snakemake -n {option}", project, code=1)
+        assert "the workflow reads params.yaml alone: `ncfl use PRESET --set KEY=VALUE`" in said
+        assert "Traceback" not in said
+
+
+def test_one_engine_goes_on_where_the_other_failed_or_made_a_part(project, monkeypatch):
+    before = made(project)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    set_value(project, SIGMA, [40])
+    set_value(project, "experiments.ncfl-davis.evaluate.set8.sigma", [40])
+    set_value(project, "machine.device", "cuda")  # there is none: the evaluation of the network fails
+    said = run("snakemake", project, code=1)
+    assert "evaluate" in said
+    set_value(project, "machine.device", "cpu")
+    run("dvc repro evaluate-noisy", project)
+    run(f"snakemake {TABLES}", project)
+    run("dvc repro", project)
+    assert_nothing_due(project)
+    assert remade(project, before) == {"noisy-evaluate.json", "ncfl-davis-evaluate.json"}
