@@ -69,8 +69,10 @@ def preparing(folder: Path | None, frames: int) -> None:
             seconds.append(time.perf_counter() - began)
             shutil.rmtree(Path(name) / f"store{run}")
         ratio = min(seconds) / min(decoded)
-        print(f"{len(used)} frames: decoding {min(decoded):.2f} s, preparing {min(seconds):.2f} s, ratio {ratio:.2f}; "
-              f"peak memory {peak_mb():.0f} MB")  # fmt: skip
+        print(
+            f"{len(used)} frames: decoding {min(decoded):.2f} s, preparing {min(seconds):.2f} s, ratio {ratio:.2f}; "
+            f"peak memory {peak_mb():.0f} MB"
+        )
 
 
 def _one_size(files: list[Path], names: list[str]) -> list[str]:
@@ -95,9 +97,13 @@ def sampling(dataset: str, experiment: str) -> None:
     torch.set_num_threads(params.training.threads)
     spec = params.trained[experiment]
     sampler = TrainingSampler(
-        ClipStore(layout.prepared(dataset)), patch=params.schedules[dataset].patch, frames=params.training.frames,
-        batch=params.training.batch, seed=0, sigma=_sigma(spec),
-    )  # fmt: skip
+        ClipStore(layout.prepared(dataset)),
+        patch=params.schedules[dataset].patch,
+        frames=params.training.frames,
+        batch=params.training.batch,
+        seed=0,
+        sigma=_sigma(spec),
+    )
     model = _model(params, experiment).train()
     sampler.batch(0)
     began = time.perf_counter()

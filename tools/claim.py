@@ -39,10 +39,15 @@ def main() -> int:
     given = parser.parse_args()
     try:
         text = compare(
-            pack=read_pack(given.pack), recipe=RECIPES[given.recipe], source=weights_of(given.start),
-            motion=None if given.flow is None else checkpoint.load(given.flow), clips=given.clip, seeds=given.seeds,
-            iterations=tuple(given.iterations), output=given.output,
-        )  # fmt: skip
+            pack=read_pack(given.pack),
+            recipe=RECIPES[given.recipe],
+            source=weights_of(given.start),
+            motion=None if given.flow is None else checkpoint.load(given.flow),
+            clips=given.clip,
+            seeds=given.seeds,
+            iterations=tuple(given.iterations),
+            output=given.output,
+        )
     except InputError as error:
         print(f"claim: {error}", file=sys.stderr)
         return 2

@@ -13,9 +13,19 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = (
-    "table", "row", "dataset", "sigma", "space", "metric", "origin", "value",
-    "data", "experiment", "obtained", "preset",
-)  # fmt: skip
+    "table",
+    "row",
+    "dataset",
+    "sigma",
+    "space",
+    "metric",
+    "origin",
+    "value",
+    "data",
+    "experiment",
+    "obtained",
+    "preset",
+)
 # The published figures of each table, and what its caption says of all its rows.
 _TABLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "table1": (("table1_modules",), {"dataset": "Set8", "sigma": "50"}),

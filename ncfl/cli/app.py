@@ -9,10 +9,18 @@ GROUPS = {
     "Restore your own videos": ("restore", "weights", "export", "import-weights"),
     "Reproduce the paper: choose what runs": ("use", "check", "datasets", "methods", "schema", "graph"),
     "Run the steps, which `snakemake` or `dvc repro` runs for you": (
-        "fetch", "prepare", "pretrain-flow", "train", "evaluate", "complexity", "tables", "figures", "report",
+        "fetch",
+        "prepare",
+        "pretrain-flow",
+        "train",
+        "evaluate",
+        "complexity",
+        "tables",
+        "figures",
+        "report",
     ),
     "Look at results": ("summary", "status", "verify", "mlflow-sync", "bench"),
-}  # fmt: skip
+}
 
 
 class Grouped(typer.core.TyperGroup):

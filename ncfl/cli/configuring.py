@@ -11,15 +11,17 @@ from ncfl.cli.app import PARAMS, ParamsFile, app, read
 def use(
     preset: Annotated[str, typer.Argument(metavar="PRESET", help="The preset: demo, clips, study, paper or pretrain.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A value to change; give it again for more.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A value to change. The option may be given several times."),
     ] = None,
     datasets: Annotated[
-        str, typer.Option(metavar="NAMES", help="The datasets that you have, with commas; all else is left out.")
+        str,
+        typer.Option(metavar="NAMES", help="The datasets that you have, separated by commas. All others are left out."),
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace the file even if you have edited it.")] = False,
     config: ParamsFile = PARAMS,
 ) -> None:
-    """Write a preset to params.yaml, the one file that everything reads."""
+    """Write a preset to params.yaml, the one configuration file that all steps read."""
     from ncfl.config.presets import use as write
 
     print("\n".join(write(preset, settings or (), datasets, config, force=force)))
@@ -45,7 +47,7 @@ def graph(
 
 @app.command()
 def check(config: ParamsFile = PARAMS) -> None:
-    """Validate params.yaml, and say what would run, how long it takes here and what is missing for it."""
+    """Validate params.yaml, and say what would run, how long it would take here and what is missing."""
     from ncfl.steps.checking import describe
     from ncfl.steps.planning import plan
 
@@ -55,7 +57,7 @@ def check(config: ParamsFile = PARAMS) -> None:
 
 @app.command()
 def datasets(config: ParamsFile = PARAMS) -> None:
-    """The datasets of params.yaml: where they come from, and whether they are fetched and prepared."""
+    """List the datasets of params.yaml, where they come from, and whether they are fetched and prepared."""
     from ncfl.steps.checking import list_datasets
 
     print(list_datasets(read(config)))
@@ -63,7 +65,7 @@ def datasets(config: ParamsFile = PARAMS) -> None:
 
 @app.command()
 def methods(config: ParamsFile = PARAMS) -> None:
-    """The methods that run here: what each needs, and whether it is trained."""
+    """List the methods that run here, what each needs, and whether it is trained."""
     from ncfl.steps.checking import list_methods
 
     print(list_methods(read(config)))

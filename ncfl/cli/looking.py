@@ -12,7 +12,7 @@ from ncfl.common.console import say
 
 @app.command()
 def summary(config: ParamsFile = PARAMS) -> None:
-    """What the results are, where they lie and what to look at next."""
+    """Say what the results are, where they are stored and what to look at next."""
     from ncfl.steps.checking import summarize
 
     print(summarize(read(config)))
@@ -20,7 +20,7 @@ def summary(config: ParamsFile = PARAMS) -> None:
 
 @app.command()
 def status(config: ParamsFile = PARAMS) -> None:
-    """What is done of each experiment, what is stale and why."""
+    """Say for each experiment which steps are done, which are stale, and why."""
     from ncfl.steps.verifying import status as describe
 
     print(describe(read(config)))
@@ -28,12 +28,14 @@ def status(config: ParamsFile = PARAMS) -> None:
 
 @app.command()
 def verify(
-    deep: Annotated[bool, typer.Option("--deep", help="Read every file anew, whatever is known of it.")] = False,
-    tell_dvc: Annotated[bool, typer.Option("--tell-dvc", help="Where all is well, commit it to DVC.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say what is wrong, and nothing else.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file again, even if it seems unchanged.")] = False,
+    tell_dvc: Annotated[
+        bool, typer.Option("--tell-dvc", help="Commit the results to DVC if all of them are as recorded.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only what is wrong.")] = False,
     config: ParamsFile = PARAMS,
 ) -> None:
-    """Walk from the tables back to the data: is every file what its step made, of inputs that are still the same?"""
+    """Check, from the tables back to the data, that every file is what its step made and its inputs are unchanged."""
     from ncfl.steps.verifying import verify as walk
 
     walk(read(config), deep=deep, tell_dvc=tell_dvc, quiet=quiet)
@@ -41,9 +43,9 @@ def verify(
 
 @app.command("mlflow-sync")
 def mlflow_sync(
-    follow: Annotated[bool, typer.Option("--follow", help="Again every few seconds, until interrupted.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Repeat this every few seconds until interrupted.")] = False,
 ) -> None:
-    """Bring runs to MLflow that wait in results/mlflow/spool: steps under NCFL_DEFER_MLFLOW=1 leave them there."""
+    """Bring the runs in results/mlflow/spool to MLflow. Steps under NCFL_DEFER_MLFLOW=1 leave them there."""
     from ncfl.config import layout
     from ncfl.tracking.browsing import address
     from ncfl.tracking.ingest import sync
@@ -60,17 +62,29 @@ def mlflow_sync(
 def bench(
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", metavar="NAME", help="ncfl or a compared method, again for more; else all."),
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="ncfl or a compared method. May be given several times. All methods if not given.",
+        ),
     ] = None,
-    height: Annotated[int, typer.Option(help="Pixels.")] = 540,
-    width: Annotated[int, typer.Option(help="Pixels.")] = 960,
-    threads: Annotated[int | None, typer.Option(help="Of the processor; PyTorch's choice if not given.")] = None,
-    repeats: Annotated[int, typer.Option(help="The fastest counts; 0: memory and GFLOPs alone.")] = 3,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    channels_last: Annotated[bool, typer.Option(help="Order of the feature maps in memory.")] = True,
-    file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")] = None,
+    height: Annotated[int, typer.Option(help="The height of the frames in pixels.")] = 540,
+    width: Annotated[int, typer.Option(help="The width of the frames in pixels.")] = 960,
+    threads: Annotated[
+        int | None, typer.Option(help="The number of processor threads. PyTorch chooses if it is not given.")
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(help="How often each is timed; the fastest counts. 0 measures memory and GFLOPs alone.")
+    ] = 3,
+    device: Annotated[str, typer.Option(help="The device to run on: auto, cpu or cuda.")] = "auto",
+    channels_last: Annotated[
+        bool, typer.Option(help="Whether feature maps are stored with their channels last.")
+    ] = True,
+    file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="A JSON file to write the measured values to.")
+    ] = None,
 ) -> None:
-    """Time and memory of learned methods at their published sizes, and of their bare layers on this machine."""
+    """Measure time and memory of learned methods at published sizes, and of their bare layers, on this machine."""
     from tabulate import tabulate
 
     from ncfl.common.files import write_json
@@ -78,8 +92,14 @@ def bench(
     from ncfl.steps.benching import bench as measure
     from ncfl.tracking import provenance
 
-    settings = {"height": height, "width": width, "threads": threads, "repeats": repeats, "device": device,
-                "channels_last": channels_last}  # fmt: skip
+    settings = {
+        "height": height,
+        "width": width,
+        "threads": threads,
+        "repeats": repeats,
+        "device": device,
+        "channels_last": channels_last,
+    }
     rows = []
     for row in measure(methods=method or (), **settings):
         rows.append(row)

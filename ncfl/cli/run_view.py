@@ -29,10 +29,18 @@ TAIL_BYTES = 2000
 UNKNOWN = 0.1  # of the steps that are left: so many may be of kinds whose time nobody knows
 # How the names of steps end, by rule: what a step took before tells what those like it take.
 _ENDINGS = {
-    "fetch": "-fetch", "prepare": "-prepare", "train_stage1": "-train-stage1", "train_compared": "-train-stage1",
-    "train_stage2": "-train-stage2", "evaluate": "-evaluate", "pretrain_flow": "pretrain-flow",
-    "complexity": "complexity", "tables": "tables", "figures": "figures", "report": "report",
-}  # fmt: skip
+    "fetch": "-fetch",
+    "prepare": "-prepare",
+    "train_stage1": "-train-stage1",
+    "train_compared": "-train-stage1",
+    "train_stage2": "-train-stage2",
+    "evaluate": "-evaluate",
+    "pretrain_flow": "pretrain-flow",
+    "complexity": "complexity",
+    "tables": "tables",
+    "figures": "figures",
+    "report": "report",
+}
 # Of what Snakemake says without an event these are worth a line; the rest is in its log file.
 _SAID = ("Nothing to be done", "Will exit after", "Trying to restart", "Terminating")
 _PROGRESS = re.compile(r"\d+(/\d+)? \w+  ")  # as ncfl.common.progress writes it
@@ -157,9 +165,12 @@ class RunView:
 
                 console = Console(file=self.stream)
                 self._live = Live(
-                    console=console, get_renderable=self._rendered, refresh_per_second=1, transient=True,
+                    console=console,
+                    get_renderable=self._rendered,
+                    refresh_per_second=1,
+                    transient=True,
                     redirect_stdout=False,
-                )  # fmt: skip
+                )
                 self._live.start()
                 return
         threading.Thread(target=self._tell, name="run view", daemon=True).start()

@@ -15,11 +15,13 @@ def fetch(
     dataset: DatasetName,
     given: Annotated[
         Path | None,
-        typer.Option("--from", help="Archives of it, or a folder of its files, that you have: linked, not copied."),
+        typer.Option(
+            "--from", help="Your archives of the dataset, or a folder of its files. They are linked, not copied."
+        ),
     ] = None,
     config: ParamsFile = PARAMS,
 ) -> None:
-    """Bring a dataset's files: download and unpack, or list what is here. Takes their checksums."""
+    """Download and unpack a dataset, or list the files that are here, and record their checksums."""
     from ncfl.steps import data as steps
 
     steps.fetch(read(config), dataset, given)
@@ -27,7 +29,7 @@ def fetch(
 
 @app.command()
 def prepare(dataset: DatasetName, config: ParamsFile = PARAMS) -> None:
-    """Make the clip store of a dataset."""
+    """Turn a fetched dataset into the clip store that trainings and evaluations read."""
     from ncfl.steps import data as steps
 
     steps.prepare(read(config), dataset)
@@ -35,7 +37,7 @@ def prepare(dataset: DatasetName, config: ParamsFile = PARAMS) -> None:
 
 @app.command("pretrain-flow")
 def pretrain_flow(config: ParamsFile = PARAMS) -> None:
-    """Pretrain motion estimation on synthetic motion with exact flow."""
+    """Pretrain motion estimation on rendered scenes, whose motion is known exactly."""
     from ncfl.steps import training as steps
 
     steps.pretrain_flow(read(config))
@@ -44,10 +46,12 @@ def pretrain_flow(config: ParamsFile = PARAMS) -> None:
 @app.command()
 def train(
     experiment: ExperimentName,
-    stage: Annotated[int, typer.Option(min=1, max=2, help="1: L2 + lambda * L_CE; 2: L2 alone.")],
+    stage: Annotated[
+        int, typer.Option(min=1, max=2, help="Stage 1 minimizes L2 + lambda * L_CE; stage 2 minimizes L2 alone.")
+    ],
     config: ParamsFile = PARAMS,
 ) -> None:
-    """Train one stage of an experiment; a killed training goes on where it was. Compared methods have one stage."""
+    """Train one stage of an experiment. A killed training goes on where it was. Compared methods have one stage."""
     params = read(config)
     if experiment in params.all_compared:
         from ncfl.steps.comparing import train_compared
@@ -63,7 +67,7 @@ def train(
 
 @app.command()
 def evaluate(experiment: ExperimentName, config: ParamsFile = PARAMS) -> None:
-    """Measure PSNR and SSIM of an experiment on its datasets, all noise levels in one go."""
+    """Measure PSNR and SSIM of an experiment on its datasets, at all of their noise levels."""
     from ncfl.steps import evaluation as steps
 
     steps.evaluate(read(config), experiment)
@@ -74,7 +78,7 @@ def complexity(
     as_json: Annotated[bool, typer.Option("--json", help="Print the list on standard output.")] = False,
     config: ParamsFile = PARAMS,
 ) -> None:
-    """Parameters and GFLOPs of all networks at their published sizes, counted the paper's way."""
+    """Count parameters and GFLOPs of all networks at their published sizes, as the paper does."""
     from ncfl.steps.complexity import complexity as count
 
     rows = count(read(config))
@@ -92,7 +96,7 @@ def complexity(
 
 @app.command()
 def tables(config: ParamsFile = PARAMS) -> None:
-    """Write the paper's tables, published figures beside measured ones."""
+    """Write the paper's tables, with the published values beside the measured ones."""
     from ncfl.steps import reporting as steps
 
     steps.tables(read(config))
@@ -109,7 +113,7 @@ def figures(
     output: Annotated[Path | None, typer.Option(help="The PNG; a PDF is written beside it.")] = None,
     config: ParamsFile = PARAMS,
 ) -> None:
-    """Draw the figures; with --sequence one frame of a dataset, restored by any methods."""
+    """Draw the paper's figures from the measured values; with --sequence one frame, restored by any methods."""
     if sequence is None:
         from ncfl.steps import reporting as steps
 
@@ -134,7 +138,7 @@ def _crop(text: str) -> tuple[int, int, int, int] | None:
 
 @app.command()
 def report(config: ParamsFile = PARAMS) -> None:
-    """Write the report page."""
+    """Write the report, one HTML page with all tables, figures and runs."""
     from ncfl.steps import reporting as steps
 
     steps.report(read(config), config)

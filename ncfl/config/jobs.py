@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ncfl.config import layout, made_by
-from ncfl.config.params import GROUPS, Params
+from ncfl.config.params import GROUPS, RAW, Params
 
 # The keys of params.yaml that each kind of job depends on.
 OF_EVERY_TRAINING = ("seed", "training", "schedules.{dataset}", "{group}.{experiment}.train")
 OF_TRAINING = (*OF_EVERY_TRAINING, "model")
 OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{experiment}.network")
 OF_FLOW = ("seed", "motion", "training.threads", "training.log_every")
-OF_EVALUATION = ("seed", "evaluation", "{group}.{experiment}.evaluate")
+OF_EVERY_EVALUATION = ("seed", "evaluation.threads", "{group}.{experiment}.evaluate")
+OF_A_DATASET = ("max_frames", "examples")  # below `evaluation`, by dataset
 SHOWN = ("preset", *GROUPS)
 DRAWN = (*SHOWN, "model")
 # All but `machine`: for a step that shows what the whole configuration is, or that passes on whatever was rerun.
@@ -108,9 +109,22 @@ def _evaluations(params: Params) -> Iterator[Job]:
             (*data, *start),
             tuple(layout.evaluation(name) / file for file in _OF_EVALUATION),
             name,
-            _keys(params, name, OF_EVALUATION),
+            _keys(params, name, of_evaluation(params, name)),
             made_by.MEASURED_BY,
         )
+
+
+def of_evaluation(params: Params, name: str) -> tuple[str, ...]:
+    """The keys that an experiment's evaluation depends on: of `evaluation`, what concerns its own datasets."""
+    measured = params.evaluated[name].evaluate
+    own = (
+        f"evaluation.{key}.{dataset}"
+        for key in OF_A_DATASET
+        for dataset in measured
+        if dataset in getattr(params.evaluation, key)
+    )
+    developed = ("evaluation.isp",) if any(dataset in RAW for dataset in measured) else ()
+    return (*OF_EVERY_EVALUATION, *developed, *own)
 
 
 def _keys(params: Params, name: str, keys: tuple[str, ...]) -> tuple[str, ...]:

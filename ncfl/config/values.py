@@ -1,4 +1,4 @@
-"""Kinds of values that several blocks of ``params.yaml`` take."""
+"""What the blocks of ``params.yaml`` have in common: that they are closed, and kinds of values that several take."""
 
 from typing import Annotated
 

@@ -131,9 +131,15 @@ class ClipStore:
         shape = tuple(int(entry[key]) for key in ("frames", "height", "width", "channels"))
         shots = tuple(paths[f"degraded-{number}"] for number in range(len(paths) - 1))
         return Clip(
-            entry["name"], paths["clean"], shape, entry["dtype"], int(entry["peak"]), int(entry["black"]),
-            entry["bayer"], shots,
-        )  # fmt: skip
+            entry["name"],
+            paths["clean"],
+            shape,
+            entry["dtype"],
+            int(entry["peak"]),
+            int(entry["black"]),
+            entry["bayer"],
+            shots,
+        )
 
     def _checked(self, file: dict[str, Any]) -> Path:
         path = self.root / file["path"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Example:
+class KeptFrame:
     """A frame to keep as an image: a sequence (name, or place in the split), a frame and a noise level."""
 
     sequence: str | int
@@ -29,7 +29,7 @@ class Example:
 
 def find_example(
     fields: Mapping[str, Any] | None, clips: "Sequence[Clip]", dataset: str, max_frames: int | None
-) -> Example | None:
+) -> KeptFrame | None:
     """The example with its sequence by name, once it is sure that it exists.
 
     Raises:
@@ -37,7 +37,7 @@ def find_example(
     """
     if fields is None:
         return None
-    example = Example(**fields)
+    example = KeptFrame(**fields)
     named = {clip.name: clip for clip in clips}
     sequence = example.sequence
     if isinstance(sequence, int) and 0 <= sequence < len(clips):
@@ -52,16 +52,16 @@ def find_example(
         raise InputError(
             f"example of dataset {dataset}: frame {example.frame} of {sequence}, allowed are 0..{count - 1}"
         )
-    return Example(sequence, example.frame, example.sigma)
+    return KeptFrame(sequence, example.frame, example.sigma)
 
 
-def stem(example: Example) -> str:
+def stem(example: KeptFrame) -> str:
     """What the names of an example's files begin with: ``<sequence>_<frame>_sigma<sigma>``."""
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', str(example.sequence))}_{example.frame}_sigma{example.sigma:g}"
 
 
 def pictures(
-    example: Example, picture: "Space", *, clean: np.ndarray, degraded: np.ndarray, restored: np.ndarray
+    example: KeptFrame, picture: "Space", *, clean: np.ndarray, degraded: np.ndarray, restored: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Three frames in model units as 8-bit RGB images by file name.
 

@@ -1,4 +1,4 @@
-"""Motion estimation examined on real clips, where no exact motion is known: what warping gains."""
+"""Motion estimation measured on real clips, where no exact motion is known: what warping gains."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -22,9 +22,9 @@ from ncfl.data.degradations import awgn, noise_rng
 from ncfl.data.isp import ISP
 from ncfl.evaluate import conventions
 from ncfl.evaluate.conventions import Convention
-from ncfl.evaluate.examples import Example, find_example, pictures
+from ncfl.evaluate.examples import KeptFrame, find_example, pictures
 from ncfl.evaluate.metrics import Reference
-from ncfl.evaluate.records import Evaluation, FrameRow, means_by_space, sequence_rows
+from ncfl.evaluate.records import EvaluationFiles, FrameRow, means_by_space, sequence_rows
 from ncfl.evaluate.records import write as write  # callers evaluate and write: both are found here
 from ncfl.methods.interface import Method, stream
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Source:
+class DegradedSource:
     """Where a dataset's degraded frames come from: all that decides the numbers a method is fed."""
 
     dataset: str
@@ -76,7 +76,7 @@ def evaluate(
     isp: ISP | None = None,
     pixels_per_pass: int = 1 << 20,
     progress: bool = True,
-) -> Evaluation:
+) -> EvaluationFiles:
     """Evaluate ``method`` on one split of a clip store, at each noise level.
 
     Args:
@@ -89,11 +89,11 @@ def evaluate(
         max_frames: at most so many frames of a sequence, from its first; None: all.
         seed: seed of the noise.
         device: where the frames are put.
-        keep: dataset -> fields of the :class:`~ncfl.evaluate.examples.Example` to keep as PNG. Where its sigma is not
+        keep: dataset -> fields of the :class:`~ncfl.evaluate.examples.KeptFrame` to keep as PNG. Where its sigma is not
             among ``sigmas``, nothing is kept, so that experiments with few noise levels can share one setting.
         isp: develops packed raw frames, see :mod:`ncfl.data.isp`; needed where frames are raw.
-        pixels_per_pass: noise levels share a pass up to so many pixels (one always runs), which bounds
-            memory. It changes figures by no more than the rounding of float32.
+        pixels_per_pass: noise levels share a pass up to so many pixels (one always runs), which bounds memory and
+            changes figures by no more than the rounding of float32.
         progress: whether to show how far it is.
 
     Raises:
@@ -105,44 +105,30 @@ def evaluate(
     name = store.manifest.get("convention", "rgb")
     compared = [conventions.named(name, levels=clip.peak - clip.black, isp=isp) for clip in clips]
     _check(method, clips, compared[0], dataset, sigmas, max_frames)
-    source = Source(dataset, seed)
+    source = DegradedSource(dataset, seed)
     wanted = find_example((keep or {}).get(dataset), clips, dataset, max_frames)
     frames: list[FrameRow] = []
     examples: dict[str, np.ndarray] = {}
     counts = [clip.shape[0] if max_frames is None else min(clip.shape[0], max_frames) for clip in clips]
-    label = f"evaluate {method.name} on {dataset}"
-    stream_to = None if progress else io.StringIO()
-    done = 0
-    with Progress(sum(counts) * len(sigmas), label, unit="frame", stream=stream_to) as bar:
+    label, shown_on = f"evaluate {method.name} on {dataset}", None if progress else io.StringIO()
+    with Progress(sum(counts) * len(sigmas), label, unit="frame", stream=shown_on) as bar:
         for clip, convention, count in zip(clips, compared, counts, strict=True):
-            rows = []
             groups = _groups(sigmas, clip, pixels_per_pass)
-            for found in _restored(method, source, clip, convention, count, groups, device):
-                of_frame = _rows(dataset, clip.name, convention, found)
-                rows += of_frame
-                done += 1
-                bar.update(done, {"psnr": of_frame[0].psnr, "ssim": of_frame[0].ssim})
-                if wanted == Example(clip.name, found.frame, found.sigma):
-                    shown = {key: getattr(found, key) for key in ("clean", "degraded", "restored")}
-                    examples.update(pictures(wanted, convention.picture, **shown))
+            restored = _restored(method, source, clip, convention, count, groups, device)
+            rows, kept = _measured(restored, dataset, clip.name, convention, wanted, bar)
             frames += sorted(rows, key=lambda row: (row.frame, row.sigma))
+            examples |= kept
     sequences = sequence_rows(frames)
-    summary = {
-        **{key: store.manifest[key] for key in ("source", "stand_in", "part") if key in store.manifest},
-        "convention": name,
-        "split": split,
-        "sequences": len(clips),
-        "frames": sum(counts),
-        "max_frames": max_frames,
-        "seed": seed,
-        **means_by_space(sequences, list(compared[0].spaces)),
-    }
-    return Evaluation(method.name, dataset, frames, sequences, summary, examples)
+    about = {"convention": name, "split": split, "sequences": len(clips), "frames": sum(counts)}
+    about |= {"max_frames": max_frames, "seed": seed}
+    made = {key: store.manifest[key] for key in ("source", "stand_in", "part") if key in store.manifest}
+    summary = made | about | means_by_space(sequences, list(compared[0].spaces))
+    return EvaluationFiles(method.name, dataset, frames, sequences, summary, examples)
 
 
 def _restored(
     method: Method,
-    source: Source,
+    source: DegradedSource,
     clip: "Clip",
     convention: Convention,
     count: int,
@@ -159,6 +145,27 @@ def _restored(
             images = batch.permute(0, 2, 3, 1).contiguous().cpu().numpy()
             for sigma, restored, degraded in zip(group, images, waiting.popleft(), strict=True):
                 yield _Restored(t, sigma, restored, degraded, clean, references)
+
+
+def _measured(
+    restored: Iterator[_Restored],
+    dataset: str,
+    sequence: str,
+    convention: Convention,
+    wanted: KeptFrame | None,
+    bar: Progress,
+) -> tuple[list[FrameRow], dict[str, np.ndarray]]:
+    """The rows of a clip, and its pictures where it is the one of the ``wanted`` frame."""
+    rows: list[FrameRow] = []
+    kept: dict[str, np.ndarray] = {}
+    for found in restored:
+        of_frame = _rows(dataset, sequence, convention, found)
+        rows += of_frame
+        bar.update(bar.step + 1, {"psnr": of_frame[0].psnr, "ssim": of_frame[0].ssim})
+        if wanted == KeptFrame(sequence, found.frame, found.sigma):
+            shown = {key: getattr(found, key) for key in ("clean", "degraded", "restored")}
+            kept |= pictures(wanted, convention.picture, **shown)
+    return rows, kept
 
 
 def _fed(batches: Iterator[np.ndarray], waiting: deque[np.ndarray], device: str | torch.device) -> Iterator[Tensor]:

@@ -54,7 +54,7 @@ class SequenceRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationFiles:
     """One method on one dataset: rows per frame and per sequence, and the summary that tables read.
 
     ``examples`` maps file names to uint8 RGB images [H,W,3]; ``insides`` maps them to what a network met on its way to
@@ -93,7 +93,7 @@ def means_by_space(sequences: Sequence[SequenceRow], spaces: Sequence[str]) -> d
     return found | ({"spaces": {space: _means(sequences, space) for space in others}} if others else {})
 
 
-def write(evaluations: Sequence[Evaluation], output: Path, *, experiment: str) -> dict[str, Any]:
+def write(evaluations: Sequence[EvaluationFiles], output: Path, *, experiment: str) -> dict[str, Any]:
     """Write ``frames.csv``, ``sequences.csv``, example images and, last, ``summary.json``; return the last.
 
     The same figures give the same bytes: nothing that changes between runs, such as a date, is written.

@@ -41,7 +41,7 @@ KINDS = {
 }
 
 
-class Footage(NamedTuple):
+class CleanClip(NamedTuple):
     """A clip to measure on: its name, its frames (uint8 RGB [H,W,3]) and the SHA-256 of these."""
 
     name: str
@@ -64,7 +64,7 @@ class WithoutMemory:
         return self._method.step(frame, None, sigma)[0], None
 
 
-def read_clip(path: Path, frames: int) -> Footage:
+def read_clip(path: Path, frames: int) -> CleanClip:
     """The first ``frames`` frames of a video or of a folder of pictures, at its own resolution.
 
     Raises:
@@ -76,10 +76,10 @@ def read_clip(path: Path, frames: int) -> Footage:
     digest = hashlib.sha256()
     for frame in found:
         digest.update(f"{frame.shape}{frame.dtype}".encode() + np.ascontiguousarray(frame).tobytes())
-    return Footage(path.name if path.is_dir() else path.stem, found, digest.hexdigest())
+    return CleanClip(path.name if path.is_dir() else path.stem, found, digest.hexdigest())
 
 
-def noisy_frames(footage: Footage, sigma: float, seed: int, kind: str = UNCLIPPED) -> Iterator[np.ndarray]:
+def noisy_frames(footage: CleanClip, sigma: float, seed: int, kind: str = UNCLIPPED) -> Iterator[np.ndarray]:
     """The clip with white Gaussian noise of one of :data:`KINDS`, float32 [H,W,3] each."""
     rng = noise_rng(seed, NOISE, footage.name, sigma)
     for frame in footage.frames:
@@ -88,7 +88,7 @@ def noisy_frames(footage: Footage, sigma: float, seed: int, kind: str = UNCLIPPE
         yield np.broadcast_to(noisy if kind == UNCLIPPED else as_file(noisy), clean.shape)
 
 
-def in_kind(footage: Footage, kind: str) -> Footage:
+def in_kind(footage: CleanClip, kind: str) -> CleanClip:
     """What noise of that kind is added to: the clip, or its luma in three channels."""
     if kind != GRAY:
         return footage
@@ -160,9 +160,13 @@ def measure(
         }
         height, width = footage.frames[0].shape[:2]
         found["clips"][footage.name] = {
-            "frames": len(footage.frames), "height": height, "width": width, "sha256": footage.sha256,
-            "levels": of_kinds.pop(UNCLIPPED), "kinds": of_kinds,
-        }  # fmt: skip
+            "frames": len(footage.frames),
+            "height": height,
+            "width": width,
+            "sha256": footage.sha256,
+            "levels": of_kinds.pop(UNCLIPPED),
+            "kinds": of_kinds,
+        }
     return found
 
 
@@ -177,13 +181,15 @@ class _Asked(NamedTuple):
     say: Callable[[str], None]
 
     def levels(
-        self, footage: Footage, moving: list[np.ndarray], kind: str, names: Sequence[str]
+        self, footage: CleanClip, moving: list[np.ndarray], kind: str, names: Sequence[str]
     ) -> dict[str, dict[str, Any]]:
         """sigma -> method -> :func:`quality`, measured where it is not known."""
-        return {f"{sigma:g}": {name: self._one(footage, moving, kind, sigma, name) for name in names}
-                for sigma in self.sigmas}  # fmt: skip
+        return {
+            f"{sigma:g}": {name: self._one(footage, moving, kind, sigma, name) for name in names}
+            for sigma in self.sigmas
+        }
 
-    def _one(self, footage: Footage, moving: list[np.ndarray], kind: str, sigma: float, name: str) -> dict[str, Any]:
+    def _one(self, footage: CleanClip, moving: list[np.ndarray], kind: str, sigma: float, name: str) -> dict[str, Any]:
         learned = self.weights.sha256 if name in (self.weights.name, WITHOUT_MEMORY) else ""
         key = [name, learned, footage.name, footage.sha256, f"{sigma:g}", self.seed, kind]
         self.say(f"{footage.name}, sigma {sigma:g}, {kind}: {name}")
@@ -243,7 +249,7 @@ def worth_by_motion(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[
 
 def quality(
     method: Method | None,
-    footage: Footage,
+    footage: CleanClip,
     sigma: float,
     seed: int,
     kind: str = UNCLIPPED,

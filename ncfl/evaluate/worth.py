@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ncfl.evaluate.protocol import Source
+from ncfl.evaluate.protocol import DegradedSource
 from ncfl.evaluate.speed import range_of, ranges
 from ncfl.methods.interface import Method, Recurrent
 from ncfl.models.compression import NeuralCompression, adaptive_quantization
@@ -52,7 +52,7 @@ def worth_of_memory(
     """
     if not isinstance(method, Recurrent):
         return None
-    source, clips, moving = Source(dataset, seed), [], None if motion is None else _ByMotion(len(sigmas))
+    source, clips, moving = DegradedSource(dataset, seed), [], None if motion is None else _ByMotion(len(sigmas))
     with _watched(method) as codes:
         for number, clip in enumerate(store.split(split)):
             count = clip.shape[0] if max_frames is None else min(clip.shape[0], max_frames)
@@ -74,7 +74,7 @@ def worth_of_memory(
 
 def _of_clip(
     method: Recurrent,
-    source: Source,
+    source: DegradedSource,
     clip: "Clip",
     count: int,
     sigmas: Sequence[float],

@@ -32,7 +32,7 @@ class Learned:
     Attributes:
         model: the network as it was published, and as its weights came.
         running: what computes; ``model`` itself, or a form of it as of :func:`ncfl.methods.folding.folded`.
-        lean: whether a form that is fast on a processor, with channels last, may run in place of ``model``.
+        for_processor: whether a form that is fast on a processor, with channels last, may run in place of ``model``.
         level: the one noise level, 0..255, that its weights are for; None where they are for several or none is known.
     """
 
@@ -53,7 +53,7 @@ class Learned:
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = self.placed(model).eval()
         self.running = folded(self.model) if fold else self.model
-        self.lean = fold and channels_last and self.device.type == "cpu"
+        self.for_processor = fold and channels_last and self.device.type == "cpu"
         self.channels: int | None = model.arguments["channels"]
         self.level: float | None = None
 

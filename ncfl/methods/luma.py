@@ -51,10 +51,13 @@ class OnLuma(ABC):
 
         Raises:
             InputError: frames that are neither gray nor RGB.
+            FloatingPointError: frames with NaN or infinite values, on which decompositions would fail.
         """
         if frames.ndim != 5 or frames.shape[2] not in (1, 3) or not frames.numel():
             found = list(frames.shape)
             raise InputError(f"method {self.name}: frames have shape {found}; allowed: [B,T,1,H,W] and [B,T,3,H,W]")
+        if not frames.isfinite().all():
+            raise FloatingPointError(f"method {self.name}: found frames with values that are not finite")
         return with_luma(frames, torch.stack([self.rain_free(clip) - clip for clip in luma(frames)]))
 
     @abstractmethod

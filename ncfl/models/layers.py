@@ -45,7 +45,7 @@ def ordered_as(like: Tensor, x: Tensor) -> Tensor:
     return x.contiguous(memory_format=last) if like.is_contiguous(memory_format=last) else x
 
 
-def beside(first: Tensor, *others: Tensor) -> Tensor:
+def concatenated(first: Tensor, *others: Tensor) -> Tensor:
     """Feature maps [B,C,H,W] put together along channels, in the order of memory of the first."""
     if not first.is_contiguous(memory_format=torch.channels_last):
         return torch.cat((first, *others), dim=1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ncfl.models.layers import ChannelAttentionBlock, conv3, zero_
 
 
-class Restored(NamedTuple):
+class FrameAndFeatures(NamedTuple):
     """y_tilde: restored frame [B,C,H,W]; c_t: features for the next step [B,F,H,W]."""
 
     y_tilde: Tensor
@@ -53,7 +53,7 @@ class UNet(nn.Module):
         self.to_frame = zero_(conv3(widths[0], channels))
         self.to_features = nn.Conv2d(widths[0], feature_width, 1)
 
-    def forward(self, x_t: Tensor, c_tilde: Tensor) -> Restored:
+    def forward(self, x_t: Tensor, c_tilde: Tensor) -> FrameAndFeatures:
         """x_t [B,C,H,W], c_tilde [B,F,H,W], H and W multiples of 2^(scales-1) -> y_tilde, c_t."""
         x = self.encoder[0](self.head(torch.cat((x_t, c_tilde), dim=1)))
         skips = []
@@ -63,7 +63,7 @@ class UNet(nn.Module):
         for up, skip, block in reversed(list(zip(self.up, self.skip, self.decoder, strict=True))):
             x = F.interpolate(up(x), scale_factor=2, mode="bilinear", align_corners=False)
             x = block(x + skip(skips.pop()))
-        return Restored(x_t + self.to_frame(x), self.to_features(x))
+        return FrameAndFeatures(x_t + self.to_frame(x), self.to_features(x))
 
 
 class Cascade(nn.Module):
@@ -73,9 +73,9 @@ class Cascade(nn.Module):
         super().__init__()
         self.unets = nn.ModuleList(UNet(channels, feature_width, widths, **sizes) for _ in range(count))
 
-    def forward(self, x_t: Tensor, c_tilde: Tensor) -> Restored:
+    def forward(self, x_t: Tensor, c_tilde: Tensor) -> FrameAndFeatures:
         """As `UNet.forward`."""
-        restored = Restored(x_t, c_tilde)
+        restored = FrameAndFeatures(x_t, c_tilde)
         for unet in self.unets:
             restored = unet(*restored)
         return restored

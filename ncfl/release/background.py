@@ -12,7 +12,7 @@ STAGES = ("stage1", "stage2")
 Curve = list[dict[str, float]]
 
 
-class Background(NamedTuple):
+class FinishedTraining(NamedTuple):
     """A training, after the fact.
 
     Attributes:
@@ -47,7 +47,7 @@ class Background(NamedTuple):
         return {name: metrics["iterations"] for name, metrics in self.stages.items()}
 
 
-def read_background(run: Path, experiment: str | None = None) -> Background:
+def read_background(run: Path, experiment: str | None = None) -> FinishedTraining:
     """What a folder says in which the pipeline, or ``tools/pretrain train``, trained.
 
     Args:
@@ -69,7 +69,7 @@ def read_background(run: Path, experiment: str | None = None) -> Background:
     extra = load(folder / done[-1] / "checkpoint.pt").extra
     records = _records(results, name)
     dataset = str(extra.get("dataset", ""))
-    return Background(
+    return FinishedTraining(
         experiment=name,
         training=dict(extra.get("training", {})),
         stages={stage: read_json(folder / stage / "metrics.json") for stage in done},

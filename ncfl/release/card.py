@@ -8,14 +8,25 @@ from typing import Any
 from ncfl.evaluate import nlm
 from ncfl.evaluate.shipped import KINDS, NLM, SETTLED, WITHOUT_MEMORY, temporal_gain, worth_by_motion
 from ncfl.evaluate.speed import ranges
-from ncfl.release.background import Background
+from ncfl.release.background import FinishedTraining
 from ncfl.report import published
 from ncfl.weights.shipped import Weights
 
 SHOWN = (
-    "batch", "frames", "patch", "learning_rate", "motion_learning_rate", "lambda_", "grad_clip", "clipped", "gray",
-    "cuts", "speeds", "seed", "precision",
-)  # fmt: skip
+    "batch",
+    "frames",
+    "patch",
+    "learning_rate",
+    "motion_learning_rate",
+    "lambda_",
+    "grad_clip",
+    "clipped",
+    "gray",
+    "cuts",
+    "speeds",
+    "seed",
+    "precision",
+)
 
 
 def _paragraph(text: str) -> str:
@@ -58,7 +69,7 @@ PUBLISHED_NOTE = _paragraph(
 def figures(
     *,
     weights: Weights,
-    background: Background | None,
+    background: FinishedTraining | None,
     measured: Mapping[str, Any],
     command: str,
     commit: Mapping[str, str],

@@ -20,7 +20,7 @@ from ncfl.methods.median.method import Median
 from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import VARIANTS, rebuild
-from ncfl.release.footage import Footage as Clips
+from ncfl.release.footage import PackStore as Clips
 from ncfl.release.footage import PhasedSampler, single_frames
 from ncfl.release.numbers import training_numbers
 from ncfl.release.pack import Pack
@@ -35,7 +35,7 @@ FRAMES = 10  # of each clip at most
 NOISE_SEED = 2022  # of what is measured on: the same noise for every training
 
 
-class Compared(NamedTuple):
+class ComparedSide(NamedTuple):
     """One side of a comparison: the variant, and lambda in its first stage (0: no rate term)."""
 
     variant: str
@@ -43,10 +43,11 @@ class Compared(NamedTuple):
 
 
 NETWORKS = {
-    "M_b": Compared("m_b", 0.0),
-    "M_d": Compared("m_d", 1 / 2048),
-    "M_d, weak rate term": Compared("m_d", 1 / 2048 / 64),  # the published one empties the memory in a short training
-    "M_d, no rate term": Compared("m_d", 0.0),
+    "M_b": ComparedSide("m_b", 0.0),
+    "M_d": ComparedSide("m_d", 1 / 2048),
+    # The published lambda empties the memory in a short training.
+    "M_d, weak rate term": ComparedSide("m_d", 1 / 2048 / 64),
+    "M_d, no rate term": ComparedSide("m_d", 0.0),
 }
 PAIRS = (
     ("M_d", "M_b"),
@@ -57,7 +58,7 @@ PAIRS = (
 )
 
 
-def started(compared: Compared, source: checkpoint.Checkpoint, motion: checkpoint.Checkpoint | None) -> nn.Module:
+def started(compared: ComparedSide, source: checkpoint.Checkpoint, motion: checkpoint.Checkpoint | None) -> nn.Module:
     """The variant, of the source's sizes, with its restoration and motion estimation; the rest is as it is made."""
     sizes = {key: value for key, value in source.arguments.items() if key not in ("mv", "compression", "attention")}
     sizes.pop("unets", None)
@@ -86,9 +87,15 @@ def train(
     compared, phases = NETWORKS[name], recipe.with_memory
     stages = two_stages(*iterations)
     numbers = training_numbers(
-        {**recipe.training, **recipe.again}, phases, stages, seed=seed, threads=1, device="cpu",
-        lambda_=compared.rate_weight, freeze_motion=sum(iterations),
-    )  # fmt: skip
+        {**recipe.training, **recipe.again},
+        phases,
+        stages,
+        seed=seed,
+        threads=1,
+        device="cpu",
+        lambda_=compared.rate_weight,
+        freeze_motion=sum(iterations),
+    )
     clips = Clips(pack, seed)
     sampler = PhasedSampler(clips, phases=phases, iterations=numbers.iterations, seed=seed, sigma=SIGMA)
     torch.manual_seed(seed)
@@ -98,9 +105,15 @@ def train(
         folder = output / slug(name) / stage.name
         if not (folder / "checkpoint.pt").is_file():
             restoration_trainer(
-                model=model, sampler=sampler, config=numbers, stage=stage, initial=initial, output=folder,
-                resume=output / slug(name) / "resume" / stage.name, label=f"{name}, seed {seed}, {stage.name}",
-            ).run()  # fmt: skip
+                model=model,
+                sampler=sampler,
+                config=numbers,
+                stage=stage,
+                initial=initial,
+                output=folder,
+                resume=output / slug(name) / "resume" / stage.name,
+                label=f"{name}, seed {seed}, {stage.name}",
+            ).run()
         initial = checkpoint.load(folder / "checkpoint.pt")
     return output / slug(name) / stages[-1].name / "checkpoint.pt"
 
@@ -170,9 +183,15 @@ def compare(
         for name in NETWORKS:
             place = output / f"seed-{seed}"
             trained = train(
-                name, pack=pack, recipe=recipe, source=source, motion=motion, seed=seed, iterations=iterations,
+                name,
+                pack=pack,
+                recipe=recipe,
+                source=source,
+                motion=motion,
+                seed=seed,
+                iterations=iterations,
                 output=place,
-            )  # fmt: skip
+            )
             kept = place / slug(name) / "measured.json"
             if not kept.is_file():
                 write_json(kept, measured(trained, clips))

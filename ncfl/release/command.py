@@ -57,9 +57,14 @@ def _export(options: argparse.Namespace) -> None:
 
     sigma = [int(level) if level == int(level) else level for level in options.sigma]
     done = export(
-        checkpoint=options.checkpoint, name=options.name, folder=options.folder, description=options.description,
-        licence=options.licence, sigma=sigma, default=options.default,
-    )  # fmt: skip
+        checkpoint=options.checkpoint,
+        name=options.name,
+        folder=options.folder,
+        description=options.description,
+        licence=options.licence,
+        sigma=sigma,
+        default=options.default,
+    )
     print(
         f"{done.path}: {done.bytes} bytes, {done.parameters} parameters; rounding changes an output by at most "
         f"{done.rounding:.3g} (of 1) on a random clip"
@@ -102,15 +107,26 @@ def _card(options: argparse.Namespace) -> None:
     weights = pretrained.find(options.name)
     trained = background.read_background(options.background, options.experiment) if options.background else None
     measured = measuring.measure(
-        weights=weights, clips=options.clip, sigmas=options.sigmas, frames=options.frames, seed=options.seed,
-        cache=options.cache or ROOT / "results" / "pretrained" / f"{weights.name}.json", with_nlm=not options.no_nlm,
+        weights=weights,
+        clips=options.clip,
+        sigmas=options.sigmas,
+        frames=options.frames,
+        seed=options.seed,
+        cache=options.cache or ROOT / "results" / "pretrained" / f"{weights.name}.json",
+        with_nlm=not options.no_nlm,
         kinds=options.kinds,
         say=lambda text: print(text, file=sys.stderr, flush=True),
-    )  # fmt: skip
+    )
     facts = card.figures(
-        weights=weights, background=trained, measured=measured, command=_command(options), commit=provenance.commit(),
-        seed=options.seed, hours=options.hours, device=options.device,
-    )  # fmt: skip
+        weights=weights,
+        background=trained,
+        measured=measured,
+        command=_command(options),
+        commit=provenance.commit(),
+        seed=options.seed,
+        hours=options.hours,
+        device=options.device,
+    )
     folder, picture = weights.path.parent, options.images / f"{weights.name}-curve.png"
     drawn = trained is not None and curve.draw_curve(trained, picture)
     write_json(folder / f"{weights.name}.json", facts)

@@ -3,13 +3,13 @@
 import statistics
 from pathlib import Path
 
-from ncfl.release.background import Background
+from ncfl.release.background import FinishedTraining
 from ncfl.report.style import MEASURED, PAPER, canvas, footer, save, style
 
 AROUND = 20  # logged points that a running mean takes on either side: a batch's noise level moves its loss tenfold
 
 
-def draw_curve(background: Background, path: Path) -> bool:
+def draw_curve(background: FinishedTraining, path: Path) -> bool:
     """Write the picture; False where no stage kept a curve."""
     from matplotlib.ticker import LogLocator, NullFormatter
 

@@ -80,8 +80,16 @@ def export(
         raise InputError(f"{path}: found {len(data)} bytes, allowed: at most {largest}")
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
-    entry = {"file": path.name, "bytes": len(data), "sha256": sha256(path), "kind": source.kind, "arguments": arguments,
-             "sigma": list(sigma), "description": description, "licence": licence}  # fmt: skip
+    entry = {
+        "file": path.name,
+        "bytes": len(data),
+        "sha256": sha256(path),
+        "kind": source.kind,
+        "arguments": arguments,
+        "sigma": list(sigma),
+        "description": description,
+        "licence": licence,
+    }
     index["weights"][name] = entry
     if default or index["default"] is None:
         index["default"] = name

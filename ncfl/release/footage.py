@@ -33,7 +33,7 @@ class Phase(NamedTuple):
     patch: int
 
 
-class Footage:
+class PackStore:
     """The clips of a pack as :class:`ncfl.data.sampler.TrainingSampler` reads a store.
 
     Real ones are there forwards and backwards. They and the rendered ones are repeated such that
@@ -61,9 +61,14 @@ def render(photographs: Mapping[str, np.ndarray], count: int, seed: int) -> list
     for number in range(count):
         rng = np.random.default_rng((seed, number))
         scene = Scene(
-            photographs, SCENE_SIZE, SCENE_SIZE, rng, max_motion=SCENE_MOTION * float(rng.uniform(0.2, 1)),
-            frames=SCENE_FRAMES, outlines=outlines if number % 2 else None,
-        )  # fmt: skip
+            photographs,
+            SCENE_SIZE,
+            SCENE_SIZE,
+            rng,
+            max_motion=SCENE_MOTION * float(rng.uniform(0.2, 1)),
+            frames=SCENE_FRAMES,
+            outlines=outlines if number % 2 else None,
+        )
         clips.append(PackedClip(f"scene {number}", np.stack([scene.render(t) for t in range(SCENE_FRAMES)])))
     return clips
 
@@ -85,7 +90,7 @@ class PhasedSampler:
 
     def __init__(
         self,
-        footage: Footage,
+        footage: PackStore,
         *,
         phases: Sequence[Phase],
         iterations: int,
@@ -118,7 +123,7 @@ class PhasedSampler:
         return self._samplers[number].batch(iteration)
 
 
-def single_frames(footage: Footage, *, seed: int, sigma: tuple[float, float]) -> list[Tensor]:
+def single_frames(footage: PackStore, *, seed: int, sigma: tuple[float, float]) -> list[Tensor]:
     """Noisy frames [4,3,H,W] each as a training sees them: what the start of a memory is fitted to."""
     sampler = PhasedSampler(
         footage, phases=(Phase(1.0, 4, 1, STATISTICS),), iterations=STATISTICS_BATCHES, seed=seed, sigma=sigma

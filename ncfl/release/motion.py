@@ -12,7 +12,7 @@ import torch
 from ncfl.models.motion import SPyNet
 from ncfl.release.pack import Pack
 from ncfl.train.motion.alignment import align
-from ncfl.train.motion.levels import Level, reduced, train_level
+from ncfl.train.motion.levels import Level, train_levels
 from ncfl.train.motion.pairs import Pairs, render_pairs
 from ncfl.train.motion.real_pairs import real_pairs
 from ncfl.train.motion.start import start
@@ -25,13 +25,20 @@ MOTIONS, RENDERED = (8.0, 24.0, 56.0), 60  # largest motion of rendered pairs, a
 REAL = 360  # pairs
 LEVELS = (Level(1100, 7e-4, 16, 256), Level(600, 5e-4, 8, 256), Level(250, 3e-4, 6, 160))  # the finest only with all
 ALIGNED, ALIGNED_BATCH = 1000, 3
-EXAMINED, EXAMINED_PAIRS, EXAMINED_SIZE = (6.0, 16.0, 48.0), 32, 192  # held-out rendered pairs
+HELD_OUT_MOTIONS, HELD_OUT_PAIRS, HELD_OUT_SIZE = (6.0, 16.0, 48.0), 32, 192  # held-out rendered pairs
 
 
 def pretrain(
-    *, pack: Pack, output: Path, width: float, begin: SPyNet | None, seed: int, sigma: tuple[float, float],
-    threads: int = 1, checkpoint_seconds: float = 60.0,
-) -> dict[str, dict[str, float]]:  # fmt: skip
+    *,
+    pack: Pack,
+    output: Path,
+    width: float,
+    begin: SPyNet | None,
+    seed: int,
+    sigma: tuple[float, float],
+    threads: int = 1,
+    checkpoint_seconds: float = 60.0,
+) -> dict[str, dict[str, float]]:
     """Train, and write ``spynet.pt`` into ``output``; killed and called again it goes on.
 
     Args:
@@ -56,25 +63,24 @@ def pretrain(
     else:
         checkpoint.load_weights(spynet, begin.state_dict(), "motion estimation to go on from")
     pool = _pool(pack, seed)
-    for number, level in enumerate(LEVELS):
-        done = output / f"level{number}.pt"
-        if done.is_file():
-            checkpoint.load_weights(spynet, checkpoint.load(done).state, done)
-            continue
-        factor = 2 ** (len(spynet.levels) - 1 - number)
-        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, machine)
-        checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
+    train_levels(spynet, pool, LEVELS, output=output, resume=resume, seed=seed, sigma=sigma, machine=machine)
     align(
-        spynet, pool, iterations=ALIGNED, batch=ALIGNED_BATCH, seed=seed, sigma=sigma, resume=resume,
+        spynet,
+        pool,
+        iterations=ALIGNED,
+        batch=ALIGNED_BATCH,
+        seed=seed,
+        sigma=sigma,
+        resume=resume,
         machine=machine,
-    )  # fmt: skip
+    )
     extra = {"levels": [list(level) for level in LEVELS], "aligned": ALIGNED, "seed": seed, **pack.manifest}
     checkpoint.save(output / "spynet.pt", model=spynet, extra=extra)
     return {
         f"{motion:g}": measure(
-            spynet, render_pairs(pack.held_out, EXAMINED_PAIRS, EXAMINED_SIZE, seed + 1, motion), seed
+            spynet, render_pairs(pack.held_out, HELD_OUT_PAIRS, HELD_OUT_SIZE, seed + 1, motion), seed
         )
-        for motion in EXAMINED
+        for motion in HELD_OUT_MOTIONS
     }
 
 

@@ -33,14 +33,26 @@ def training_numbers(
         own: numbers that differ from all that.
     """
     place, total, phase = pick_device(device), sum(stage.iterations for stage in stages), phases[0]
-    return TrainConfig(**{
-        **given,
-        "warmup": min(given.get("warmup", 0), total // 10),
-        "freeze_motion": min(given.get("freeze_motion", 0), total // 20),
-        "stages": stages, "batch": phase.batch, "frames": phase.frames, "patch": phase.patch, "sigma": SIGMA,
-        "seed": seed, "precision": precision_of(place), "workers": 8 if place.type == "cuda" else 0,
-        "threads": threads, "device": device, "channels_last": True, "log_every": 10, **own,
-    })  # fmt: skip
+    return TrainConfig(
+        **{
+            **given,
+            "warmup": min(given.get("warmup", 0), total // 10),
+            "freeze_motion": min(given.get("freeze_motion", 0), total // 20),
+            "stages": stages,
+            "batch": phase.batch,
+            "frames": phase.frames,
+            "patch": phase.patch,
+            "sigma": SIGMA,
+            "seed": seed,
+            "precision": precision_of(place),
+            "workers": 8 if place.type == "cuda" else 0,
+            "threads": threads,
+            "device": device,
+            "channels_last": True,
+            "log_every": 10,
+            **own,
+        }
+    )
 
 
 def precision_of(device: torch.device) -> str:

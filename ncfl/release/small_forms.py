@@ -95,10 +95,16 @@ def train(
     torch.manual_seed(seed)
     if not (folder / "checkpoint.pt").is_file():
         restoration_trainer(
-            model=network(params, name, store.split("train")[0].shape[-1]), sampler=sampler, config=numbers,
-            stage=stage, initial=None, output=folder, resume=folder / "resume", label=name,
+            model=network(params, name, store.split("train")[0].shape[-1]),
+            sampler=sampler,
+            config=numbers,
+            stage=stage,
+            initial=None,
+            output=folder,
+            resume=folder / "resume",
+            label=name,
             extra={"method": params.compared[name].method},
-        ).run()  # fmt: skip
+        ).run()
     found = checkpoint.load(folder / "checkpoint.pt")
     if json.dumps(found.extra.get("training")) != json.dumps(config_numbers(numbers)):  # tuples or lists, all the same
         raise InputError(f"{found.path}: found a training with other numbers, allowed: the same, or another --output")
@@ -113,10 +119,23 @@ def _sigma(params: Params, name: str) -> Any:
 def _numbers(params: Params, name: str, stage: Stage, learning_rate: float, seed: int, threads: int) -> TrainConfig:
     spec, common = params.compared[name].train, params.training
     return TrainConfig(
-        stages=(stage,), lambda_=0.0, learning_rate=learning_rate, warmup=common.warmup,
-        freeze_motion=stage.iterations, betas=(common.betas[0], common.betas[1]), weight_decay=common.weight_decay,
-        grad_clip=common.gradient_clip, settle_at=spec.settle_at, batch=common.batch,
-        frames=spec.frames or common.frames, patch=params.schedules[params.compared[name].dataset].patch,
-        sigma=_sigma(params, name) or 0.0, seed=seed, log_every=common.log_every, device="cpu", channels_last=True,
-        workers=0, threads=threads,
-    )  # fmt: skip
+        stages=(stage,),
+        lambda_=0.0,
+        learning_rate=learning_rate,
+        warmup=common.warmup,
+        freeze_motion=stage.iterations,
+        betas=(common.betas[0], common.betas[1]),
+        weight_decay=common.weight_decay,
+        grad_clip=common.gradient_clip,
+        settle_at=spec.settle_at,
+        batch=common.batch,
+        frames=spec.frames or common.frames,
+        patch=params.schedules[params.compared[name].dataset].patch,
+        sigma=_sigma(params, name) or 0.0,
+        seed=seed,
+        log_every=common.log_every,
+        device="cpu",
+        channels_last=True,
+        workers=0,
+        threads=threads,
+    )

@@ -1,7 +1,6 @@
 """``tools/pretrain motion``, ``start`` and ``compared``: what trainings begin from; each command can be resumed."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ def add(commands: Any) -> None:
     motion.add_argument("--width", type=float, default=0.5, help="times the published channels")
     motion.add_argument("--from", dest="begin", help="shipped weights whose motion estimation to go on from")
     motion.set_defaults(run=_motion)
-    exam = commands.add_parser("motion-exam", help="what warping gains on real clips, by range of motion")
-    exam.add_argument("file", type=Path, nargs="+", help="what tools/pretrain motion wrote")
-    exam.add_argument("--clips", type=Path, nargs="+", required=True, help="videos, or folders with pictures below")
-    exam.add_argument("--width", type=int, default=427, help="pixels that clips are reduced to")
-    exam.add_argument("--sigmas", type=float, nargs="+", default=[0.0, 20.0, 50.0])
-    exam.add_argument("--step", type=int, default=4, help="every so many pairs of a clip")
-    exam.add_argument("--frames", type=int, default=41, help="at most so many of each clip")
-    exam.set_defaults(run=_exam)
+    gain = commands.add_parser("warping-gain", help="what warping gains on real clips, by range of motion")
+    gain.add_argument("file", type=Path, nargs="+", help="what tools/pretrain motion wrote")
+    gain.add_argument("--clips", type=Path, nargs="+", required=True, help="videos, or folders with pictures below")
+    gain.add_argument("--width", type=int, default=427, help="pixels that clips are reduced to")
+    gain.add_argument("--sigmas", type=float, nargs="+", default=[0.0, 20.0, 50.0])
+    gain.add_argument("--step", type=int, default=4, help="every so many pairs of a clip")
+    gain.add_argument("--frames", type=int, default=41, help="at most so many of each clip")
+    gain.set_defaults(run=_warping_gain)
     start = commands.add_parser("start", help="the start that all variants of the network share")
     _common(start, ROOT / "pretrained" / "starts" / "ncfl-half.safetensors")
     start.add_argument("--from", dest="begin", default="ncfl-half", help="shipped weights of an M_f")
@@ -68,9 +67,14 @@ def _motion(options: argparse.Namespace) -> None:
 
     pack = read_footage(options.clips, hold_out=options.hold_out, widths=motion.WIDTHS)
     found = motion.pretrain(
-        pack=pack, output=options.output, width=options.width, seed=options.seed, sigma=SIGMA,
-        begin=shipped.find(options.begin).load().motion if options.begin else None, threads=options.threads,
-    )  # fmt: skip
+        pack=pack,
+        output=options.output,
+        width=options.width,
+        seed=options.seed,
+        sigma=SIGMA,
+        begin=shipped.find(options.begin).load().motion if options.begin else None,
+        threads=options.threads,
+    )
     trained = checkpoint.load(options.output / "spynet.pt")
     spynet = SPyNet(**trained.arguments)
     checkpoint.load_weights(spynet, trained.state, trained.path)
@@ -78,12 +82,12 @@ def _motion(options: argparse.Namespace) -> None:
     print(f"{json.dumps(found, indent=1)}\n{options.file}: {written} bytes")
 
 
-def _exam(options: argparse.Namespace) -> None:
-    from ncfl.release.motion_exam import examine, markdown
+def _warping_gain(options: argparse.Namespace) -> None:
     from ncfl.release.starts import read_motion
+    from ncfl.release.warping_gain import markdown, measure_clips
 
     networks = {file.stem: read_motion(file).eval() for file in options.file}
-    found = examine(
+    found = measure_clips(
         networks, options.clips, width=options.width, sigmas=options.sigmas, step=options.step, frames=options.frames
     )
     print(markdown(found))
@@ -97,9 +101,14 @@ def _compared(options: argparse.Namespace) -> None:
 
     params = small_forms.preset(options.preset)
     trained = small_forms.train(
-        params=params, name=options.experiment, output=options.output, iterations=options.iterations,
-        learning_rate=options.learning_rate, seed=options.seed, threads=options.threads,
-    )  # fmt: skip
+        params=params,
+        name=options.experiment,
+        output=options.output,
+        iterations=options.iterations,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+        threads=options.threads,
+    )
     model = rebuild(trained.kind, trained.arguments)
     checkpoint.load_weights(model, trained.state, trained.path)
     file = options.file or ROOT / "pretrained" / "starts" / f"{options.experiment}.safetensors"
@@ -118,9 +127,13 @@ def _start(options: argparse.Namespace) -> None:
     motion = checkpoint.load(options.motion)
     checkpoint.load_weights(network.motion, motion.state, motion.path)
     tensors = supernet.train(
-        network=network, pack=read_footage(options.clips, hold_out=options.hold_out, widths=(568, 284)),
-        output=options.output, iterations=options.iterations, seed=options.seed, sigma=SIGMA, threads=options.threads,
-        say=lambda text: print(text, file=sys.stderr, flush=True),
-    )  # fmt: skip
+        network=network,
+        pack=read_footage(options.clips, hold_out=options.hold_out, widths=(568, 284)),
+        output=options.output,
+        iterations=options.iterations,
+        seed=options.seed,
+        sigma=SIGMA,
+        threads=options.threads,
+    )
     written = write_start(options.file, tensors, network.arguments, "all variants of the network, for sigma 0 to 55")
     print(f"{options.file}: {written} bytes")

@@ -5,10 +5,8 @@ begin as the identity. Each iteration draws one variant and trains what that var
 is kept is the mean of the weights over the last hundreds of iterations, which falling rates bring to the same place.
 """
 
-import math
 import random
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,18 +16,24 @@ from torch import Tensor, nn
 from ncfl.data.sampler import TrainingSampler
 from ncfl.models.compression import NConv
 from ncfl.models.ncfl import NCFL
-from ncfl.release.footage import Footage
+from ncfl.release.footage import PackStore
 from ncfl.release.pack import Pack
-from ncfl.train.losses import clip_loss, psnr
+from ncfl.train.config import Stage, TrainConfig
+from ncfl.train.losses import Loss, clip_loss
 from ncfl.train.rate_start import start_rate
-from ncfl.weights import checkpoint
-from ncfl.weights.archive import read_archive
+from ncfl.train.restoration import Frames, RestorationTask
+from ncfl.train.state import TrainingState
+from ncfl.train.trainer import Trainer
 
 SHARES = {"m_a": 1, "m_b": 1, "m_c": 1, "m_d": 2, "m_e": 2, "m_f": 3}  # how often each variant is drawn
 FORMS = {
-    "m_a": ("plain", "none", False), "m_b": ("refined", "none", False), "m_c": ("conv", "none", False),
-    "m_d": ("refined", "ncfl", False), "m_e": ("refined", "conv", False), "m_f": ("refined", "ncfl", True),
-}  # fmt: skip
+    "m_a": ("plain", "none", False),
+    "m_b": ("refined", "none", False),
+    "m_c": ("conv", "none", False),
+    "m_d": ("refined", "ncfl", False),
+    "m_e": ("refined", "conv", False),
+    "m_f": ("refined", "ncfl", True),
+}
 BATCH, FRAMES, PATCH = 2, 5, 48
 LEARNING_RATE, BETAS, GRAD_CLIP, WARMUP = 4e-4, (0.9, 0.99), 0.3, 100
 FALLING = 0.5  # share of the iterations at the end in which the rate falls to zero
@@ -82,10 +86,69 @@ def _start_as_identity(nconv: NConv) -> None:
     layers[-1].bias.fill_(-LIFT)
 
 
+class Shared(nn.Module):
+    """The supernet as the trainer takes it: all modules once, and the running mean of their weights beside them."""
+
+    kind = "supernet"
+
+    def __init__(self, network: NCFL, sampler: TrainingSampler) -> None:
+        super().__init__()
+        self.arguments = network.arguments
+        variants, self.whole = build(network)
+        self.variants = (variants,)  # in a tuple, where PyTorch does not look for parameters a second time
+        start_rate(network, sampler)
+        self.motion = network.motion  # where the trainer looks for what rests
+        self.mean = {name: value.clone() for name, value in self.whole.state_dict().items()}
+        for name, value in self.mean.items():
+            self.register_buffer(f"mean {name}".replace(".", "/"), value)
+
+    @torch.no_grad()
+    def average(self, done: int) -> None:
+        """Take the weights after ``done`` iterations into their mean."""
+        now, keep = self.whole.state_dict(), min(AVERAGE, done / (done + 9))
+        for name, value in self.mean.items():
+            value.lerp_(now[name], 1 - keep)
+
+
+class SupernetTask(RestorationTask):
+    """Clips in, restored by the variant that an iteration draws."""
+
+    def __init__(self, shared: Shared, sampler: TrainingSampler, config: TrainConfig) -> None:
+        super().__init__(shared, sampler, config, config.stages[0])
+        self.loss = _loss_of_a_variant
+
+    def inputs(self, model: Shared, batch: Frames, iteration: int) -> dict[str, Any]:
+        """The frames, and which variant restores them; the iteration before enters the mean of the weights."""
+        if iteration:
+            model.average(iteration)
+        given = super().inputs(model, batch, iteration)
+        return {"noisy": given["noisy"], "clean": given["clean"], "variant": draw(self.config.seed, iteration)}
+
+
+def _loss_of_a_variant(model: Shared, *, noisy: list[Tensor], clean: list[Tensor], variant: str) -> Loss:
+    network = model.variants[0][variant]
+    return clip_loss(network, noisy, clean, rate_weight=0.0, motions=network.motions)
+
+
+class SupernetConfig(TrainConfig):
+    """Rates that stay for half of the iterations, where others fall from the start."""
+
+    def rates(self, iteration: int) -> dict[str, float | None]:
+        """As :func:`rate`; motion estimation rests."""
+        return {"rest": rate(iteration, self.iterations), "motion": None}
+
+
 def train(
-    *, network: NCFL, pack: Pack, output: Path, iterations: int, seed: int, sigma: tuple[float, float],
-    threads: int = 1, checkpoint_seconds: float = 60.0, say: Callable[[str], None] = print,
-) -> dict[str, Tensor]:  # fmt: skip
+    *,
+    network: NCFL,
+    pack: Pack,
+    output: Path,
+    iterations: int,
+    seed: int,
+    sigma: tuple[float, float],
+    threads: int = 1,
+    checkpoint_seconds: float = 60.0,
+) -> dict[str, Tensor]:
     """Train; killed and called again it goes on.
 
     Args:
@@ -97,52 +160,45 @@ def train(
         sigma: noise, 0..255.
         threads: of PyTorch.
         checkpoint_seconds: between two saves of the resume state.
-        say: told how it goes.
 
     Returns:
         The tensors of a start, as :mod:`ncfl.weights.start` names them.
+
+    Raises:
+        NonFiniteLoss, Interrupted: as :meth:`ncfl.train.trainer.Trainer.run`.
     """
+    config = SupernetConfig(
+        stages=(Stage("start", iterations, rate_term=False),),
+        learning_rate=LEARNING_RATE,
+        betas=BETAS,
+        weight_decay=0.0,
+        grad_clip=GRAD_CLIP,
+        batch=BATCH,
+        frames=FRAMES,
+        patch=PATCH,
+        sigma=sigma,
+        seed=seed,
+        device="cpu",
+        threads=threads,
+        checkpoint_seconds=checkpoint_seconds,
+    )
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    variants, whole = build(network)
-    sampler = TrainingSampler(Footage(pack, seed), patch=PATCH, frames=FRAMES, batch=BATCH, seed=seed, sigma=sigma)
-    start_rate(network, sampler)
-    whole.train().requires_grad_(True)
-    network.motion.requires_grad_(False)
-    trained = [parameter for parameter in whole.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, betas=BETAS, weight_decay=0.0)
-    mean = {name: value.clone() for name, value in whole.state_dict().items()}
-    state, first = Path(output) / "resume.pt", 0
-    if state.is_file():
-        content = read_archive(state)
-        whole.load_state_dict(content["weights"])
-        optimizer.load_state_dict(content["optimizer"])
-        mean, first = content["mean"], content["iterations"]
-    saved, recent = time.monotonic(), []
-    for iteration in range(first, iterations):
-        name = draw(seed, iteration)
-        batch = sampler.batch(iteration)
-        for group in optimizer.param_groups:
-            group["lr"] = rate(iteration, iterations)
-        loss = clip_loss(
-            variants[name], batch.noisy.unbind(1), batch.clean.unbind(1), rate_weight=0.0,
-            motions=variants[name].motions,
-        )  # fmt: skip
-        loss.loss.backward()
-        if math.isfinite(float(nn.utils.clip_grad_norm_(trained, GRAD_CLIP))):
-            optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        _average(mean, whole.state_dict(), min(AVERAGE, (iteration + 1) / (iteration + 10)))
-        recent.append(psnr(loss.l2.item()))
-        done = iteration + 1
-        if done % 100 == 0 or done == iterations:
-            say(f"start: {done}/{iterations} iterations, {sum(recent) / len(recent):.2f} dB in training")
-            recent.clear()
-        if time.monotonic() - saved >= checkpoint_seconds or done == iterations:
-            content = {"weights": whole.state_dict(), "optimizer": optimizer.state_dict(), "mean": mean}
-            checkpoint.write(state, {**content, "iterations": done})
-            saved = time.monotonic()
-    return tensors_of(mean)
+    sampler = TrainingSampler(PackStore(pack, seed), patch=PATCH, frames=FRAMES, batch=BATCH, seed=seed, sigma=sigma)
+    shared = Shared(network, sampler)
+
+    def write(state: TrainingState) -> dict[str, Tensor]:
+        shared.average(state.done)
+        return tensors_of(shared.mean)
+
+    return Trainer(
+        model=shared,
+        task=SupernetTask(shared, sampler, config),
+        config=config,
+        stage=config.stages[0],
+        write=write,
+        resume=Path(output) / "resume",
+    ).run()
 
 
 def draw(seed: int, iteration: int) -> str:
@@ -155,22 +211,16 @@ def rate(iteration: int, iterations: int) -> float:
     return LEARNING_RATE * min(1, (iteration + 1) / WARMUP) * min(1, (iterations - iteration) / (FALLING * iterations))
 
 
-@torch.no_grad()
-def _average(mean: Mapping[str, Tensor], now: Mapping[str, Tensor], keep: float) -> None:
-    for name, value in now.items():
-        mean[name].lerp_(value, 1 - keep)
-
-
 def tensors_of(whole: Mapping[str, Any]) -> dict[str, Tensor]:
     """The supernet's tensors under the names of :mod:`ncfl.weights.start`, without motion estimation."""
     places = (
-        ("ncfl.restoration.", "restoration."), ("ncfl.mv_refinement.", "mv_refinement.refined."),
-        ("ncfl.attention.", "attention."), ("ncfl.compression.", "compression.ncfl."),
-        ("mconv.", "mv_refinement.conv."), ("nconv.", "compression.conv."),
-    )  # fmt: skip
+        ("ncfl.restoration.", "restoration."),
+        ("ncfl.mv_refinement.", "mv_refinement.refined."),
+        ("ncfl.attention.", "attention."),
+        ("ncfl.compression.", "compression.ncfl."),
+        ("mconv.", "mv_refinement.conv."),
+        ("nconv.", "compression.conv."),
+    )
     return {
-        new + name[len(old) :]: value
-        for name, value in whole.items()
-        for old, new in places
-        if name.startswith(old)
-    }  # fmt: skip
+        new + name[len(old) :]: value for name, value in whole.items() for old, new in places if name.startswith(old)
+    }

@@ -24,7 +24,7 @@ from ncfl.common.files import read_json, write_json
 from ncfl.evaluate.motion import examine_flow
 from ncfl.models.variants import m_f, rebuild
 from ncfl.profile.planning import plan_iterations
-from ncfl.release.footage import Footage, PhasedSampler, single_frames
+from ncfl.release.footage import PackStore, PhasedSampler, single_frames
 from ncfl.release.numbers import training_numbers
 from ncfl.release.pack import Pack
 from ncfl.release.recipes import SEED, SIGMA, Recipe
@@ -119,7 +119,7 @@ class Pretraining:
         own = {"freeze_motion": stage.iterations} if self.freeze_motion else {}
         numbers = self._numbers({**self.recipe.training, **self.recipe.again}, phases, (stage,), **own, **self.numbers)
         if self.memory:
-            kept = start_memory(model, single_frames(Footage(self.pack, SEED), seed=SEED, sigma=SIGMA))
+            kept = start_memory(model, single_frames(PackStore(self.pack, SEED), seed=SEED, sigma=SIGMA))
             self.say(f"memory: {kept}")
         return self._train(model, self._sampler(phases, numbers), numbers, stage, None)
 
@@ -130,9 +130,15 @@ class Pretraining:
         if not (folder / "spynet.pt").is_file():
             with self._record("pretrain-flow"):
                 found = pretrain_levels(
-                    pack=self.pack, output=folder, resume=self.output / "resume" / "flow", seed=SEED, sigma=SIGMA,
-                    **self._flow_parts(), machine=self.machine, **self.recipe.flow,
-                )  # fmt: skip
+                    pack=self.pack,
+                    output=folder,
+                    resume=self.output / "resume" / "flow",
+                    seed=SEED,
+                    sigma=SIGMA,
+                    **self._flow_parts(),
+                    machine=self.machine,
+                    **self.recipe.flow,
+                )
             write_json(folder / "metrics.json", found)
         spynet = checkpoint.load(folder / "spynet.pt")
         if not (folder / "real.json").is_file():
@@ -164,14 +170,21 @@ class Pretraining:
             extra["started_from"] = {"file": self.source.path.name, **history_of(self.source)}
         with self._record(f"{self.recipe.name}-train-{stage.name}"):
             result = restoration_trainer(
-                model=model, sampler=sampler, config=numbers, stage=stage, initial=initial, output=folder,
-                resume=self.output / "resume" / stage.name, label=f"{self.recipe.name} {stage.name}", extra=extra,
-            ).run()  # fmt: skip
+                model=model,
+                sampler=sampler,
+                config=numbers,
+                stage=stage,
+                initial=initial,
+                output=folder,
+                resume=self.output / "resume" / stage.name,
+                label=f"{self.recipe.name} {stage.name}",
+                extra=extra,
+            ).run()
         return result.checkpoint
 
     def _sampler(self, phases: Any, numbers: TrainConfig) -> PhasedSampler:
         self._phases = phases
-        footage = Footage(self.pack, SEED)
+        footage = PackStore(self.pack, SEED)
         return PhasedSampler(
             footage, phases=phases, iterations=numbers.iterations, seed=SEED, sigma=SIGMA, variety=numbers.variety
         )

@@ -32,9 +32,14 @@ def _pack(options: argparse.Namespace) -> None:
     from ncfl.release.pack import write_pack
 
     manifest = write_pack(
-        options.output, clips=options.clips, hold_out=options.hold_out, licence=options.licence,
-        widths=options.width, quality=options.quality, largest=options.mebibytes * 2**20,
-    )  # fmt: skip
+        options.output,
+        clips=options.clips,
+        hold_out=options.hold_out,
+        licence=options.licence,
+        widths=options.width,
+        quality=options.quality,
+        largest=options.mebibytes * 2**20,
+    )
     for clip in manifest["clips"]:
         print(f"{clip['name']}: {clip['frames']} frames of {clip['width']}x{clip['height']}, {clip['bytes']} bytes")
     names = ", ".join(entry["name"] for entry in manifest["photographs"])
@@ -77,11 +82,20 @@ def _train(options: argparse.Namespace) -> None:
         flow, *stages = recipe.iterations
         iterations = (options.flow_iterations or flow, *(options.stage_iterations or stages))
     done = Pretraining(
-        recipe=recipe, pack=read_pack(options.pack), output=options.output, iterations=iterations,
-        minutes=options.minutes, threads=options.threads, device=options.device, start=options.start,
-        motion=options.flow, memory=options.memory, freeze_motion=options.freeze_motion, numbers=_numbers(options),
+        recipe=recipe,
+        pack=read_pack(options.pack),
+        output=options.output,
+        iterations=iterations,
+        minutes=options.minutes,
+        threads=options.threads,
+        device=options.device,
+        start=options.start,
+        motion=options.flow,
+        memory=options.memory,
+        freeze_motion=options.freeze_motion,
+        numbers=_numbers(options),
         say=lambda text: print(text, file=sys.stderr, flush=True),
-    ).run()  # fmt: skip
+    ).run()
     print(f"{done}: written")
 
 
@@ -110,7 +124,10 @@ def _bench(options: argparse.Namespace) -> None:
     from ncfl.release.recipes import RECIPES
 
     found = bench(
-        RECIPES[options.recipe], device=options.device, threads=options.threads, seconds=options.seconds,
+        RECIPES[options.recipe],
+        device=options.device,
+        threads=options.threads,
+        seconds=options.seconds,
         window=None if options.window is None else tuple(options.window),
-    )  # fmt: skip
+    )
     print(json.dumps(found, indent=1))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ncfl.methods import METHODS
-from ncfl.report.results import Measured
+from ncfl.report.results import MeasuredFigure
 from ncfl.report.table import Column, Record, measured_head
 
 # A method of Tables 3 to 5 -> the name its experiments carry: <slug>-<dataset> where trained, else <slug>.
@@ -20,12 +20,12 @@ def experiments_of(method: str, dataset: str) -> tuple[str, ...]:
     return f"{slug}-{dataset}", slug
 
 
-def psnr_cells(row: Record, figure: Measured | None) -> Record:
+def psnr_cells(row: Record, figure: MeasuredFigure | None) -> Record:
     """The paper's PSNR of a published row, and the measured one."""
     return {"paper_psnr_db": row["psnr_db"], "measured_psnr_db": f"{figure.psnr:.2f}" if figure else ""}
 
 
-def ssim_cells(row: Record, figure: Measured | None) -> Record:
+def ssim_cells(row: Record, figure: MeasuredFigure | None) -> Record:
     """The paper's SSIM of a published row, and the measured one."""
     return {"paper_ssim": row["ssim"], "measured_ssim": f"{figure.ssim:.4f}" if figure else ""}
 
@@ -40,7 +40,7 @@ def gflops_cells(paper: str, measured: float | None) -> Record:
     }
 
 
-def origin_cells(figure: Measured | None, preset: str) -> Record:
+def origin_cells(figure: MeasuredFigure | None, preset: str) -> Record:
     """Where a measured figure comes from; empty where there is none."""
     if figure is None:
         return {"experiment": "", "obtained": "", "data": "", "sequences": "", "frames": "", "preset": preset}

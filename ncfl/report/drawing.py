@@ -12,13 +12,27 @@ if TYPE_CHECKING:
 
 # Light tints of Okabe and Ito's palette, so that dark letters are read on each.
 COLORS = {
-    "conv": "#CFE4F3", "deconv": "#FBE3B5", "norm": "#CDEBDF", "block": "#EFDCE8", "net": "#EFDCE8", "act": "#EEEEEE",
+    "conv": "#CFE4F3",
+    "deconv": "#FBE3B5",
+    "norm": "#CDEBDF",
+    "block": "#EFDCE8",
+    "net": "#EFDCE8",
+    "act": "#EEEEEE",
     "op": "#FFFFFF",
-}  # fmt: skip
+}
 SYMBOLS = {
-    "x": "$x$", "y": "$y$", "x_t": "$x_t$", "mv": "MV", "c_hat": r"$\hat{c}_t$", "c_check": "$č_t$",
-    "c_tilde": r"$\tilde{c}_t$", "y_tilde": r"$\tilde{y}_t$", "c_t": "$c_t$", "m_t": "$m_t$", "bits": "bits",
-}  # fmt: skip
+    "x": "$x$",
+    "y": "$y$",
+    "x_t": "$x_t$",
+    "mv": "MV",
+    "c_hat": r"$\hat{c}_t$",
+    "c_check": "$č_t$",
+    "c_tilde": r"$\tilde{c}_t$",
+    "y_tilde": r"$\tilde{y}_t$",
+    "c_t": "$c_t$",
+    "m_t": "$m_t$",
+    "bits": "bits",
+}
 COLUMN, WIDTH, HEIGHT = 0.43, 0.27, 1.5  # inches: of a column, and of a box
 TALL, FLAT = 1.85, 0.5  # of a row with boxes, and of one with symbols alone
 TRACK = 0.065  # between the ways that lead around boxes, above them

@@ -11,7 +11,7 @@ from ncfl.common.files import read_json, write_json
 from ncfl.report import charts, inside, strip
 from ncfl.report.drawing import draw
 from ncfl.report.queries import table1, table2, table5
-from ncfl.report.results import TITLES, Experiment, Results, other_data
+from ncfl.report.results import TITLES, MeasuredExperiment, Results, other_data
 from ncfl.report.structure import diagrams
 from ncfl.report.style import canvas, empty, save, style
 
@@ -60,7 +60,7 @@ def write_figures(
     results: Path,
     output: Path,
     preset: str,
-    experiments: Mapping[str, Experiment],
+    experiments: Mapping[str, MeasuredExperiment],
     model: Mapping[str, Any] = MappingProxyType({}),
     strip_dataset: str = "set8",
 ) -> list[Figure]:

@@ -18,7 +18,7 @@ from ncfl.report.figures import Figure, read_figures
 from ncfl.report.interactive import charts
 from ncfl.report.marks import marks
 from ncfl.report.render import groups
-from ncfl.report.results import Experiment, Results, other_data
+from ncfl.report.results import MeasuredExperiment, Results, other_data
 from ncfl.report.runs import runs
 from ncfl.report.scenes import scenes
 from ncfl.report.table import Column, Table, measured_on
@@ -76,7 +76,7 @@ def write_page(
     results: Path,
     output: Path,
     preset: str,
-    experiments: Mapping[str, Experiment],
+    experiments: Mapping[str, MeasuredExperiment],
     figures: Path | None = None,
     commit: str = "",
     versions: Mapping[str, str] | None = None,

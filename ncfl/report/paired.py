@@ -15,7 +15,7 @@ from ncfl.report.cells import (
     runs_of,
     ssim_cells,
 )
-from ncfl.report.results import SPACES, TITLES, Measured, Results
+from ncfl.report.results import SPACES, TITLES, MeasuredFigure, Results
 from ncfl.report.table import Column, Record, Table, measured_head
 
 NO_NOISE = 0.0
@@ -130,7 +130,7 @@ def _additional(results: Results) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _gain_cells(figure: Measured | None) -> Record:
+def _gain_cells(figure: MeasuredFigure | None) -> Record:
     keys = ("measured_input_psnr_db", "measured_psnr_db", "measured_gain_db", "measured_input_ssim", "measured_ssim")
     if figure is None:
         return dict.fromkeys(keys, "")
@@ -159,9 +159,10 @@ def _below_input(records: Sequence[Record]) -> list[str]:
     below = [
         f"{r['method']} on {r['dataset']}"
         for r in records
-        if r["obtained"].startswith(("own training", BEGUN)) and r["dataset"] in inputs
+        if r["obtained"].startswith(("own training", BEGUN))
+        and r["dataset"] in inputs
         and any(float(r[key]) <= float(inputs[r["dataset"]][key]) for key in ("measured_psnr_db", "measured_ssim"))
-    ]  # fmt: skip
+    ]
     return [f"Below the rainy input in PSNR or SSIM: {', '.join(below)}. {BELOW_NOTE}"] if below else []
 
 
@@ -171,7 +172,7 @@ def _methods_on(dataset: str) -> tuple[str, ...]:
     return tuple(name for method in methods for name in experiments_of(method, dataset))
 
 
-def _of_input(figure: Measured | None) -> Measured | None:
+def _of_input(figure: MeasuredFigure | None) -> MeasuredFigure | None:
     return figure._replace(psnr=figure.input_psnr, ssim=figure.input_ssim, obtained="") if figure else None
 
 

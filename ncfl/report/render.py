@@ -10,12 +10,28 @@ from ncfl.report.table import Column, Table, labels, measured_head, warning
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_|<>[]"})
 _LATEX = str.maketrans(
     {
-        "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
-        "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-        ">": r"\textgreater{}", "|": r"\textbar{}", "σ": r"$\sigma$", "λ": r"$\lambda$", "×": r"$\times$",
-        "−": "$-$", "–": "--", "✓": r"$\checkmark$", "\n": " ",
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "&": r"\&",
+        "%": r"\%",
+        "#": r"\#",
+        "_": r"\_",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "σ": r"$\sigma$",
+        "λ": r"$\lambda$",
+        "×": r"$\times$",
+        "−": "$-$",
+        "–": "--",
+        "✓": r"$\checkmark$",
+        "\n": " ",
     }
-)  # fmt: skip
+)
 _VARIANT = re.compile(r"\bM\\_([a-f])\b")
 _SIGNED = re.compile(r"[+-]\d+(\.\d+)?")
 

@@ -52,7 +52,7 @@ def other_data(label: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Experiment:
+class MeasuredExperiment:
     """What the report has to know of one experiment or baseline.
 
     Attributes:
@@ -71,7 +71,7 @@ class Experiment:
     obtained: str = ""
 
 
-class Measured(NamedTuple):
+class MeasuredFigure(NamedTuple):
     """One measured figure: PSNR in dB, SSIM, those of the degraded input, and where they come from."""
 
     experiment: str
@@ -114,10 +114,10 @@ class Results:
         InputError: a summary or the complexity file is missing, malformed, or lacks a promised figure.
     """
 
-    def __init__(self, root: Path, experiments: Mapping[str, Experiment]) -> None:
+    def __init__(self, root: Path, experiments: Mapping[str, MeasuredExperiment]) -> None:
         self.root = Path(root)
         self.experiments = dict(experiments)
-        self._measured: dict[tuple[str, str, float, str], Measured] = {}
+        self._measured: dict[tuple[str, str, float, str], MeasuredFigure] = {}
         self._evaluated: dict[tuple[str, str], Evaluated] = {}
         self._memory: dict[tuple[str, str], Mapping[str, Any]] = {}
         for name, experiment in self.experiments.items():
@@ -129,7 +129,9 @@ class Results:
         """Where one experiment's files lie."""
         return self.root / "experiments" / name
 
-    def measured(self, names: Sequence[str], dataset: str, sigma: float, space: str | None = None) -> Measured | None:
+    def measured(
+        self, names: Sequence[str], dataset: str, sigma: float, space: str | None = None
+    ) -> MeasuredFigure | None:
         """The figure of the first of these experiments that was evaluated on the dataset at this sigma.
 
         Args:
@@ -162,7 +164,7 @@ class Results:
         entry = self._evaluated.get((name, dataset))
         return entry.data if entry else ""
 
-    def _read(self, name: str, experiment: Experiment) -> None:
+    def _read(self, name: str, experiment: MeasuredExperiment) -> None:
         path = self.folder(name) / "evaluation" / "summary.json"
         found = _mapping(_mapping(read_json(path), path, "the file").get("datasets"), path, "'datasets'")
         for dataset, sigmas in experiment.evaluate.items():
@@ -184,7 +186,9 @@ class Results:
             data = _with_training(head.data, experiment.training_data)
             for space in head.spaces:
                 for sigma, figures in levels[space].items():
-                    figure = Measured(name, *figures, space, data, head.sequences, head.frames, experiment.obtained)
+                    figure = MeasuredFigure(
+                        name, *figures, space, data, head.sequences, head.frames, experiment.obtained
+                    )
                     self._measured[name, dataset, sigma, space] = figure
 
 
@@ -219,7 +223,7 @@ def _head(entry: Mapping[str, Any], path: Path, where: str, dataset: str) -> Eva
 def _levels(
     entry: Mapping[str, Any], space: str, path: Path, where: str
 ) -> Iterator[tuple[float, tuple[float, float, float, float]]]:
-    """Sigma, and the four figures that a :class:`Measured` begins with."""
+    """Sigma, and the four figures that a :class:`MeasuredFigure` begins with."""
     place, found = f"{where}.sigma", entry.get("sigma")
     if space != entry["space"]:
         place, found = f"{where}.spaces.{space}", entry["spaces"][space]

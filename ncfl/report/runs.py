@@ -13,7 +13,7 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import read_json
 from ncfl.report.cells import COUNTED
 from ncfl.report.history import history, outline
-from ncfl.report.results import Experiment, Results
+from ncfl.report.results import MeasuredExperiment, Results
 
 STEPS = {"train-stage1": "Training, stage 1", "train-stage2": "Training, stage 2", "evaluate": "Evaluation"}
 # Of a prepared dataset the manifest is enough: it holds the checksums of all its files.
@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 600, 110
 
 
 @dataclass(frozen=True)
-class Step:
+class RecordedStep:
     """What one step recorded: facts by name, its parameters by dotted key, SHA-256 by file."""
 
     title: str
@@ -42,7 +42,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Run:
+class RecordedRun:
     """What stands behind the figures of one experiment.
 
     Attributes:
@@ -56,25 +56,25 @@ class Run:
     trained: str
     evaluated: str
     final: str
-    steps: tuple[Step, ...]
+    steps: tuple[RecordedStep, ...]
     curves: tuple[Curve, ...]
 
 
-def runs(results: Results) -> list[Run]:
+def runs(results: Results) -> list[RecordedRun]:
     """The run of each experiment that the parameters name, and that of the counting of GFLOPs."""
     found = [_run(results, name, experiment) for name, experiment in results.experiments.items()]
     step = _step(results.root / "records" / f"{COUNTED}.json", "Counting")
     what = "GFLOPs of every network at its published size"
-    return [*found, Run(COUNTED, "", what, "", (step,) if step else (), ())]
+    return [*found, RecordedRun(COUNTED, "", what, "", (step,) if step else (), ())]
 
 
-def _run(results: Results, name: str, experiment: Experiment) -> Run:
+def _run(results: Results, name: str, experiment: MeasuredExperiment) -> RecordedRun:
     records = results.root / "records"
     steps = (_step(records / f"{name}-{step}.json", title) for step, title in STEPS.items())
     folders = {number: results.folder(name) / f"stage{number}" for number in (1, 2)}
     curves = (_curve(folder / "history.csv", number) for number, folder in folders.items())
     final = [_final(folder / "metrics.json", number) for number, folder in folders.items()]
-    return Run(
+    return RecordedRun(
         name,
         _listed(_settings(experiment)),
         _evaluated(results, name, experiment),
@@ -84,7 +84,7 @@ def _run(results: Results, name: str, experiment: Experiment) -> Run:
     )
 
 
-def _settings(experiment: Experiment) -> dict[str, Any]:
+def _settings(experiment: MeasuredExperiment) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if experiment.training_data:
         settings["data"] = experiment.training_data
@@ -97,7 +97,7 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     return settings
 
 
-def _evaluated(results: Results, name: str, experiment: Experiment) -> str:
+def _evaluated(results: Results, name: str, experiment: MeasuredExperiment) -> str:
     return "; ".join(
         f"{dataset} ({results.label(name, dataset)}), sigma {', '.join(f'{sigma:g}' for sigma in sigmas)}"
         for dataset, sigmas in experiment.evaluate.items()
@@ -124,7 +124,7 @@ def _curve(path: Path, number: int) -> Curve | None:
     return Curve(f"Stage {number}", drawn, words)
 
 
-def _step(path: Path, title: str) -> Step | None:
+def _step(path: Path, title: str) -> RecordedStep | None:
     """A record as the page shows it; None where there is none, or one of a step that has not ended."""
     if not path.exists():
         return None
@@ -141,7 +141,7 @@ def _step(path: Path, title: str) -> Step | None:
         "machine": f"{machine.get('processor')}, {machine.get('cpus')} cores, {machine.get('device')}",
         "run in MLflow": f"tags.ncfl.spool = '{record['run']}'" if record.get("run") else None,
     }
-    return Step(
+    return RecordedStep(
         title,
         {name: str(value) for name, value in facts.items() if value is not None},
         {name: str(value) for name, value in record["parameters"].items()},

@@ -25,7 +25,7 @@ COARSE = 320  # pixels across; a smaller frame is enlarged so much that its pixe
 
 
 @dataclass(frozen=True)
-class Picture:
+class ShownPicture:
     """One version of the frame: what it is, its PSNR in dB as text (empty for the clean one), and a data address."""
 
     name: str
@@ -34,7 +34,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Scene:
+class ShownFrame:
     """One frame in all its versions: clean, degraded, then the methods, NCFL last.
 
     Attributes:
@@ -51,10 +51,10 @@ class Scene:
     width: int
     height: int
     coarse: bool
-    pictures: Sequence[Picture]
+    pictures: Sequence[ShownPicture]
 
 
-def scenes(results: Results) -> list[Scene]:
+def scenes(results: Results) -> list[ShownFrame]:
     """All scenes of which NCFL's evaluation kept a frame.
 
     Raises:
@@ -70,7 +70,7 @@ def scenes(results: Results) -> list[Scene]:
     return found
 
 
-def _scene(key: str, title: str, strip: Strip) -> Scene:
+def _scene(key: str, title: str, strip: Strip) -> ShownFrame:
     height, width = strip.panels[0].image.shape[:2]
     noise = f", noise σ = {strip.sigma:g}" if strip.sigma else ""
     encoded = [_png(panel.image) for panel in strip.panels]
@@ -78,11 +78,11 @@ def _scene(key: str, title: str, strip: Strip) -> Scene:
     if sum(map(len, encoded)) > LOSSLESS_BYTES:
         encoded, kind = [_webp(panel.image) for panel in strip.panels], "image/webp"
     pictures = [
-        Picture(panel.name, "" if panel.psnr is None else f"{panel.psnr:.2f} dB", address(kind, content))
+        ShownPicture(panel.name, "" if panel.psnr is None else f"{panel.psnr:.2f} dB", address(kind, content))
         for panel, content in zip(strip.panels, encoded, strict=True)
     ]
     what = f"Frame {strip.frame} of {strip.sequence} ({strip.data}){noise}"
-    return Scene(key, title, what, width, height, width < COARSE, pictures)
+    return ShownFrame(key, title, what, width, height, width < COARSE, pictures)
 
 
 def _png(image: "np.ndarray") -> bytes:

@@ -121,7 +121,7 @@ def _graph(module: "nn.Module", open_blocks: bool) -> "fx.Graph":
             result = super().call_module(found, *arguments)
             # Of a whole U-Net the tracing does not know that it gives a pair.
             as_one = isinstance(found, restoration.UNet) and isinstance(result, fx.Proxy)
-            return restoration.Restored(result[0], result[1]) if as_one else result
+            return restoration.FrameAndFeatures(result[0], result[1]) if as_one else result
 
     return Tracer(autowrap_functions=(compression.adaptive_quantization, compression.symbol_bits)).trace(module)
 

@@ -23,12 +23,25 @@ METHODS = {  # color, marker, line
 }
 DPI = 120
 _SETTINGS = {
-    "font.family": "DejaVu Sans", "font.size": 11.0, "text.color": INK, "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": "#E3E3E3", "axes.axisbelow": True,
-    "axes.titlesize": 11.0, "axes.titleweight": "bold", "axes.titlelocation": "left", "lines.linewidth": 1.8,
-    "lines.markersize": 6.5, "legend.frameon": False,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 11.0,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E3E3E3",
+    "axes.axisbelow": True,
+    "axes.titlesize": 11.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6.5,
+    "legend.frameon": False,
+}
 
 
 @contextlib.contextmanager

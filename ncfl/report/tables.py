@@ -6,7 +6,7 @@ from pathlib import Path
 from ncfl.common.files import atomic_path, write_csv
 from ncfl.report.queries import TABLES
 from ncfl.report.render import document, latex, markdown
-from ncfl.report.results import Experiment, Results
+from ncfl.report.results import MeasuredExperiment, Results
 from ncfl.report.table import Table
 
 ALL = "tables.tex"  # a document of all tables
@@ -18,7 +18,9 @@ def build_tables(results: Results, preset: str) -> list[Table]:
     return [query(results, preset) for query in TABLES.values()]
 
 
-def write_tables(*, results: Path, output: Path, preset: str, experiments: Mapping[str, Experiment]) -> list[Path]:
+def write_tables(
+    *, results: Path, output: Path, preset: str, experiments: Mapping[str, MeasuredExperiment]
+) -> list[Path]:
     """Write ``table1`` ... ``table5``, ``section43`` and ``datasets`` into ``output``, as .csv, .md and .tex.
 
     ``tables.tex`` is a document that prints them all.

@@ -247,8 +247,15 @@ def _margin(race: Sequence[Record], side: str, metric: str) -> float | None:
 
 
 LINES: Sequence[Callable[[Records, Setting], Iterator[Claim]]] = (
-    _complexity, _medians, _main_figure, _modules, _weights, _clean, _denoisers, _derainers,
-)  # fmt: skip
+    _complexity,
+    _medians,
+    _main_figure,
+    _modules,
+    _weights,
+    _clean,
+    _denoisers,
+    _derainers,
+)
 
 
 def _at(rows: Sequence[Record], **keys: str) -> list[Record]:

@@ -50,8 +50,14 @@ def bench(
     allowed = (OWN, *LEARNED)
     if unknown := [name for name in methods if name not in allowed]:
         raise InputError(f"--method: found {unknown[0]!r}, allowed: {', '.join(allowed)}")
-    settings = {"height": height, "width": width, "threads": threads, "repeats": repeats,
-                "device": str(pick_device(device)), "channels_last": channels_last}  # fmt: skip
+    settings = {
+        "height": height,
+        "width": width,
+        "threads": threads,
+        "repeats": repeats,
+        "device": str(pick_device(device)),
+        "channels_last": channels_last,
+    }
     return (_row(name, settings) for name in (methods or allowed))
 
 

@@ -160,8 +160,14 @@ def _of_weights(shape: str, told: bool, weights: OfficialWeights) -> dict[str, A
 
 def _cells(name: str, shape: str, told: bool, needs: str, here: str = "-", licence: str = "-") -> dict[str, Any]:
     sigma = "needed" if told else "-"
-    return {"method": name, "shape": shape, "sigma": sigma, "needs": needs, "weights here": here or "no",
-            "licence of the weights": licence}  # fmt: skip
+    return {
+        "method": name,
+        "shape": shape,
+        "sigma": sigma,
+        "needs": needs,
+        "weights here": here or "no",
+        "licence of the weights": licence,
+    }
 
 
 def summarize(params: Params) -> str:

@@ -7,7 +7,7 @@ from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.config.params import Params
 from ncfl.steps.common import one_of
-from ncfl.steps.training import run_stage, training_numbers, training_step
+from ncfl.steps.training import keep_result, stage_trainer, training_numbers, training_step
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,12 +37,17 @@ def train_compared(params: Params, name: str) -> Path:
             lambda_=0.0,
             **{key: value for key, value in differing.items() if value is not None},
         )
-        run_stage(
-            params, name, numbers=numbers, stage=stage,
+        trainer = stage_trainer(
+            params,
+            name,
+            numbers=numbers,
+            stage=stage,
             build=lambda channels: _network(params, name, channels, numbers.frames),
-            initial=None, extra={"method": experiment.method}, run=run,
-        )  # fmt: skip
-    return layout.stage(name, 1) / "checkpoint.pt"
+            initial=None,
+            extra={"method": experiment.method},
+            run=run,
+        )
+        return keep_result(trainer.run(), trainer, run)
 
 
 def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Module":

@@ -26,8 +26,11 @@ def evaluate(params: Params, name: str) -> Path:
     """
     one_of(name, params.evaluated, "experiment")
     experiment = params.evaluated[name]
-    parameters = {"evaluate": {k: v.model_dump() for k, v in experiment.evaluate.items()},
-                  "evaluation": params.evaluation.model_dump(), "seed": params.seed}  # fmt: skip
+    parameters = {
+        "evaluate": {k: v.model_dump() for k, v in experiment.evaluate.items()},
+        "evaluation": params.evaluation.model_dump(),
+        "seed": params.seed,
+    }
     with step(params, "evaluate", experiment=name, parameters=parameters, datasets=experiment.evaluate) as run:
         from ncfl.evaluate import protocol
         from ncfl.evaluate.inside import can_look_inside, of_example
@@ -45,9 +48,15 @@ def evaluate(params: Params, name: str) -> Path:
             run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
             example = params.evaluation.examples.get(dataset)
             fed = {
-                "method": method, "store": store, "dataset": dataset, "split": spec.split, "sigmas": spec.sigma,
-                "max_frames": params.evaluation.max_frames.get(dataset), "seed": params.seed, "device": device,
-            }  # fmt: skip
+                "method": method,
+                "store": store,
+                "dataset": dataset,
+                "split": spec.split,
+                "sigmas": spec.sigma,
+                "max_frames": params.evaluation.max_frames.get(dataset),
+                "seed": params.seed,
+                "device": device,
+            }
             evaluations.append(
                 protocol.evaluate(
                     **fed,

@@ -4,36 +4,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncfl.config import layout, presets
-from ncfl.config.params import Baseline, Compared, Official, Params
-from ncfl.config.params import Experiment as Trained
+from ncfl.config.params import Baseline, Compared, Experiment, Official, Params
 from ncfl.steps.common import step
 from ncfl.tracking import provenance
 
 if TYPE_CHECKING:
-    from ncfl.report.results import Experiment
+    from ncfl.report.results import MeasuredExperiment
 
 # How a figure's weights came to be, as the tables say it.
-OBTAINED = {Trained: "own training", Compared: "own training", Official: "official weights", Baseline: "no training"}
+OBTAINED = {Experiment: "own training", Compared: "own training", Official: "official weights", Baseline: "no training"}
 
 
-def _experiments(params: Params) -> "dict[str, Experiment]":
+def _experiments(params: Params) -> "dict[str, MeasuredExperiment]":
     """What the report has to know of every experiment and baseline."""
-    from ncfl.report.results import Experiment, data_label
+    from ncfl.report.results import MeasuredExperiment, data_label
 
     described = {}
     for name, experiment in params.evaluated.items():
         evaluate = {dataset: tuple(spec.sigma) for dataset, spec in experiment.evaluate.items()}
         obtained = OBTAINED[type(experiment)]
         if isinstance(experiment, Baseline | Official):
-            described[name] = Experiment(evaluate=evaluate, obtained=obtained)
+            described[name] = MeasuredExperiment(evaluate=evaluate, obtained=obtained)
             continue
         data = params.datasets[experiment.dataset]
-        inverse = experiment.train.inverse_lambda if isinstance(experiment, Trained) else None
-        described[name] = Experiment(
+        inverse = experiment.train.inverse_lambda if isinstance(experiment, Experiment) else None
+        described[name] = MeasuredExperiment(
             evaluate=evaluate,
             obtained=_beginning(params, experiment) or obtained,
             training_data=data_label(experiment.dataset, data.source, data.stand_in, data.part),
-            variant=experiment.train.variant if isinstance(experiment, Trained) else None,
+            variant=experiment.train.variant if isinstance(experiment, Experiment) else None,
             lambda_=None if inverse is None else 1 / inverse,
         )
     return described
@@ -46,7 +45,7 @@ def _beginning(params: Params, experiment: Any) -> str | None:
         return _begun(experiment.train.iterations or schedule.stage1 + schedule.stage2)
     if isinstance(experiment, Compared) and experiment.train.passing:
         return "own training, own initial values"
-    starts = isinstance(experiment, Trained) and experiment.train.variant not in ("ncfl_adapq", "ncfl_noq")
+    starts = isinstance(experiment, Experiment) and experiment.train.variant not in ("ncfl_adapq", "ncfl_noq")
     if params.training.start is None or not starts:
         return None
     schedule = params.schedules[experiment.dataset]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from ncfl.tracking.run import Run
     from ncfl.train.config import Stage, TrainConfig
+    from ncfl.train.restoration import TrainingResult
+    from ncfl.train.trainer import Trainer
     from ncfl.weights.checkpoint import Checkpoint
 
 
@@ -32,12 +34,22 @@ def pretrain_flow(params: Params) -> Path:
         from ncfl.train.motion import synthetic as flow
 
         training = flow.FlowTraining(
-            levels=motion.levels, width=motion.width, iterations=motion.iterations, batch=motion.batch,
-            patch=motion.patch, learning_rate=motion.learning_rate, max_motion=motion.max_motion,
-            sigma=tuple(motion.sigma), seed=params.seed, log_every=common.log_every, device=machine.device,
-            threads=common.threads, workers=machine.workers, channels_last=machine.channels_last,
+            levels=motion.levels,
+            width=motion.width,
+            iterations=motion.iterations,
+            batch=motion.batch,
+            patch=motion.patch,
+            learning_rate=motion.learning_rate,
+            max_motion=motion.max_motion,
+            sigma=tuple(motion.sigma),
+            seed=params.seed,
+            log_every=common.log_every,
+            device=machine.device,
+            threads=common.threads,
+            workers=machine.workers,
+            channels_last=machine.channels_last,
             checkpoint_seconds=machine.checkpoint_seconds,
-        )  # fmt: skip
+        )
         held_out = photographs.load(photographs.TEST_PHOTOGRAPHS)
         if motion.weights is not None:
             metrics = flow.adopt_weights(
@@ -45,9 +57,13 @@ def pretrain_flow(params: Params) -> Path:
             )
         else:
             metrics = flow.pretrain_flow(
-                training=training, photographs=photographs.load(photographs.TRAIN_PHOTOGRAPHS), held_out=held_out,
-                output=layout.FLOW, resume=layout.RESUME / "flow", log=run.log,
-            )  # fmt: skip
+                training=training,
+                photographs=photographs.load(photographs.TRAIN_PHOTOGRAPHS),
+                held_out=held_out,
+                output=layout.FLOW,
+                resume=layout.RESUME / "flow",
+                log=run.log,
+            )
         run.figure(**metrics)
         run.checksum("checkpoint", sha256(layout.SPYNET))
         for file in ("metrics.json", "history.csv"):
@@ -74,7 +90,7 @@ def train(params: Params, name: str, stage: int) -> Path:
             Stage("stage1", first, rate_term=inverse is not None),
             Stage("stage2", second, rate_term=False),
         )
-        run_stage(
+        trainer = stage_trainer(
             params,
             name,
             numbers=training_numbers(params, name, stages=stages, lambda_=0.0 if inverse is None else 1.0 / inverse),
@@ -84,7 +100,7 @@ def train(params: Params, name: str, stage: int) -> Path:
             extra={"variant": experiment.train.variant},
             run=run,
         )
-    return layout.stage(name, stage) / "checkpoint.pt"
+        return keep_result(trainer.run(), trainer, run)
 
 
 @contextlib.contextmanager
@@ -92,16 +108,19 @@ def training_step(params: Params, name: str, stage: int, parameters: Mapping[str
     """The run of one stage, with the parameters that all trainings share beside its own ``parameters``."""
     dataset = params.trained[name].dataset
     common = {
-        "seed": params.seed, "stage": stage, "dataset": dataset, "training": params.training.model_dump(),
+        "seed": params.seed,
+        "stage": stage,
+        "dataset": dataset,
+        "training": params.training.model_dump(),
         "schedule": params.schedules[dataset].model_dump(),
-    }  # fmt: skip
+    }
     with step(
         params, f"train-stage{stage}", experiment=name, parameters={**common, **parameters}, datasets=[dataset]
     ) as run:
         yield run
 
 
-def run_stage(
+def stage_trainer(
     params: Params,
     name: str,
     *,
@@ -111,8 +130,8 @@ def run_stage(
     initial: "Checkpoint | None",
     extra: Mapping[str, Any],
     run: "Run",
-) -> None:
-    """Train a stage on the dataset of its experiment, and record what came of it.
+) -> "Trainer":
+    """What trains a stage on the dataset of its experiment; its ``run()`` gives a ``TrainingResult``.
 
     Args:
         params, name: the configuration, and the experiment.
@@ -120,7 +139,7 @@ def run_stage(
         build: the network for frames of so many channels. It is called once PyTorch has its seed.
         initial: the stage before.
         extra: what the checkpoint says of itself beside what all of them say.
-        run: gets the curves, the figures and the checksums.
+        run: gets the curves and the checksum of the data.
     """
     import torch
 
@@ -133,28 +152,48 @@ def run_stage(
     run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
     store = open_store(params, dataset)
     sampler = TrainingSampler(
-        store, patch=numbers.patch, frames=numbers.frames, batch=numbers.batch, seed=params.seed,
-        sigma=sigma, variety=numbers.variety,
-    )  # fmt: skip
+        store,
+        patch=numbers.patch,
+        frames=numbers.frames,
+        batch=numbers.batch,
+        seed=params.seed,
+        sigma=sigma,
+        variety=numbers.variety,
+    )
     torch.manual_seed(params.seed)
     model = build(store.split("train")[0].shape[-1])
     if stage.rate_term and initial is None:
         start_rate(model, sampler)
-    output = layout.EXPERIMENTS / name / stage.name
-    log = preview_of(store, run, model, numbers, stage, sigma) if run.is_watched else run.log
-    result = restoration_trainer(
-        model=model, sampler=sampler, config=numbers, stage=stage, initial=initial,
-        output=output, resume=layout.RESUME / f"{name}-{stage.name}", log=log,
+    return restoration_trainer(
+        model=model,
+        sampler=sampler,
+        config=numbers,
+        stage=stage,
+        initial=initial,
+        output=layout.EXPERIMENTS / name / stage.name,
+        resume=layout.RESUME / f"{name}-{stage.name}",
+        log=preview_of(store, run, model, numbers, stage, sigma) if run.is_watched else run.log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
-        extra={"experiment": name, "preset": params.preset, "dataset": dataset,
-               "stand_in": params.datasets[dataset].stand_in, "part": params.datasets[dataset].part, **extra},
-    ).run()  # fmt: skip
+        extra={
+            "experiment": name,
+            "preset": params.preset,
+            "dataset": dataset,
+            "stand_in": params.datasets[dataset].stand_in,
+            "part": params.datasets[dataset].part,
+            **extra,
+        },
+    )
+
+
+def keep_result(result: "TrainingResult", trainer: "Trainer", run: "Run") -> Path:
+    """Record the figures and the files of a finished stage; gives its checkpoint."""
     run.figure(**{k: v for k, v in result.metrics.items() if isinstance(v, int | float)})
     run.checksum("checkpoint", sha256(result.checkpoint))
-    if stage == numbers.stages[-1]:
-        run.model(result.checkpoint, channels=model.arguments["channels"])
+    if trainer.stage == trainer.config.stages[-1]:
+        run.model(result.checkpoint, channels=trainer.model.arguments["channels"])
     for file in ("metrics.json", "history.csv"):
-        run.artifact(output / file)
+        run.artifact(result.checkpoint.parent / file)
+    return result.checkpoint
 
 
 def _sigma(experiment: Experiment | Compared) -> Any:

@@ -40,18 +40,20 @@ def list_weights(*, speed: bool = False, threads: int | None = None) -> list[dic
     rows = []
     for name, weights in known.items():
         whole = _whole(weights)
-        rows.append({
-            "name": name,
-            "parameters": weights.parameters(),
-            "megabytes": round(weights.bytes / 1e6, 2),
-            "default": weights.default,
-            "sha256_ok": whole,
-            "sigma": list(weights.sigma),
-            "psnr": _means(cards.get(name, {}), shared, name),
-            "frames_per_second": _frames_per_second(weights, threads) if speed and whole else None,
-            "licence": weights.licence,
-            "description": weights.description,
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "parameters": weights.parameters(),
+                "megabytes": round(weights.bytes / 1e6, 2),
+                "default": weights.default,
+                "sha256_ok": whole,
+                "sigma": list(weights.sigma),
+                "psnr": _means(cards.get(name, {}), shared, name),
+                "frames_per_second": _frames_per_second(weights, threads) if speed and whole else None,
+                "licence": weights.licence,
+                "description": weights.description,
+            }
+        )
     return rows
 
 

@@ -23,10 +23,15 @@ TRAIN = "train-stage"
 Point = tuple[int, int, dict[str, float]]  # time in ms, iteration of the whole training, values
 
 _COLUMNS = (
-    "tags.`method`", "tags.`dataset`", "tags.`tables`", "tags.`preset`",
-    "metrics.`set8.psnr.sigma50`", "metrics.`davis.psnr.sigma50`", "metrics.`ntu-rain.psnr.sigma0`",
+    "tags.`method`",
+    "tags.`dataset`",
+    "tags.`tables`",
+    "tags.`preset`",
+    "metrics.`set8.psnr.sigma50`",
+    "metrics.`davis.psnr.sigma50`",
+    "metrics.`ntu-rain.psnr.sigma0`",
     "attributes.`Created`",
-)  # fmt: skip
+)
 # What MLflow's own page keeps of a view that is shared: experiments alone, a row each, their steps folded in.
 _VIEW = {
     "searchFilter": "tags.`ncfl.experiment` LIKE '%'",

@@ -248,9 +248,9 @@ class _Store:
     def _experiment(self, name: str) -> str:
         if name not in self._experiments:
             found = self.client.get_experiment_by_name(name)
-            self._experiments[name] = found.experiment_id if found else self.client.create_experiment(
-                name, artifact_location=_artifacts()
-            )  # fmt: skip
+            self._experiments[name] = (
+                found.experiment_id if found else self.client.create_experiment(name, artifact_location=_artifacts())
+            )
             known = found.tags if found else {}
             for tag, value in browsing.experiment_tags().items():
                 if tag not in known:  # what people have changed there stays
@@ -263,9 +263,13 @@ class _Store:
             query = f"tags.`ncfl.experiment` = '{name}' and tags.preset = '{preset}'"
             found = self.client.search_runs([experiment_id], query, max_results=1)
             tags = {**start["tags"], "ncfl.experiment": name}
-            self._parents[experiment_id, name, preset] = found[0].info.run_id if found else self.client.create_run(
-                experiment_id, start_time=start["time"], tags=tags, run_name=name
-            ).info.run_id  # fmt: skip
+            self._parents[experiment_id, name, preset] = (
+                found[0].info.run_id
+                if found
+                else self.client.create_run(
+                    experiment_id, start_time=start["time"], tags=tags, run_name=name
+                ).info.run_id
+            )
         return self._parents[experiment_id, name, preset]
 
     def _run(self, experiment_id: str, parent_id: str, found: spool.Spooled) -> Any:

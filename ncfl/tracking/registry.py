@@ -35,10 +35,17 @@ def register(
         return
     known = client.search_logged_models([run.experiment_id], f"tags.`{_OF_RUN}` = '{run.run_id}'", max_results=1)
     shown = {name: tags[name] for name in _TOLD if name in tags}
-    model = known[0] if known else client.create_logged_model(
-        run.experiment_id, name=experiment, source_run_id=run.run_id, tags={**shown, _OF_RUN: run.run_id},
-        model_type="video restoration",
-    )  # fmt: skip
+    model = (
+        known[0]
+        if known
+        else client.create_logged_model(
+            run.experiment_id,
+            name=experiment,
+            source_run_id=run.run_id,
+            tags={**shown, _OF_RUN: run.run_id},
+            model_type="video restoration",
+        )
+    )
     if model.status != "READY":
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), model.model_id, run.run_id, told)

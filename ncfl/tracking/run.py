@@ -97,12 +97,16 @@ class Run:
         everything = {**self.parameters, **provenance.machine()}
         everything |= {f"version.{name}": version for name, version in provenance.versions().items()}
         with self._forgiving:
-            self._spool = spool.Writer({
-                "step": self.step, "name": self.name, "mlflow_experiment": mlflow_experiment,
-                "experiment": self.experiment,
-                "parameters": {name: str(value) for name, value in everything.items()},
-                "tags": {name: str(value) for name, value in self.tags.items()},
-            })  # fmt: skip
+            self._spool = spool.Writer(
+                {
+                    "step": self.step,
+                    "name": self.name,
+                    "mlflow_experiment": mlflow_experiment,
+                    "experiment": self.experiment,
+                    "parameters": {name: str(value) for name, value in everything.items()},
+                    "tags": {name: str(value) for name, value in self.tags.items()},
+                }
+            )
             self._monitor = system.Monitor(self._sample)
             self._monitor.start()
 
@@ -186,12 +190,20 @@ def run(
         cost = {"seconds": seconds, "peak_memory_mb": provenance.peak_memory_mb()}
         current.figures.update(cost)
         record = {
-            "step": step, "name": current.name, "experiment": experiment, "mlflow_experiment": mlflow_experiment,
-            "status": status, "error": error,
-            "started": started.isoformat(timespec="seconds"), "parameters": current.parameters, "tags": current.tags,
-            "figures": current.figures, "model": current.network,
-            "versions": provenance.versions(), "machine": provenance.machine(),
-        }  # fmt: skip
+            "step": step,
+            "name": current.name,
+            "experiment": experiment,
+            "mlflow_experiment": mlflow_experiment,
+            "status": status,
+            "error": error,
+            "started": started.isoformat(timespec="seconds"),
+            "parameters": current.parameters,
+            "tags": current.tags,
+            "figures": current.figures,
+            "model": current.network,
+            "versions": provenance.versions(),
+            "machine": provenance.machine(),
+        }
         try:
             write_json(layout.RUNS / f"{current.name.replace(' ', '-')}.json", record)
         finally:

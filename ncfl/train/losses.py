@@ -12,13 +12,13 @@ from torch.utils.checkpoint import checkpoint as recomputed
 class Loss(NamedTuple):
     """A clip's loss and its terms, scalars in float32.
 
-    ``loss`` = ``l2`` + lambda * ``bits`` where the stage has a rate term, else ``l2``; ``bits`` is in bits
-    per pixel, and None for a model that compresses nothing.
+    ``loss`` = ``l2`` + lambda * ``bits_per_pixel`` where the stage has a rate term, else ``l2``; ``bits_per_pixel`` is
+    None for a model that compresses nothing.
     """
 
     loss: Tensor
     l2: Tensor
-    bits: Tensor | None
+    bits_per_pixel: Tensor | None
 
 
 def clip_loss(

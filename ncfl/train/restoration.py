@@ -65,6 +65,7 @@ class RestorationTask:
         self.sampler, self.config, self.stage = sampler, config, stage
         self.about = {"kind": model.kind, "arguments": model.arguments}
         self.at_once = hasattr(model, "restore_clip")
+        self.loss = restored_loss if self.at_once else clip_loss
         self.device = pick_device(config.device)
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
         self.motions = getattr(model, "motions", None)  # the compression alone has none
@@ -96,20 +97,20 @@ class RestorationTask:
             for one in windows
         ]
 
-    def loss(self, model: nn.Module, batch: Frames, iteration: int) -> dict[str, Tensor]:
-        """``loss``, ``l2`` and, where features are compressed, ``bits_per_pixel``."""
+    def inputs(self, model: nn.Module, batch: Frames, iteration: int) -> dict[str, Any]:
+        """The frames on the model's device, and what its loss needs beside them."""
         if self.config.settle_at is not None and iteration >= self.config.settle_at:
             settle_statistics(model, self.sampler, self.config, iteration)
         noisy, clean = ([frame.to(self.device, non_blocking=True) for frame in side] for side in batch[:2])
+        frames = {"noisy": noisy, "clean": clean}
         if self.at_once:
-            terms = restored_loss(model, noisy, clean, sigma=torch.tensor(batch.sigma, device=self.device))
-        else:
-            terms = clip_loss(
-                model, noisy, clean, rate_weight=self.config.rate_weight(self.stage, iteration), motions=self.motions,
-                checkpointed=self.config.checkpoint_activations,
-            )  # fmt: skip
-        named = {"loss": terms.loss, "l2": terms.l2, "bits_per_pixel": terms.bits}
-        return {name: value for name, value in named.items() if value is not None}
+            return {**frames, "sigma": torch.tensor(batch.sigma, device=self.device)}
+        return {
+            **frames,
+            "rate_weight": self.config.rate_weight(self.stage, iteration),
+            "motions": self.motions,
+            "checkpointed": self.config.checkpoint_activations,
+        }
 
 
 class TrainingResult(NamedTuple):
@@ -145,10 +146,17 @@ def restoration_trainer(
     ``run()`` gives a :class:`TrainingResult`.
     """
     return Trainer(
-        model=model, task=RestorationTask(model, sampler, config, stage), config=config, stage=stage,
+        model=model,
+        task=RestorationTask(model, sampler, config, stage),
+        config=config,
+        stage=stage,
         write=lambda state: write_stage(state, config, stage, Path(output), extra or {}),
-        resume=resume, initial=initial, log=log, progress=progress, label=label,
-    )  # fmt: skip
+        resume=resume,
+        initial=initial,
+        log=log,
+        progress=progress,
+        label=label,
+    )
 
 
 def write_stage(

@@ -47,8 +47,12 @@ class Task(Protocol[B]):
     def split(self, batch: B, parts: int) -> Sequence[B]:
         """The batch in equal parts."""
 
-    def loss(self, model: nn.Module, batch: B, iteration: int) -> dict[str, Tensor]:
-        """Scalars, ``loss`` among them: the mean over the batch."""
+    def inputs(self, model: nn.Module, batch: B, iteration: int) -> dict[str, Any]:
+        """What ``loss`` is called with beside the model, on the model's device."""
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """Runs the model; gives scalars, a mapping or a named tuple, ``loss`` among them: the mean over the batch."""
 
 
 def no_log(step: int, values: Mapping[str, float]) -> None:
@@ -173,7 +177,7 @@ class Trainer:
         means: dict[str, Tensor] = {}
         for part in [batch] if count == 1 else self.task.split(batch, count):
             with autocast(self.device, self.config.precision):
-                terms = self.task.loss(model, part, iteration)
+                terms = _by_name(self.task.loss(model, **self.task.inputs(model, part, iteration)))
             if count > 1:
                 terms = {name: value / count for name, value in terms.items()}
             if self.device.type == "cpu":
@@ -227,6 +231,11 @@ class Trainer:
 
 def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _by_name(loss: Any) -> dict[str, Tensor]:
+    terms = loss if isinstance(loss, Mapping) else loss._asdict()
+    return {name: value for name, value in terms.items() if value is not None}
 
 
 def _fetch(terms: Mapping[str, Tensor]) -> dict[str, float]:

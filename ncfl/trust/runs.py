@@ -50,8 +50,11 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
 def sources() -> dict[str, str]:
     """The package's files that this process has loaded, with their checksums: what made the outputs."""
     root = Path(__file__).resolve().parents[2]
-    files = {Path(file) for name, module in list(sys.modules.items())
-             if name.split(".")[0] == "ncfl" and (file := getattr(module, "__file__", None))}  # fmt: skip
+    files = {
+        Path(file)
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] == "ncfl" and (file := getattr(module, "__file__", None))
+    }
     return {
         file.relative_to(root).as_posix(): sha256(file)
         for file in sorted(files)

@@ -22,8 +22,17 @@ from ncfl.models.ncfl import NCFL
 from ncfl.weights.tensorfile import read_tensors
 
 KIND = "ncfl-start-1"
-SIZES = ("unet_widths", "unet_blocks", "feature_width", "mv_width", "latent_width", "prior", "attention_widths",
-         "attention_blocks", "attention_extra_blocks")  # fmt: skip
+SIZES = (
+    "unet_widths",
+    "unet_blocks",
+    "feature_width",
+    "mv_width",
+    "latent_width",
+    "prior",
+    "attention_widths",
+    "attention_blocks",
+    "attention_extra_blocks",
+)
 MADE_BY = "tools/pretrain start"
 RGB_OF_BAYER = (0, 1, 2, 1)  # planes R, G, B, G
 

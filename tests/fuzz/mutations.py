@@ -12,10 +12,35 @@ Mutation = Callable[[bytes, random.Random], bytes]
 
 # What programs trip over: too large, too small, of another kind, endless, hostile.
 NASTY: tuple[Any, ...] = (
-    None, True, -1, 0, 1, 2**31, 2**63, 10**20, -(10**20), 0.5, 1e308, -0.0, float("nan"), float("inf"),
-    "", " ", "x" * 10_000, "../../outside", "/outside", "a\x00b", "\ud800", "$(touch outside)", "; touch outside #",
-    [], {}, [[]], [1, "a"], {"a": {"b": None}},
-)  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2**31,
+    2**63,
+    10**20,
+    -(10**20),
+    0.5,
+    1e308,
+    -0.0,
+    float("nan"),
+    float("inf"),
+    "",
+    " ",
+    "x" * 10_000,
+    "../../outside",
+    "/outside",
+    "a\x00b",
+    "\ud800",
+    "$(touch outside)",
+    "; touch outside #",
+    [],
+    {},
+    [[]],
+    [1, "a"],
+    {"a": {"b": None}},
+)
 
 
 def some_bytes(data: bytes, chance: random.Random) -> bytes:

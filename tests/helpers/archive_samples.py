@@ -114,9 +114,17 @@ def rar3_of(
         data = _rar3_literals(content) if packed and content else content
         encoded = name.encode()
         header = struct.pack(
-            "<IIBIIBBHI", len(data), len(content), RAR_UNIX, zlib.crc32(content), 0x5A21_0000, 29,
-            0x33 if packed and content else 0x30, len(encoded), mode,
-        )  # fmt: skip
+            "<IIBIIBBHI",
+            len(data),
+            len(content),
+            RAR_UNIX,
+            zlib.crc32(content),
+            0x5A21_0000,
+            29,
+            0x33 if packed and content else 0x30,
+            len(encoded),
+            mode,
+        )
         blocks += [_rar3_block(0x74, 0x8200 | flags, header + encoded), data]
     path.write_bytes(b"".join(blocks) + (_rar3_block(0x7B, 0x4000, b"") if end else b""))
     return path

@@ -16,9 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 def ncfl(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:
     """A process: what a user starts."""
     return subprocess.run(
-        [sys.executable, "-m", "ncfl.cli.main", *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
-        timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-m", "ncfl.cli.main", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 def within(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ncfl.data.store import ClipStore
 from ncfl.data.store_writer import write_store
 from ncfl.evaluate.protocol import evaluate
-from ncfl.evaluate.records import Evaluation
+from ncfl.evaluate.records import EvaluationFiles
 
 HEIGHT, WIDTH = 20, 28
 LENGTHS = {"long": 5, "short": 2, "other": 3}
@@ -46,7 +46,7 @@ class Recorder:
         return frame + self.shift, (state or 0) + 1
 
 
-def run(method: object, store: ClipStore, **other: object) -> Evaluation:
+def run(method: object, store: ClipStore, **other: object) -> EvaluationFiles:
     return evaluate(**{"method": method, "store": store, "dataset": "set8", "sigmas": [10, 50], "seed": 7} | other)
 
 

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from ncfl.report.results import Experiment
+from ncfl.report.results import MeasuredExperiment
 
 SIGMAS = (10, 20, 30, 40, 50)
 EXPERIMENTS = {
-    "ncfl-davis": Experiment({"davis": SIGMAS, "set8": SIGMAS}, "demo stand-in", "m_f", 1 / 2048),
-    "modules-a": Experiment({"set8": (50,)}, "demo stand-in", "m_a", 1 / 2048),
-    "lambda-256": Experiment({"set8": (50,)}, "demo stand-in", "m_f", 1 / 256),
-    "clean-adapq": Experiment({"davis": (0,)}, "demo stand-in"),
-    "clean-noq": Experiment({"davis": (0,)}, "demo stand-in"),
-    "noisy": Experiment({"davis": SIGMAS, "set8": SIGMAS}),
-    "median-3x3": Experiment({"davis": SIGMAS, "set8": SIGMAS}),
-    "median-5x5": Experiment({"set8": SIGMAS}),
-    "ncfl-ntu-rain": Experiment({"ntu-rain": (0,)}, "demo stand-in"),
-    "ncfl-crvd": Experiment({"crvd": (0,)}, "demo stand-in"),
-    "ncfl-revide": Experiment({"revide": (0,)}, "demo stand-in"),
-    "fastdvdnet-davis": Experiment({"davis": SIGMAS, "set8": SIGMAS}, "demo stand-in", obtained="own training"),
-    "fastderain": Experiment({"ntu-rain": (0,)}, obtained="no training"),
+    "ncfl-davis": MeasuredExperiment({"davis": SIGMAS, "set8": SIGMAS}, "demo stand-in", "m_f", 1 / 2048),
+    "modules-a": MeasuredExperiment({"set8": (50,)}, "demo stand-in", "m_a", 1 / 2048),
+    "lambda-256": MeasuredExperiment({"set8": (50,)}, "demo stand-in", "m_f", 1 / 256),
+    "clean-adapq": MeasuredExperiment({"davis": (0,)}, "demo stand-in"),
+    "clean-noq": MeasuredExperiment({"davis": (0,)}, "demo stand-in"),
+    "noisy": MeasuredExperiment({"davis": SIGMAS, "set8": SIGMAS}),
+    "median-3x3": MeasuredExperiment({"davis": SIGMAS, "set8": SIGMAS}),
+    "median-5x5": MeasuredExperiment({"set8": SIGMAS}),
+    "ncfl-ntu-rain": MeasuredExperiment({"ntu-rain": (0,)}, "demo stand-in"),
+    "ncfl-crvd": MeasuredExperiment({"crvd": (0,)}, "demo stand-in"),
+    "ncfl-revide": MeasuredExperiment({"revide": (0,)}, "demo stand-in"),
+    "fastdvdnet-davis": MeasuredExperiment({"davis": SIGMAS, "set8": SIGMAS}, "demo stand-in", obtained="own training"),
+    "fastderain": MeasuredExperiment({"ntu-rain": (0,)}, obtained="no training"),
 }
 MODEL = {"unet_widths": (8, 8, 8, 8, 8), "attention_widths": (4, 4, 4)}  # sizes of a network that is drawn
 SPACES = {"ntu-rain": ("y", "rgb"), "crvd": ("raw", "srgb")}  # else rgb alone

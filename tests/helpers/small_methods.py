@@ -1,30 +1,86 @@
-"""Every learned method with a small network, by its name."""
+"""Every method small, by its name: what the contract that they all keep is tried on.
+
+A method that is added has a row in :data:`TRIALS`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from ncfl.methods.networks import build
+from helpers.tiny_networks import SIZES
+from ncfl.methods import BASELINES
+from ncfl.methods.interface import Method
+from ncfl.methods.networks import build, method_of
+from ncfl.models.variants import m_f
 
 FLOW = {"flow_width": 0.25, "flow_levels": 4}
-SMALL = {
-    "vnlnet": {"past": 2, "future": 1, "search": 3, "patch": 3, "match_width": 4, "match_convs": 1,
-               "width": 4, "convs": 3},
-    "dvdnet": {"width": 4, "spatial_convs": 3, "temporal_convs": 1},
-    "fastdvdnet": {"widths": [4, 6, 8], "input_width": 2},
-    "emvd-l": {"fusion": [1, 4], "denoising": [2, 8], "refinement": [1, 4], "scales": 2},
-    "emvd-s": {"fusion": [1, 4], "denoising": [1, 4], "refinement": [1, 4]},
-    "edvr": {"width": 4, "groups": 2, "extract_blocks": 1, "reconstruct_blocks": 1, "tail_width": 4},
-    "basicvsr": {"width": 4, "blocks": 1, "tail_width": 4, **FLOW},
-    "basicvsrpp": {"width": 4, "blocks": 1, "groups": 2, "tail_width": 4, **FLOW},
-    "spaccnn": {"widths": [4, 4, 4], "radius": 2, "matches": 3},
-    "j4rnet-p": {"width": 4, "exchanged": 2},
-    "fcrvd": {"width": 4, "blocks": 1, **FLOW},
-    "rmfd": {"width": 2, "blocks": 1},
-    "msbdn": {"width": 2, "blocks": 1, "bottleneck": 1},
-    "cg-idn": {"width": 4, "pre_width": 2, "groups": 2, "radius": 1, "blocks": 1, "reconstruct_blocks": 1},
-}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A small network of a learned method, and what is expected of it.
+
+    Attributes:
+        sizes: by the names of the network's constructor.
+        supervised: the frames of a clip of seven that it restores in training.
+        window: the fewest frames that it trains on.
+        gray: whether a network of a single channel can be built.
+        idle: how the names of parameters begin that the loss on restored frames does not reach: the authors' layers for
+            maps that nothing uses, which are there for the official tensors.
+    """
+
+    sizes: Mapping[str, Any]
+    supervised: Sequence[int] = range(7)
+    window: int = 1
+    gray: bool = True
+    idle: tuple[str, ...] = ()
+
+
+TRIALS = {
+    "vnlnet": Trial(
+        {"past": 2, "future": 1, "search": 3, "patch": 3, "match_width": 4, "match_convs": 1, "width": 4, "convs": 3},
+        supervised=range(2, 6),
+        window=4,
+    ),
+    "dvdnet": Trial(
+        {"width": 4, "spatial_convs": 3, "temporal_convs": 1}, supervised=(*range(7), *range(2, 5)), window=5
+    ),
+    "fastdvdnet": Trial({"widths": [4, 6, 8], "input_width": 2}, supervised=range(2, 5), window=5),
+    "emvd-l": Trial({"fusion": [1, 4], "denoising": [2, 8], "refinement": [1, 4], "scales": 2}),
+    "emvd-s": Trial({"fusion": [1, 4], "denoising": [1, 4], "refinement": [1, 4]}),
+    "edvr": Trial(
+        {"width": 4, "groups": 2, "extract_blocks": 1, "reconstruct_blocks": 1, "tail_width": 4},
+        supervised=range(2, 5),
+        window=5,
+    ),
+    "basicvsr": Trial({"width": 4, "blocks": 1, "tail_width": 4, **FLOW}, gray=False),
+    "basicvsrpp": Trial({"width": 4, "blocks": 1, "groups": 2, "tail_width": 4, **FLOW}, gray=False),
+    "spaccnn": Trial({"widths": [4, 4, 4], "radius": 2, "matches": 3}, supervised=range(2, 5), window=5),
+    "j4rnet-p": Trial({"width": 4, "exchanged": 2}),
+    "fcrvd": Trial({"width": 4, "blocks": 1, **FLOW}, gray=False),
+    "rmfd": Trial({"width": 2, "blocks": 1}, idle=("multi_model_res.alpha_", "multi_model_s2.alpha_")),
+    "msbdn": Trial({"width": 2, "blocks": 1, "bottleneck": 1}),
+    "cg-idn": Trial(
+        {"width": 4, "pre_width": 2, "groups": 2, "radius": 1, "blocks": 1, "reconstruct_blocks": 1},
+        supervised=range(2, 5),
+        window=5,
+    ),
+}
+SMALL = {name: trial.sizes for name, trial in TRIALS.items()}
 
 
 def small(name: str, **other: object) -> nn.Module:
+    """The small network of a learned method; ``other`` sizes go before those of its trial."""
     torch.manual_seed(0)
     return build(name, {"channels": 3, **SMALL[name], **other})
+
+
+def small_method(name: str) -> Method:
+    """A method of the tables, with a small network where it has one."""
+    if name in BASELINES:
+        return BASELINES[name].build()
+    torch.manual_seed(0)
+    return method_of(m_f(**SIZES) if name == "ncfl" else small(name), name=name)

@@ -30,22 +30,30 @@ def untracked_project(project_copy, tiny_params):
 REPORTED = ("tables", "figures", "report")  # they watch all blocks of experiments
 # What a change of one value touches by itself; what follows from it is the graph's, which both engines share.
 CHANGES = [
-    ("learning_rate: 1e-3  # of the networks", "learning_rate: 2e-3",
-     {"train-stage1", "train-stage2", "train-compared"}),
+    (
+        "learning_rate: 1e-3  # of the networks",
+        "learning_rate: 2e-3",
+        {"train-stage1", "train-stage2", "train-compared"},
+    ),
     ("learning_rate: 1e-4  # of the flow", "learning_rate: 2e-4", {"pretrain-flow"}),
-    ("iterations: 2, frames: null, learning_rate: null}  # emvd", "iterations: 3, frames: null, learning_rate: null}",
-     {"train-compared-emvd-s-davis", *REPORTED}),
-    ("{width: 4, blocks: 1, bottleneck: 1}", "{width: 4, blocks: 1, bottleneck: 2}",
-     {"train-compared-msbdn-ntu-rain", *REPORTED}),
+    (
+        "iterations: 2, frames: null, learning_rate: null}  # emvd",
+        "iterations: 3, frames: null, learning_rate: null}",
+        {"train-compared-emvd-s-davis", *REPORTED},
+    ),
+    (
+        "{width: 4, blocks: 1, bottleneck: 1}",
+        "{width: 4, blocks: 1, bottleneck: 2}",
+        {"train-compared-msbdn-ntu-rain", *REPORTED},
+    ),
     ("{davis: 85, set8: 85}", "{davis: 85, set8: 3}", {"evaluate"}),
     ("frames: 3, max_motion: 3.0}  # rain", "frames: 4, max_motion: 3.0}", {"fetch-ntu-rain", "prepare-ntu-rain"}),
     ("threads: 1  # evaluation", "threads: 2", {"evaluate"}),
     ("workers: 0", "workers: 1", set()),
     ("max_motion: 3.0  # set8", "max_motion: 2.0", {"fetch-set8", "prepare-set8"}),
-    ("evaluate: {set8: {sigma: [30]}}  # ncfl", "evaluate: {set8: {sigma: [40]}}",
-     {"evaluate-ncfl-davis", *REPORTED}),
+    ("evaluate: {set8: {sigma: [30]}}  # ncfl", "evaluate: {set8: {sigma: [40]}}", {"evaluate-ncfl-davis", *REPORTED}),
     ("seed: 7", "seed: 8", {"fetch", "pretrain-flow", "train-stage1", "train-stage2", "train-compared", "evaluate"}),
-]  # fmt: skip
+]
 
 
 def stage_matches(stage: str, touched: set[str]) -> bool:

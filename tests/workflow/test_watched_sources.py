@@ -23,9 +23,16 @@ NOT_WATCHED = (
     "ncfl/trust/",
 )
 STEPS = {
-    "fetch": "data", "prepare": "data", "pretrain-flow": "training", "train": "training", "evaluate": "evaluation",
-    "complexity": "complexity", "tables": "reporting", "figures": "reporting", "report": "reporting",
-}  # fmt: skip
+    "fetch": "data",
+    "prepare": "data",
+    "pretrain-flow": "training",
+    "train": "training",
+    "evaluate": "evaluation",
+    "complexity": "complexity",
+    "tables": "reporting",
+    "figures": "reporting",
+    "report": "reporting",
+}
 
 
 COMPARED = "train of a compared method"

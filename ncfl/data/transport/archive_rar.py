@@ -127,8 +127,11 @@ def _contents(program: tuple[str, ...], path: Path) -> Iterator[Source]:
             alias = path.resolve()
         process = subprocess.Popen(
             [shutil.which(program[0]) or program[0], *program[1:], str(alias)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=scratch,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=scratch,
+        )
         stream = _Watched(process)
         try:
             yield stream

@@ -17,8 +17,12 @@ _TAR_OVERHEAD = 4096  # bytes per entry: its headers, and its padding to blocks 
 _HEADER_BYTES = 1 << 16  # of a long name or an extended header: 16 times the longest path of a system
 _ALL_HEADERS = 1 << 19  # bytes, of one entry
 _HEADERS = (  # entries that describe the next one, which tarfile reads into memory
-    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
-)  # fmt: skip
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 
 class TarReader:

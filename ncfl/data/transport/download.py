@@ -17,7 +17,7 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import writing
 from ncfl.data.transport import google_drive
 from ncfl.data.transport.part import Part
-from ncfl.data.transport.transfer import Interrupted, Unavailable, transfer
+from ncfl.data.transport.transfer import ConnectionLost, Unavailable, transfer
 
 if TYPE_CHECKING:
     import requests
@@ -152,7 +152,7 @@ def _persist(session: "requests.Session", address: str, part: Part, wanted: _Wan
                 verified=wanted.checksum is not None,
                 timeout=wanted.timeout,
             )
-        except Interrupted as error:
+        except ConnectionLost as error:
             failures += 1
             # Measured against the furthest so far: a server that always begins anew must not go on for ever.
             if part.size - furthest >= PROGRESS:

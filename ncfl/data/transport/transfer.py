@@ -24,7 +24,7 @@ class Unavailable(Exception):
     """An address does not give the file, and asking again would not help."""
 
 
-class Interrupted(Exception):
+class ConnectionLost(Exception):
     """A request ended before the file did; asking again may help.
 
     Args:
@@ -74,7 +74,7 @@ def transfer(
     except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise Unavailable("its certificate cannot be verified") from error
-        raise Interrupted(_in_brief(error, part)) from error
+        raise ConnectionLost(_in_brief(error, part)) from error
     except requests.RequestException as error:
         raise Unavailable(" ".join(str(error).split())) from error
 
@@ -100,12 +100,12 @@ def _is_whole(response: "requests.Response", part: Part) -> bool:
         if total and int(total[1]) == part.size:
             return True
         part.restart({})
-        raise Interrupted("the file on the server is shorter than what had come of it")
+        raise ConnectionLost("the file on the server is shorter than what had come of it")
     if status in (200, 206):
         return False
     reason = f"{status} {response.reason}"
     if status in TRY_AGAIN or status >= 500:
-        raise Interrupted(reason, _retry_after(response.headers.get("Retry-After", "")))
+        raise ConnectionLost(reason, _retry_after(response.headers.get("Retry-After", "")))
     raise Unavailable(reason + (" (a login or a permission is needed)" if status in (401, 403) else ""))
 
 
@@ -142,7 +142,7 @@ def _receive(response: "requests.Response", part: Part, address: str, expected: 
                 part.restart({})
                 raise Unavailable(f"sends more than the {length} bytes that are expected")
     if length is not None and part.size < length:
-        raise Interrupted(f"connection lost after {part.size} of {length} bytes")
+        raise ConnectionLost(f"connection lost after {part.size} of {length} bytes")
 
 
 def _continued(response: "requests.Response", part: Part) -> int | None:
@@ -153,7 +153,7 @@ def _continued(response: "requests.Response", part: Part) -> int | None:
     same = span and int(span[1]) == part.size and known in (None, total)
     if not same or _validator(response.headers) not in (None, part.origin.get("validator")):
         part.restart({})
-        raise Interrupted("the file on the server changed meanwhile")
+        raise ConnectionLost("the file on the server changed meanwhile")
     return total
 
 
@@ -165,7 +165,7 @@ def _announced(response: "requests.Response", expected: int | None) -> int | Non
     # A page's length says nothing; that it is a page is found out with its first bytes.
     is_text = response.headers.get("Content-Type", "").startswith("text/html")
     if expected not in (None, int(length)) and not is_text:
-        raise Interrupted(f"the server announces {length} bytes where {expected} are expected")
+        raise ConnectionLost(f"the server announces {length} bytes where {expected} are expected")
     return int(length)
 
 
@@ -188,7 +188,7 @@ def _pieces(response: "requests.Response", patience: float) -> Iterator[bytes]:
         # A server that drips never runs into the time limit of a single read.
         if time.monotonic() - began > patience:
             if received < SLOWEST * patience:
-                raise Interrupted(f"less than {SLOWEST} bytes per second for {patience:g} s")
+                raise ConnectionLost(f"less than {SLOWEST} bytes per second for {patience:g} s")
             began, received = time.monotonic(), 0
 
 

@@ -41,7 +41,7 @@ class CGIDNMethod(Sliding):
     def __init__(self, model: CGIDN, *, fold: bool = True, **settings: Any) -> None:
         super().__init__(model, fold=fold, **settings)
         self.radius, self._slides = model.frames // 2, fold
-        if self.lean:
+        if self.for_processor:
             self.running = sharing_copy(self.model)
             self.running.alignment.volume = blockwise_cost_volume
 

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from ncfl.common.errors import InputError
 from ncfl.methods.common import Reflecting, check_clip, noise_level
 from ncfl.models.arguments import keeps_arguments
-from ncfl.models.layers import beside, conv3, full_precision, ordered_as
+from ncfl.models.layers import concatenated, conv3, full_precision, ordered_as
 from ncfl.models.padding import check_frame
 
 
-class State(NamedTuple):
+class EMVDState(NamedTuple):
     """What a step leaves to the next: the fused frame's finest bands and their noise variance.
 
     fused: [B,4C,H/2,W/2]; variance: [B,1,H/2,W/2], in squares of the frame's unit (1 = full range).
@@ -35,11 +35,11 @@ class State(NamedTuple):
     variance: Tensor
 
 
-class Restored(NamedTuple):
+class FrameAndState(NamedTuple):
     """One frame restored, [B,C,H,W], and the state for the next."""
 
     frame: Tensor
-    state: State
+    state: EMVDState
 
 
 def cosine_basis(size: int) -> Tensor:
@@ -158,7 +158,7 @@ class EMVD(nn.Module):
         )
         self.refinement = stage(8 * channels + 1, refinement, 1)
 
-    def forward(self, frame: Tensor, sigma: Tensor | None, state: State | None = None) -> Restored:
+    def forward(self, frame: Tensor, sigma: Tensor | None, state: EMVDState | None = None) -> FrameAndState:
         """One frame [B,C,H,W], H and W >= 16, nominally in [0,1]; sigma [B] in 0..255; not clipped.
 
         state: what the step before returned, None at a clip's start. Sizes are brought to a multiple of
@@ -172,39 +172,41 @@ class EMVD(nn.Module):
         bands = ordered_as(frame, self.wavelet(self.color(padder.pad(frame.contiguous()))))
         check_state(state, bands)
         gamma = denoised = None
-        current = self._pyramid(State(bands, variance.expand(-1, 1, *bands.shape[-2:])))
+        current = self._pyramid(EMVDState(bands, variance.expand(-1, 1, *bands.shape[-2:])))
         previous = [None] * self.scales if state is None else self._pyramid(state)
         for s in reversed(range(self.scales)):
             gamma, fused = self._fuse(s, current[s], previous[s], gamma)
             denoised = self._denoise(s, fused, current[s], denoised)
-        omega = self.refinement(beside(fused.fused, denoised, fused.variance)).sigmoid()
+        omega = self.refinement(concatenated(fused.fused, denoised, fused.variance)).sigmoid()
         refined = torch.lerp(denoised.float(), fused.fused, omega.float())
-        return Restored(padder.crop(self.color.inverse(self.wavelet.inverse(refined))), fused)
+        return FrameAndState(padder.crop(self.color.inverse(self.wavelet.inverse(refined))), fused)
 
-    def _pyramid(self, finest: State) -> list[State]:
+    def _pyramid(self, finest: EMVDState) -> list[EMVDState]:
         """Bands and variance at every scale, each from the low-low band of the scale before."""
         scales = [finest]
         while len(scales) < self.scales:
             low = scales[-1].fused[:, : self.channels]
             bands = ordered_as(finest.fused, self.wavelet(low))
-            scales.append(State(bands, self.wavelet.variance(scales[-1].variance)))
+            scales.append(EMVDState(bands, self.wavelet.variance(scales[-1].variance)))
         return scales
 
-    def _fuse(self, s: int, now: State, before: State | None, coarser: Tensor | None) -> tuple[Tensor, State]:
+    def _fuse(
+        self, s: int, now: EMVDState, before: EMVDState | None, coarser: Tensor | None
+    ) -> tuple[Tensor, EMVDState]:
         """gamma [B,1,h,w], the weight of the current frame, and the fused bands with their variance."""
         if before is None:
             return torch.ones_like(now.variance), now
         low, low_before = (state.fused[:, : self.channels] for state in (now, before))
         known = [] if coarser is None else [F.interpolate(coarser, scale_factor=2)]
-        gamma = self.fusion[s](beside((low - low_before).abs(), *known, now.variance)).sigmoid()
+        gamma = self.fusion[s](concatenated((low - low_before).abs(), *known, now.variance)).sigmoid()
         fused = torch.lerp(before.fused, now.fused, gamma.float())
-        return gamma, State(fused, (1 - gamma).square() * before.variance + gamma.square() * now.variance)
+        return gamma, EMVDState(fused, (1 - gamma).square() * before.variance + gamma.square() * now.variance)
 
-    def _denoise(self, s: int, fused: State, now: State, coarser: Tensor | None) -> Tensor:
+    def _denoise(self, s: int, fused: EMVDState, now: EMVDState, coarser: Tensor | None) -> Tensor:
         """The denoised bands [B,4C,h,w]."""
         known = [] if coarser is None else [self.wavelet.inverse(coarser)]
         low = now.fused[:, : self.channels]
-        return self.denoising[s](beside(fused.fused, *known, low, fused.variance))
+        return self.denoising[s](concatenated(fused.fused, *known, low, fused.variance))
 
     @staticmethod
     def supervised(length: int) -> range:
@@ -221,7 +223,7 @@ class EMVD(nn.Module):
         return torch.stack(frames, dim=1)
 
 
-def check_state(state: State | None, bands: Tensor) -> None:
+def check_state(state: EMVDState | None, bands: Tensor) -> None:
     """Refuses a state that is not of these bands' size: InputError."""
     if state is not None and state.fused.shape != bands.shape:
         raise InputError(f"{EMVD.kind}: bands {list(bands.shape)} follow a state of {list(state.fused.shape)}")

@@ -28,7 +28,7 @@ from ncfl.methods.luma import OnLuma
 _T, _Y, _X = 0, 1, 2  # the dimensions of a luma clip [T,H,W]
 
 
-class Layers(NamedTuple):
+class RainLayers(NamedTuple):
     """What a clip is taken apart into: background and rain, [T,H,W] each; how many iterations that took."""
 
     background: Tensor
@@ -65,7 +65,7 @@ class FastDerain(OnLuma):
         """See :meth:`ncfl.methods.luma.OnLuma.rain_free`."""
         return self.decompose(rainy).background
 
-    def decompose(self, rainy: Tensor) -> Layers:
+    def decompose(self, rainy: Tensor) -> RainLayers:
         """Take the luma clip O [T,H,W] apart by the alternating direction method of multipliers (SALSA)."""
         background, rain = rainy.clone(), torch.zeros_like(rainy)
         # One tensor per penalty: its auxiliary variable plus its scaled multiplier, V + D in the paper.
@@ -88,7 +88,7 @@ class FastDerain(OnLuma):
             moved = torch.dist(background, before[0]) + torch.dist(rain, before[1])
             if moved < self.tolerance * scale:
                 break
-        return Layers(background, rain, done)
+        return RainLayers(background, rain, done)
 
     def _reflect(self, kept: Tensor, now: Tensor, weight: float, dim: int | None = None) -> None:
         """Multiplier and shrinkage at once, in place: V + D <- g - clamp(2 g - (V + D)), g = ``now``.

@@ -21,7 +21,7 @@ def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return without_prefix(state)
 
 
-class Block(nn.Module):
+class ConvBlock(nn.Module):
     """Layers one after the other, under the name that the published weights give them."""
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -42,16 +42,16 @@ def _conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
 
 
-def _pair(inputs: int, outputs: int) -> Block:
-    return Block(*_normed(inputs, outputs), *_normed(outputs, outputs))
+def _pair(inputs: int, outputs: int) -> ConvBlock:
+    return ConvBlock(*_normed(inputs, outputs), *_normed(outputs, outputs))
 
 
-def _down(inputs: int, outputs: int) -> Block:
-    return Block(*_normed(inputs, outputs, stride=2), _pair(outputs, outputs))
+def _down(inputs: int, outputs: int) -> ConvBlock:
+    return ConvBlock(*_normed(inputs, outputs, stride=2), _pair(outputs, outputs))
 
 
-def _up(inputs: int, outputs: int) -> Block:
-    return Block(_pair(inputs, inputs), _conv(inputs, 4 * outputs), nn.PixelShuffle(2))
+def _up(inputs: int, outputs: int) -> ConvBlock:
+    return ConvBlock(_pair(inputs, inputs), _conv(inputs, 4 * outputs), nn.PixelShuffle(2))
 
 
 class DenBlock(nn.Module):
@@ -65,12 +65,12 @@ class DenBlock(nn.Module):
     def __init__(self, channels: int, widths: Sequence[int], input_width: int) -> None:
         super().__init__()
         fine, middle, coarse = widths
-        self.inc = Block(*_normed(3 * (channels + 1), 3 * input_width, groups=3), *_normed(3 * input_width, fine))
+        self.inc = ConvBlock(*_normed(3 * (channels + 1), 3 * input_width, groups=3), *_normed(3 * input_width, fine))
         self.downc0 = _down(fine, middle)
         self.downc1 = _down(middle, coarse)
         self.upc2 = _up(coarse, middle)
         self.upc1 = _up(middle, fine)
-        self.outc = Block(*_normed(fine, fine), _conv(fine, channels))
+        self.outc = ConvBlock(*_normed(fine, fine), _conv(fine, channels))
 
     def forward(self, before: Tensor, frame: Tensor, after: Tensor, noise_map: Tensor) -> Tensor:
         """Three frames [B,C,H,W] and the noise map [B,1,H,W] -> the middle one restored, [B,C,H,W]."""

@@ -31,14 +31,14 @@ FLOOR = 0.05  # of the transmission that the rain model divides by
 MULTIPLE = 4  # of height and width, for two halvings
 
 
-class Restored(NamedTuple):
+class Estimates(NamedTuple):
     """One frame's two estimates, [B,C,H,W] each."""
 
     first: Tensor
     second: Tensor
 
 
-class State(NamedTuple):
+class FCRVDState(NamedTuple):
     """What a frame leaves to the next: its two estimates, padded, and the memory of the second stage."""
 
     first: Tensor
@@ -131,7 +131,7 @@ class FCRVD(nn.Module):
         self.memory = ConvLSTM(4 * width)
         self.last = zero_(conv3(width, channels))
 
-    def forward(self, frame: Tensor, state: State | None = None) -> tuple[Restored, State]:
+    def forward(self, frame: Tensor, state: FCRVDState | None = None) -> tuple[Estimates, FCRVDState]:
         """One frame [B,C,H,W] in [0,1], any size from 16x16 on; state: what the frame before left.
 
         Sizes are brought to multiples of 4 by repeating the edge; nothing is clipped. InputError: another number
@@ -147,9 +147,9 @@ class FCRVD(nn.Module):
         fine, middle, coarse = self.encoder(torch.cat((x, first, aligned, difference), dim=1))
         memory = self.memory(coarse, None if state is None else state.memory)
         second = first + self.last(self.decoder(fine, middle, coarse + memory[0]))
-        return Restored(padder.crop(first), padder.crop(second)), State(first, second, memory)
+        return Estimates(padder.crop(first), padder.crop(second)), FCRVDState(first, second, memory)
 
-    def _align(self, first: Tensor, state: State | None) -> tuple[Tensor, Tensor]:
+    def _align(self, first: Tensor, state: FCRVDState | None) -> tuple[Tensor, Tensor]:
         """The frame restored before, aligned to this one, and how far the first estimates disagree there."""
         if state is None:
             return first, torch.zeros_like(first)
@@ -174,7 +174,7 @@ class FCRVD(nn.Module):
 class FCRVDMethod(LearnedRecurrent):
     """Drives an :class:`FCRVD` frame by frame; blind."""
 
-    def run(self, frame: Tensor, state: State | None, sigma: Tensor | None) -> tuple[Tensor, State]:
+    def run(self, frame: Tensor, state: FCRVDState | None, sigma: Tensor | None) -> tuple[Tensor, FCRVDState]:
         """See :meth:`ncfl.methods.learned.LearnedRecurrent.run`."""
         restored, state = self.model(frame, state)
         return restored.second, state

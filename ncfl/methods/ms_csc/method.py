@@ -33,7 +33,7 @@ from ncfl.methods.moving import MovingObjects, low_rank
 _PATCHES = 50_000  # from which the first filters are taken
 
 
-class Fit(NamedTuple):
+class CodingFit(NamedTuple):
     """Background, foreground and rain [T,H,W], the labels H, bool [T,H,W], and the filters [K,S,S]."""
 
     background: Tensor
@@ -75,7 +75,7 @@ class MSCSC(OnLuma):
         fit = self.decompose(rainy)
         return torch.where(fit.moving, fit.foreground, fit.background)
 
-    def decompose(self, rainy: Tensor) -> Fit:
+    def decompose(self, rainy: Tensor) -> CodingFit:
         """Take the luma clip [T,H,W] apart."""
         margin = max(self.sizes) // 2
         x = F.pad(rainy[None], [margin] * 4, mode="replicate")[0]
@@ -99,7 +99,7 @@ class MSCSC(OnLuma):
             multiplier = multiplier + rain - q
             filters = update_filters(q - multiplier, maps, filters, self.sizes)
             sparsity = maps.mean((0, 2, 3))
-        return Fit(background[inside], foreground[inside], rain[inside], moving[inside], filters)
+        return CodingFit(background[inside], foreground[inside], rain[inside], moving[inside], filters)
 
 
 def weighted_low_rank(x: Tensor, moving: Tensor, start: Tensor, rank: int, iterations: int = 50) -> Tensor:

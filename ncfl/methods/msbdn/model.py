@@ -44,7 +44,7 @@ class Upsampling(nn.Module):
         return self.conv2d(x)
 
 
-class ResidualBlock(nn.Module):
+class ScaledResidual(nn.Module):
     """x + 0.1 conv(PReLU(conv(x)))."""
 
     def __init__(self, width: int) -> None:
@@ -103,7 +103,7 @@ class DenseFusion(nn.Module):
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+    return nn.Sequential(*(ScaledResidual(width) for _ in range(count)))
 
 
 class MSBDN(nn.Module):

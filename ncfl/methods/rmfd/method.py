@@ -5,8 +5,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ncfl.methods.learned import LearnedChunk
-from ncfl.methods.rmfd.lean import pairwise
 from ncfl.methods.rmfd.model import RMFD
+from ncfl.methods.rmfd.on_processor import pairwise
 
 
 class RMFDMethod(LearnedChunk):
@@ -21,7 +21,7 @@ class RMFDMethod(LearnedChunk):
 
     def __init__(self, model: RMFD, *, fold: bool = True, **settings: Any) -> None:
         super().__init__(model, fold=fold, **settings)
-        if self.lean:
+        if self.for_processor:
             self.running = self.placed(pairwise(self.model))
 
     def placed(self, model: RMFD) -> RMFD:

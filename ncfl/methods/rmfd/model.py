@@ -36,7 +36,7 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
     return read_parts(file, NETWORKS)
 
 
-class State(NamedTuple):
+class RMFDState(NamedTuple):
     """What a frame leaves to the next: the memories, and the last two restored frames (older first)."""
 
     rain: Memory
@@ -68,7 +68,7 @@ class RMFD(nn.Module):
         for name in NETWORKS:
             self.add_module(name, MultiFrameNet(channels, width, blocks, haze=name == "multi_model_haze"))
 
-    def forward(self, window: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def forward(self, window: Tensor, state: RMFDState | None) -> tuple[Tensor, RMFDState]:
         """[B,5,C,H,W] in [0,1], H and W multiples of 4 -> the middle frame [B,C,H,W], and the next state."""
         rain = transmission = light = second = None
         restored: tuple[Tensor, ...] = ()
@@ -86,7 +86,7 @@ class RMFD(nn.Module):
         two = torch.cat((*before, b, after), dim=1)
         result = self.multi_model_s2(one, two, second)
         kept = (*restored, result.main)[-2:]
-        return result.main, State(clear.memory, haze.memory, haze.alpha_memory, result.memory, kept)
+        return result.main, RMFDState(clear.memory, haze.memory, haze.alpha_memory, result.memory, kept)
 
     @staticmethod
     def supervised(length: int) -> range:
@@ -113,5 +113,5 @@ class RMFD(nn.Module):
         return torch.stack(frames, dim=1)
 
 
-def _detached(state: State) -> State:
-    return State(*(tuple(tensor.detach() for tensor in part) for part in state))
+def _detached(state: RMFDState) -> RMFDState:
+    return RMFDState(*(tuple(tensor.detach() for tensor in part) for part in state))

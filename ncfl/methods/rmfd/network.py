@@ -69,7 +69,7 @@ class ConvLSTM(nn.Module):
         return emit.sigmoid() * cell.tanh(), cell
 
 
-class Output(NamedTuple):
+class NetworkOutput(NamedTuple):
     """A network's two maps, [B,C,H,W] each, and the memories behind them; alpha is None where it is not asked for."""
 
     main: Tensor
@@ -142,7 +142,7 @@ class MultiFrameNet(nn.Module):
         alpha_memory: Memory | None = None,
         *,
         alpha: bool = False,
-    ) -> Output:
+    ) -> NetworkOutput:
         """Windows [B,5*C,H,W], H and W multiples of 4.
 
         memory, alpha_memory: what the frame before left, None at a clip's start; alpha: whether the second map
@@ -155,9 +155,9 @@ class MultiFrameNet(nn.Module):
         skips = (fifth, third[:, 2 * width : 4 * width], first[:, 2 * width : 3 * width])  # the middle frames'
         main = self._decode("", x, skips)
         if not alpha:
-            return Output(main, None, memory, None)
+            return NetworkOutput(main, None, memory, None)
         x, alpha_memory = self._recur("alpha_", together, alpha_memory)
-        return Output(main, self._decode("alpha_", x, (0, 0, 0)), memory, alpha_memory)
+        return NetworkOutput(main, self._decode("alpha_", x, (0, 0, 0)), memory, alpha_memory)
 
     def _encode(self, prefix: str, window: Tensor) -> list[Tensor]:
         layer = self.get_submodule

@@ -171,7 +171,7 @@ def conjugate_gradients(
     return x
 
 
-class Fit(NamedTuple):
+class MixtureFit(NamedTuple):
     """L [T,H,W], the labels H, bool [T,H,W], and the mean log-likelihood of a patch at each iteration."""
 
     background: Tensor
@@ -213,7 +213,7 @@ class SE(OnLuma):
         fit = self.decompose(rainy)
         return torch.where(fit.moving, rainy, fit.background)
 
-    def decompose(self, rainy: Tensor) -> Fit:
+    def decompose(self, rainy: Tensor) -> MixtureFit:
         """Take the luma clip [T,H,W] apart by expectation maximization, with new labels after each round."""
         step = Rounds(rainy, min(self.patch, *rainy.shape[1:]))
         factors = low_rank(rainy, self.rank)
@@ -231,4 +231,4 @@ class SE(OnLuma):
                 moving = find(rainy - background)
             if (background - before).square().mean().sqrt() < self.tolerance:
                 break
-        return Fit(background, moving, likelihoods)
+        return MixtureFit(background, moving, likelihoods)

@@ -110,7 +110,7 @@ class SpacCNNMethod(LearnedWindow):
 
     def __init__(self, model: SpacCNN, *, fold: bool = True, **settings: Any) -> None:
         super().__init__(model, fold=fold, **settings)
-        if self.lean:
+        if self.for_processor:
             self.running = with_spectra(self.model)
 
     def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:

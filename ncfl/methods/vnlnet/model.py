@@ -20,7 +20,7 @@ from ncfl.common.errors import InputError
 from ncfl.methods.common import he_normal, without_prefix
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import Learned
-from ncfl.methods.vnlnet.pairs import Pairs
+from ncfl.methods.vnlnet.pairs import MatchedPairs
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.padding import check_frame
 
@@ -125,7 +125,7 @@ class VNLNet(nn.Module):
         """
         frame = window[self.past]
         if centers is None:
-            pairs = Pairs(lambda i: grey(window[i]), patch=self.patch, search=self.search)
+            pairs = MatchedPairs(lambda i: grey(window[i]), patch=self.patch, search=self.search)
             others = [i != self.past and other is not None for i, other in enumerate(window)]
             centers = [pairs.centers(self.past, i) if other else None for i, other in enumerate(others)]
         planes = []
@@ -158,7 +158,7 @@ class VNLNet(nn.Module):
         batch, _, channels = noisy.shape[:3]
         if self.channels == 1:  # every channel is a video of its own
             noisy = noisy.transpose(1, 2).flatten(0, 1)[:, :, None]
-        pairs = Pairs(lambda i: grey(noisy[:, i].to(device)), patch=self.patch, search=self.search)
+        pairs = MatchedPairs(lambda i: grey(noisy[:, i].to(device)), patch=self.patch, search=self.search)
         restored = []
         for t in wanted:
             window = frames[t : t + self.past + 1 + self.future]

@@ -8,7 +8,7 @@ from torch import Tensor
 from ncfl.methods.vnlnet.search import most_similar, most_similar_to_each_other
 
 
-class Pairs:
+class MatchedPairs:
     """Searches each pair of frames once, for both of its directions, when the first one is asked for.
 
     Args:

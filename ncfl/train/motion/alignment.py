@@ -64,10 +64,10 @@ def align(
         NonFiniteLoss, Interrupted: as :meth:`ncfl.train.trainer.Trainer.run`.
     """
 
-    def objective(network: nn.Module, drawn: Judged) -> dict[str, Tensor]:
-        mv = network(drawn.x_t, drawn.x_prev)
-        epe = end_point_error(mv, drawn.mv)
-        clean = Pairs(drawn.clean_t, drawn.clean_prev, drawn.mv)
+    def objective(network: nn.Module, batch: Judged) -> dict[str, Tensor]:
+        mv = network(batch.x_t, batch.x_prev)
+        epe = end_point_error(mv, batch.mv)
+        clean = Pairs(batch.clean_t, batch.clean_prev, batch.mv)
         return {"loss": warping_error(clean, mv) + EPE_WEIGHT * epe, "epe": epe}
 
     config = motion_config(

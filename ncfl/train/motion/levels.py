@@ -77,25 +77,42 @@ def pretrain_levels(
     start(spynet, torch.Generator().manual_seed(seed))
     rendered = render_pairs(pack.photographs, RENDERED, WINDOW, seed, max_motion)
     pool = Pairs(*map(torch.cat, zip(rendered, real_pairs(pack.clips, REAL, WINDOW, seed), strict=True)))
-    for number, level in enumerate(levels):
-        done = Path(output) / f"level{number}.pt"
-        if done.is_file():
-            found = checkpoint.load(done)
-            checkpoint.load_weights(spynet, found.state, done)
-            continue
-        factor = 2 ** (len(levels) - 1 - number)
-        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, machine)
-        checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
+    train_levels(spynet, pool, levels, output=output, resume=resume, seed=seed, sigma=sigma, machine=machine)
     if aligned:
-        align(
-            spynet, pool, iterations=aligned, seed=seed, sigma=sigma, resume=resume, machine=machine,
-        )  # fmt: skip
+        align(spynet, pool, iterations=aligned, seed=seed, sigma=sigma, resume=resume, machine=machine)
     spynet.to("cpu")
     held_out = render_pairs(pack.held_out, HELD_OUT, 96, seed + 1, max_motion)
     found = {name: round(value, 4) for name, value in measure(spynet, held_out, seed).items()}
     extra = {"levels": [list(level) for level in levels], "aligned": aligned}
     checkpoint.save(Path(output) / "spynet.pt", model=spynet, extra=extra)
     return found
+
+
+def train_levels(
+    spynet: SPyNet,
+    pool: Pairs,
+    levels: Sequence[Level],
+    *,
+    output: Path,
+    resume: Path,
+    seed: int,
+    sigma: tuple[float, float],
+    machine: Mapping[str, Any],
+) -> None:
+    """Train the first levels of ``spynet``, the coarsest first, each alone and in place.
+
+    Args:
+        output: a folder; ``level<n>.pt`` in it are finished levels, which are taken over and not trained again.
+        resume, seed, sigma, machine: as for :func:`pretrain_levels`.
+    """
+    for number, level in enumerate(levels):
+        done = Path(output) / f"level{number}.pt"
+        if done.is_file():
+            checkpoint.load_weights(spynet, checkpoint.load(done).state, done)
+            continue
+        factor = 2 ** (len(spynet.levels) - 1 - number)
+        train_level(spynet, number, level, reduced(pool, factor), factor, seed, sigma, resume, machine)
+        checkpoint.save(done, model=spynet, extra={"level": number, **level._asdict()})
 
 
 def train_level(
@@ -112,9 +129,14 @@ def train_level(
     """Train level ``number`` alone, on pairs reduced by ``factor``; those before it stay as they are."""
     own = spynet.levels[number]
     config = motion_config(
-        iterations=level.iterations, learning_rate=level.learning_rate, batch=level.batch, patch=level.patch, seed=seed,
-        sigma=sigma, **machine,
-    )  # fmt: skip
+        iterations=level.iterations,
+        learning_rate=level.learning_rate,
+        batch=level.batch,
+        patch=level.patch,
+        seed=seed,
+        sigma=sigma,
+        **machine,
+    )
     # The levels up to this one are a SPyNet of fewer levels, and what it gives is this level's motion.
     network = _up_to(spynet, number).to(pick_device(config.device))
 
@@ -126,9 +148,12 @@ def train_level(
         return {"loss": error, "epe": factor * error}
 
     task = MotionTask(
-        batch_of, objective, device=config.device, about={"level": number, "factor": factor},
+        batch_of,
+        objective,
+        device=config.device,
+        about={"level": number, "factor": factor},
         fixed=spynet.state_dict(),
-    )  # fmt: skip
+    )
     spynet.requires_grad_(False)
     own.requires_grad_(True)
     fit_motion(own, task, config, label=f"motion estimation, level {number}", resume=resume)

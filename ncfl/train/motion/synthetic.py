@@ -19,7 +19,7 @@ from ncfl.train.config import TrainConfig, machine, numbers
 from ncfl.train.losses import psnr
 from ncfl.train.motion.pairs import MARGIN, Pairs, draw, noisy, render_pairs
 from ncfl.train.motion.start import start
-from ncfl.train.motion.task import MotionTask, motion_config
+from ncfl.train.motion.task import MotionTask, Objective, motion_config
 from ncfl.train.state import TrainingState
 from ncfl.train.trainer import Log, Trainer, no_log
 from ncfl.weights import checkpoint
@@ -75,10 +75,18 @@ class FlowTraining:
         """The numbers that the trainer reads."""
         machine = {name: getattr(self, name) for name in MACHINE}
         return motion_config(
-            iterations=self.iterations, learning_rate=self.learning_rate, batch=self.batch, patch=self.patch,
-            warmup=max(1, self.iterations // 20), log_every=self.log_every, betas=(0.9, 0.999),
-            grad_clip=self.grad_clip, sigma=self.sigma, seed=self.seed, **machine,
-        )  # fmt: skip
+            iterations=self.iterations,
+            learning_rate=self.learning_rate,
+            batch=self.batch,
+            patch=self.patch,
+            warmup=max(1, self.iterations // 20),
+            log_every=self.log_every,
+            betas=(0.9, 0.999),
+            grad_clip=self.grad_clip,
+            sigma=self.sigma,
+            seed=self.seed,
+            **machine,
+        )
 
 
 def end_point_error(mv: Tensor, target: Tensor) -> Tensor:
@@ -169,13 +177,6 @@ def pretrain_flow(
     start(spynet, torch.Generator().manual_seed(training.seed))
     layout = torch.channels_last if training.channels_last else torch.contiguous_format
 
-    def objective(network: nn.Module, batch: Pairs) -> dict[str, Tensor]:
-        x_t, x_prev, target = batch
-        with recorded(spynet) as coarser:
-            mv = network(x_t.contiguous(memory_format=layout), x_prev.contiguous(memory_format=layout))
-        error = end_point_error(mv, target)
-        return {"loss": error + LEVEL_WEIGHT * coarse_error(coarser[:-1], target), "epe": error}
-
     def write(state: TrainingState) -> dict[str, float]:
         spynet.to("cpu", memory_format=torch.contiguous_format)
         metrics = _save(spynet, training, held_out, Path(output), extra or {})
@@ -186,12 +187,32 @@ def pretrain_flow(
     return Trainer(
         model=spynet,
         task=MotionTask(
-            lambda iteration: _draw(pool, training, iteration), objective, device=training.device,
+            lambda iteration: _draw(pool, training, iteration),
+            _objective(spynet, layout),
+            device=training.device,
             about=numbers(training),
         ),
-        config=config, stage=config.stages[0], write=write, resume=resume, log=log, progress=progress,
+        config=config,
+        stage=config.stages[0],
+        write=write,
+        resume=resume,
+        log=log,
+        progress=progress,
         label="motion estimation",
-    ).run()  # fmt: skip
+    ).run()
+
+
+def _objective(spynet: SPyNet, layout: torch.memory_format) -> Objective:
+    """The end-point error, that of the coarser levels beside it."""
+
+    def objective(network: nn.Module, batch: Pairs) -> dict[str, Tensor]:
+        x_t, x_prev, target = batch
+        with recorded(spynet) as coarser:
+            mv = network(x_t.contiguous(memory_format=layout), x_prev.contiguous(memory_format=layout))
+        error = end_point_error(mv, target)
+        return {"loss": error + LEVEL_WEIGHT * coarse_error(coarser[:-1], target), "epe": error}
+
+    return objective
 
 
 def adopt_weights(

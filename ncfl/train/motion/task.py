@@ -26,7 +26,7 @@ class MotionTask:
 
     Args:
         draw: the batch of an iteration, a pure function: a named tuple of tensors, pairs first.
-        objective: scalars of a batch on the network's device, ``loss`` and ``epe`` among them.
+        objective: of the network and a ``batch`` on its device, gives scalars, ``loss`` and ``epe`` among them.
         device: what trains.
         about: plain data that identifies the task beside its numbers.
         fixed: weights that the objective needs beside those that are trained.
@@ -43,7 +43,7 @@ class MotionTask:
         about: Mapping[str, Any],
         fixed: Mapping[str, Tensor] | None = None,
     ) -> None:
-        self.batch, self.objective, self.about = draw, objective, about
+        self.batch, self.loss, self.about = draw, objective, about
         self.device, self.fixed = pick_device(device), fixed or {}
 
     def tensors(self, batch: T) -> dict[str, Tensor]:
@@ -54,22 +54,40 @@ class MotionTask:
         """The pairs of a batch dealt out to ``parts`` smaller ones."""
         return [type(batch)(*some) for some in zip(*(part.chunk(parts) for part in batch), strict=True)]
 
-    def loss(self, model: nn.Module, batch: T, iteration: int) -> dict[str, Tensor]:
-        """As the objective."""
-        return self.objective(model, type(batch)(*(part.to(self.device) for part in batch)))
+    def inputs(self, model: nn.Module, batch: T, iteration: int) -> dict[str, T]:
+        """The batch on the network's device."""
+        return {"batch": type(batch)(*(part.to(self.device) for part in batch))}
 
 
 def motion_config(
-    *, iterations: int, learning_rate: float, batch: int, patch: int, warmup: int = WARMUP, log_every: int = EVERY,
-    betas: tuple[float, float] = (0.9, 0.99), grad_clip: float = GRAD_CLIP, **others: Any,
-) -> TrainConfig:  # fmt: skip
+    *,
+    iterations: int,
+    learning_rate: float,
+    batch: int,
+    patch: int,
+    warmup: int = WARMUP,
+    log_every: int = EVERY,
+    betas: tuple[float, float] = (0.9, 0.99),
+    grad_clip: float = GRAD_CLIP,
+    **others: Any,
+) -> TrainConfig:
     """Numbers of a training of motion estimation: AdamW without decay, a warm-up, then a cosine to zero."""
     return TrainConfig(
-        stages=(Stage(MOTION, iterations, rate_term=False),), learning_rate=learning_rate,
-        motion_learning_rate=learning_rate, warmup=warmup, freeze_motion=0, weight_decay=0.0, betas=betas,
-        grad_clip=grad_clip, batch=batch, frames=2, patch=patch, log_every=log_every, average_over=log_every,
+        stages=(Stage(MOTION, iterations, rate_term=False),),
+        learning_rate=learning_rate,
+        motion_learning_rate=learning_rate,
+        warmup=warmup,
+        freeze_motion=0,
+        weight_decay=0.0,
+        betas=betas,
+        grad_clip=grad_clip,
+        batch=batch,
+        frames=2,
+        patch=patch,
+        log_every=log_every,
+        average_over=log_every,
         **others,
-    )  # fmt: skip
+    )
 
 
 def fit_motion(trained: nn.Module, task: MotionTask, config: TrainConfig, *, label: str, resume: Path) -> None:

@@ -11,8 +11,22 @@ from helpers.tracking_samples import empty_database
 from ncfl.config import layout
 
 __all__ = ["empty_database"]  # a fixture
-VERBS = ("fetch", "prepare", "pretrain-flow", "train", "evaluate", "complexity", "tables", "figures", "report",
-         "restore", "weights", "check", "methods", "datasets")  # fmt: skip
+VERBS = (
+    "fetch",
+    "prepare",
+    "pretrain-flow",
+    "train",
+    "evaluate",
+    "complexity",
+    "tables",
+    "figures",
+    "report",
+    "restore",
+    "weights",
+    "check",
+    "methods",
+    "datasets",
+)
 
 
 @pytest.fixture

@@ -120,9 +120,11 @@ def test_warnings_and_the_end_of_an_idle_run_are_handed_on_and_boilerplate_is_no
         logger.warning("The disk is full")
     logger.error("WorkflowError:\nno such rule", **event("error"))
     assert said(view) == [
-        "Nothing to be done (all requested files are present and up to date).", "The disk is full",
-        "WorkflowError:", "no such rule",
-    ]  # fmt: skip
+        "Nothing to be done (all requested files are present and up to date).",
+        "The disk is full",
+        "WorkflowError:",
+        "no such rule",
+    ]
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ncfl.common.errors import InputError
-from ncfl.config import graph
+from ncfl.config import graph, jobs
 from ncfl.config.params import Params, validate
 from ncfl.config.presets import resolve
 from ncfl.config.yaml12 import parse_yaml
@@ -50,6 +50,25 @@ def test_motion_estimation_follows_from_the_network():
     params = loaded()
     assert {"ncfl-davis", "modules-a", "basicvsr-davis"} <= params.with_motion
     assert not {"clean-adapq", "clean-noq", "edvr-davis", "noisy"} & params.with_motion
+
+
+def test_a_setting_of_one_dataset_reruns_what_is_measured_on_it_alone():
+    params = loaded()
+    evaluation = parse_yaml(resolve("demo", folder=ROOT / "presets"), Path("params.yaml"))["evaluation"]
+    on = {name: set(experiment.evaluate) for name, experiment in params.evaluated.items()}
+    for changed, touched in (
+        (("max_frames", "davis"), {name for name, datasets in on.items() if "davis" in datasets}),
+        (("examples", "crvd"), {name for name, datasets in on.items() if "crvd" in datasets}),
+        (("isp",), {name for name, datasets in on.items() if "crvd" in datasets}),
+        (("threads",), set(on)),
+    ):
+        assert changed[-1] in (evaluation[changed[0]] if len(changed) == 2 else evaluation)
+        key = ".".join(("evaluation", *changed))
+        watching = {name for name in on if key in jobs.jobs(params)[f"{name}-evaluate"].watched}
+        assert watching == touched
+        assert watching
+    every = {key for job in jobs.jobs(params).values() for key in job.watched if key.startswith("evaluation.")}
+    assert {key.partition(".")[2].partition(".")[0] for key in every} == set(evaluation)
 
 
 def test_another_graph_is_refused_with_the_command_that_writes_it(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ncfl.common.errors import InputError
-from ncfl.config.params import PAIRED, Params, load, schema, validate
+from ncfl.config.params import PAIRED, RAW, Params, load, schema, validate
 from ncfl.config.presets import names, resolve
 from ncfl.config.yaml12 import parse_yaml
 from ncfl.data.datasets import DATASETS
@@ -75,9 +75,14 @@ def test_the_paper_preset_has_the_papers_numbers():
     assert (davis.stage1, davis.stage2) == (50_000, 50_000)
     totals = {name: s.stage1 + s.stage2 for name, s in params.schedules.items()}
     assert totals == {
-        "davis": 100_000, "crvd": 200_000, "rainsynlight25": 200_000, "rainsyncomplex25": 200_000,
-        "rainsynall100": 250_000, "ntu-rain": 100_000, "revide": 50_000,
-    }  # fmt: skip
+        "davis": 100_000,
+        "crvd": 200_000,
+        "rainsynlight25": 200_000,
+        "rainsyncomplex25": 200_000,
+        "rainsynall100": 250_000,
+        "ntu-rain": 100_000,
+        "revide": 50_000,
+    }
     assert params.schedules["revide"].patch == 384
     assert params.model.unet_widths == [32, 64, 128, 256, 512]
     assert params.model.attention_widths == [16, 32, 64]
@@ -91,6 +96,7 @@ def test_the_paper_preset_has_the_papers_numbers():
 def test_the_table_of_sources_names_the_datasets_that_have_a_module():
     assert set(published_datasets()) == set(DATASETS)
     assert set(PAIRED) == {name for name, dataset in DATASETS.items() if dataset.shots}
+    assert set(RAW) == {name for name, dataset in DATASETS.items() if dataset.raw}
 
 
 def test_the_configuration_is_read_without_torch():
@@ -198,9 +204,22 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("written", "value"),
-    [("2e-4", 2e-4), ("2.5E-5", 2.5e-5), (".5", 0.5), ("1e3", 1000.0), ("7", 7), ("-3", -3), ("no", "no"), ("on", "on"),
-     ("0o17", "0o17"), ("1_000", "1_000"), ("true", True), ("2026-11-22", "2026-11-22"), ("null", None)],
-)  # fmt: skip
+    [
+        ("2e-4", 2e-4),
+        ("2.5E-5", 2.5e-5),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        ("7", 7),
+        ("-3", -3),
+        ("no", "no"),
+        ("on", "on"),
+        ("0o17", "0o17"),
+        ("1_000", "1_000"),
+        ("true", True),
+        ("2026-11-22", "2026-11-22"),
+        ("null", None),
+    ],
+)
 def test_numbers_and_words_are_read_as_yaml_1_2_has_them(tmp_path, written, value):
     from ncfl.config.yaml12 import load_yaml
 

@@ -202,8 +202,16 @@ def test_files(store: ClipStore, tmp_path: Path):
 
     rows = read_csv(tmp_path / "evaluation/frames.csv")
     assert list(rows[0]) == [
-        "dataset", "sequence", "frame", "sigma", "space", "psnr", "ssim", "input_psnr", "input_ssim",
-    ]  # fmt: skip
+        "dataset",
+        "sequence",
+        "frame",
+        "sigma",
+        "space",
+        "psnr",
+        "ssim",
+        "input_psnr",
+        "input_ssim",
+    ]
     assert len(rows) == 2 * 2 * sum(LENGTHS.values())
     exact = evaluations[0].frames[0]
     assert rows[0] == {

@@ -87,8 +87,11 @@ def test_files_of_two_conventions(rainy: ClipStore, tmp_path: Path):
     }
     rows = [row for row in read_csv(tmp_path / "sequences.csv") if row["dataset"] == "ntu-rain"]
     assert [(row["sequence"], row["space"]) for row in rows] == [
-        ("long", "y"), ("long", "rgb"), ("short", "y"), ("short", "rgb"),
-    ]  # fmt: skip
+        ("long", "y"),
+        ("long", "rgb"),
+        ("short", "y"),
+        ("short", "rgb"),
+    ]
 
 
 def test_kept_images_of_a_paired_dataset(rainy: ClipStore):
@@ -117,9 +120,15 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     root = tmp_path_factory.mktemp("store") / "crvd"
     form = RawFormat(pattern="gbrg", black=BLACK, white=WHITE)
     write_store(
-        root, dataset="crvd", source="demo", stand_in=True, splits={"test": [("scene7", pairs())]}, details={},
-        convention="raw", raw=form,
-    )  # fmt: skip
+        root,
+        dataset="crvd",
+        source="demo",
+        stand_in=True,
+        splits={"test": [("scene7", pairs())]},
+        details={},
+        convention="raw",
+        raw=form,
+    )
     return ClipStore(root)
 
 

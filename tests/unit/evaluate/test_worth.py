@@ -35,9 +35,17 @@ class Halving:
 
 def measured(method: Any, store: ClipStore, **changed: Any) -> Any:
     return worth_of_memory(
-        **{"method": method, "store": store, "dataset": "set8", "split": "test", "sigmas": [10, 50], "max_frames": None,
-           "seed": 7} | changed
-    )  # fmt: skip
+        **{
+            "method": method,
+            "store": store,
+            "dataset": "set8",
+            "split": "test",
+            "sigmas": [10, 50],
+            "max_frames": None,
+            "seed": 7,
+        }
+        | changed
+    )
 
 
 def test_the_gain_over_an_emptied_memory(store: ClipStore):

@@ -80,8 +80,7 @@ def test_what_is_said_of_pixels_is_said_again(pix_fmt, colors, tmp_path):
     named = dict(zip(("colorspace", "color_primaries", "color_trc"), colors, strict=True))
     source = video(tmp_path / "a.mkv", pix_fmt, color_range=2, **named)
     assert through(source, tmp_path / "b.mp4") == []
-    asked = ("pix_fmt", "width", "height", "color_range", "color_space", "color_primaries",
-             "color_transfer")  # fmt: skip
+    asked = ("pix_fmt", "width", "height", "color_range", "color_space", "color_primaries", "color_transfer")
     before, after = (probed(path, *asked) for path in (source, tmp_path / "b.mp4"))
     before["pix_fmt"] = before["pix_fmt"].replace("yuv420p", "yuvj420p") if pix_fmt == "yuv420p" else before["pix_fmt"]
     assert after == before

@@ -61,16 +61,27 @@ def test_agrees_with_the_published_code(form, sizes, clip: tuple[int, int, int],
 def mmagic(name: str) -> str:
     """BasicSR's name of a tensor -> MMagic's, which wraps a convolution that an activation follows."""
     wrapped = (
-        "conv_l", "pcd_align.offset_conv", "pcd_align.feat_conv", "pcd_align.cas_offset", "fusion.feat_fusion",
-        "fusion.spatial_attn1", "fusion.spatial_attn2", "fusion.spatial_attn3", "fusion.spatial_attn4",
-        "fusion.spatial_attn_l", "fusion.spatial_attn_add1",
-    )  # fmt: skip
+        "conv_l",
+        "pcd_align.offset_conv",
+        "pcd_align.feat_conv",
+        "pcd_align.cas_offset",
+        "fusion.feat_fusion",
+        "fusion.spatial_attn1",
+        "fusion.spatial_attn2",
+        "fusion.spatial_attn3",
+        "fusion.spatial_attn4",
+        "fusion.spatial_attn_l",
+        "fusion.spatial_attn_add1",
+    )
     if name.startswith(wrapped) and not name.startswith("conv_last"):
         name = name.replace(".weight", ".conv.weight").replace(".bias", ".conv.bias")
     for ours, theirs in {
-        "conv_l2_": "feat_l2_conv", "conv_l3_": "feat_l3_conv", "pcd_align.": "pcd_alignment.",
-        "upconv1.": "upsample1.upsample_conv.", "upconv2.": "upsample2.upsample_conv.",
-    }.items():  # fmt: skip
+        "conv_l2_": "feat_l2_conv",
+        "conv_l3_": "feat_l3_conv",
+        "pcd_align.": "pcd_alignment.",
+        "upconv1.": "upsample1.upsample_conv.",
+        "upconv2.": "upsample2.upsample_conv.",
+    }.items():
         name = theirs + name.removeprefix(ours) if name.startswith(ours) else name
     return f"generator.{name}"
 
@@ -142,11 +153,6 @@ def test_the_method_repeats_the_ends(network: EDVR):
     with torch.no_grad():
         torch.testing.assert_close(restored[0], network(clip[:, [0, 0, 0, 1, 2]]))
         torch.testing.assert_close(restored[2], network(clip[:, [0, 1, 2, 2, 2]]))
-
-
-def test_is_rebuilt_from_its_arguments(network: EDVR):
-    assert network.kind == "edvr"
-    EDVR(**network.arguments).load_state_dict(network.state_dict())
 
 
 def test_refuses_what_does_not_fit(network: EDVR):

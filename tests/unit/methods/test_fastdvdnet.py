@@ -121,12 +121,6 @@ def test_a_training_clip_gives_the_frames_with_all_neighbors(model: FastDVDNet):
             torch.testing.assert_close(restored[:, i], model.restore(noisy[:, t - 2 : t + 3], sigma))
 
 
-def test_gradients_reach_every_parameter():
-    fresh = FastDVDNet(**SMALL).train()
-    fresh.restore_clip(clip(5, batch=2), torch.tensor([10.0, 40.0])).square().mean().backward()
-    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in fresh.parameters())
-
-
 @pytest.mark.parametrize(
     ("frames", "sigma", "message"),
     [
@@ -147,13 +141,6 @@ def test_bad_input_is_refused_in_one_line(model: FastDVDNet, frames, sigma, mess
 def test_a_window_of_seven_is_refused(model: FastDVDNet):
     with pytest.raises(InputError, match="a window of 7 frames; allowed: 5"):
         model.restore(clip(7), torch.tensor([10.0]))
-
-
-def test_a_method_that_must_be_told_sigma_says_so(model: FastDVDNet):
-    method = FastDVDNetMethod(model, name="fast")
-    assert (method.name, method.blind, method.channels, method.radius) == ("fast", False, 3, 2)
-    with pytest.raises(ValueError, match="must be told sigma"):
-        stream(method, clip(5).unbind(1))
 
 
 def test_weights_of_another_width_are_refused(model: FastDVDNet):

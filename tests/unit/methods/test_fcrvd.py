@@ -101,15 +101,6 @@ def test_one_loss_reaches_every_layer():
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
 
 
-def test_it_is_rebuilt_from_its_arguments():
-    model = network()
-    again = FCRVD(**model.arguments).eval()
-    again.load_state_dict(model.state_dict(), strict=True)
-    frames = clip(2)
-    with torch.no_grad():
-        torch.testing.assert_close(again.restore_clip(frames), model.restore_clip(frames), rtol=0, atol=0)
-
-
 def test_bad_input_is_refused_in_one_line():
     with pytest.raises(InputError, match=r"^fcrvd: channels is 1; allowed: 3 \(RGB\) or 4 \(packed Bayer\)$"):
         FCRVD(channels=1)

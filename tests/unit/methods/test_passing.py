@@ -29,7 +29,7 @@ SUBTRACTING = {
         "width": 4,
         "convs": 4,
     },
-}  # fmt: skip
+}
 SIZES = ADDING | WHOLE | SUBTRACTING
 
 

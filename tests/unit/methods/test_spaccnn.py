@@ -7,9 +7,8 @@ import torch.nn.functional as F
 from helpers.spaccnn_samples import panned
 
 from ncfl.common.errors import InputError
-from ncfl.methods.interface import Window, stream
 from ncfl.methods.spaccnn.alignment import STEP, Search, align, costs, fetch, luma
-from ncfl.methods.spaccnn.model import SpacCNN, SpacCNNMethod
+from ncfl.methods.spaccnn.model import SpacCNN
 from ncfl.methods.spaccnn.superpixels import superpixels
 
 SMALL = {"kernels": (3, 1), "widths": (4,), "radius": 2, "matches": 3}
@@ -126,14 +125,6 @@ def test_a_clip_gives_its_middles_and_the_network_learns():
     assert losses[-1] < 0.8 * losses[0]
     with torch.no_grad():
         torch.testing.assert_close(model.restore_clip(frames)[1, 1], model.restore(frames[1:, 1:])[0])
-
-
-def test_a_method_restores_a_stream():
-    method = SpacCNNMethod(SpacCNN(**SMALL))
-    assert isinstance(method, Window)
-    frames = torch.from_numpy(panned(17, 22, 0, 1))[None]
-    assert [frame.shape for frame in stream(method, frames.unbind(1))] == 5 * [(1, 3, 17, 22)]
-    assert len(list(stream(method, frames[:, :1].unbind(1)))) == 1
 
 
 def test_raw_frames_and_a_rebuilt_network():

@@ -118,9 +118,12 @@ def test_a_memory_survives_fifty_iterations_that_charge_it():
             group["lr"] = 2e-4 * min(1, (iteration + 1) / 50)
         batch = clips.batch(iteration)
         loss = clip_loss(
-            model, batch.noisy[:, :3].unbind(1), batch.clean[:, :3].unbind(1), rate_weight=1 / 2048,
+            model,
+            batch.noisy[:, :3].unbind(1),
+            batch.clean[:, :3].unbind(1),
+            rate_weight=1 / 2048,
             motions=model.motions,
-        ).loss  # fmt: skip
+        ).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

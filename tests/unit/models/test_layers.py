@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ncfl.common.errors import InputError
-from ncfl.models.layers import GDN, ChannelAttentionBlock, LowerBound, ResBlock, added, beside, ordered_as
+from ncfl.models.layers import GDN, ChannelAttentionBlock, LowerBound, ResBlock, added, concatenated, ordered_as
 from ncfl.models.padding import Padder, check_frame
 
 
@@ -141,6 +141,6 @@ def test_parts_take_the_order_of_memory_of_the_first(channels_last: bool):
     others = [torch.rand(2, 1, 4, 5), torch.rand(2, 2, 4, 5)]
     assert ordered_as(first, others[1]).is_contiguous(memory_format=order)
     assert torch.equal(ordered_as(first, others[1]), others[1])
-    together = beside(first, *others)
+    together = concatenated(first, *others)
     assert together.is_contiguous(memory_format=order)
     assert torch.equal(together, torch.cat((first, *others), dim=1))

@@ -167,9 +167,15 @@ def test_the_gain_is_the_mean_difference_from_the_fifth_frame_on():
     psnr = {"net": net, "without memory": reset, "median 5x5": [18.0] * 7}
     levels = {"30": {name: {"psnr": values} for name, values in psnr.items()}}
     assert measuring.temporal_gain(levels, "net") == {
-        "30": {"first": 20.0, "settled": 27.0, "over without memory first": 0.0, "over without memory settled": 2.0,
-               "over median 5x5 first": 2.0, "over median 5x5 settled": 9.0}
-    }  # fmt: skip
+        "30": {
+            "first": 20.0,
+            "settled": 27.0,
+            "over without memory first": 0.0,
+            "over without memory settled": 2.0,
+            "over median 5x5 first": 2.0,
+            "over median 5x5 settled": 9.0,
+        }
+    }
     short = {"30": {"net": {"psnr": [1.0] * 5}}}
     assert measuring.temporal_gain(short, "net") == {}
 

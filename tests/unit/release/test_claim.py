@@ -56,8 +56,13 @@ def test_the_table_says_what_was_measured_and_what_differs(tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * 4 + 2
     assert rows[0] == {
-        "clip": "pan", "network": "M_b", "sigma": "30", "seed": "1", "psnr_db": "30.0000", "memory_gain_db": "0.5000",
-    }  # fmt: skip
+        "clip": "pan",
+        "network": "M_b",
+        "sigma": "30",
+        "seed": "1",
+        "psnr_db": "30.0000",
+        "memory_gain_db": "0.5000",
+    }
 
 
 def test_trains_measures_and_goes_on(tmp_path, source, monkeypatch):
@@ -68,13 +73,26 @@ def test_trains_measures_and_goes_on(tmp_path, source, monkeypatch):
     phases = (Phase(0.5, 2, 1, 32), Phase(0.5, 1, 2, 32))
     training = {"learning_rate": 1e-4, "motion_learning_rate": 1e-5, "warmup": 1, "freeze_motion": 0}
     recipe = Recipe(
-        name="tiny", sizes=SIZES, flow={}, training=training, phases=phases, going_on=phases, again={},
-        with_memory=phases, iterations=(1, 1, 1),
-    )  # fmt: skip
+        name="tiny",
+        sizes=SIZES,
+        flow={},
+        training=training,
+        phases=phases,
+        going_on=phases,
+        again={},
+        with_memory=phases,
+        iterations=(1, 1, 1),
+    )
     given = {
-        "pack": pack, "recipe": recipe, "source": source, "motion": None, "clips": [clip], "seeds": [1],
-        "iterations": (1, 1), "output": tmp_path / "out",
-    }  # fmt: skip
+        "pack": pack,
+        "recipe": recipe,
+        "source": source,
+        "motion": None,
+        "clips": [clip],
+        "seeds": [1],
+        "iterations": (1, 1),
+        "output": tmp_path / "out",
+    }
     text = compare(**given)
     assert text.count("| M_") == 4
     assert (tmp_path / "out" / "claim.md").read_text() == text

@@ -28,16 +28,25 @@ PHASES = (Phase(0.5, 2, 1, 32), Phase(0.5, 1, 2, 32))
 def tiny(monkeypatch):
     """The recipe called ``half`` at a size that trains in seconds."""
     made = dataclasses.replace(
-        recipes.HALF, sizes=SIZES, flow={"width": 0.125, "max_motion": 4.0}, phases=PHASES, going_on=PHASES,
+        recipes.HALF,
+        sizes=SIZES,
+        flow={"width": 0.125, "max_motion": 4.0},
+        phases=PHASES,
+        going_on=PHASES,
         with_memory=PHASES,
-    )  # fmt: skip
+    )
     monkeypatch.setitem(recipes.RECIPES, "half", made)
     levels_of_two = (Level(2, 1e-3, 2, 64), *[Level(2, 1e-3, 1, 32)] * 3)
     for module, name, value in (
-        (levels, "WINDOW", 64), (levels, "RENDERED", 2), (levels, "REAL", 2), (alignment, "PATCH", 32),
-        (footage, "SCENES", 2), (footage, "STATISTICS", 32), (footage, "STATISTICS_BATCHES", 1),
+        (levels, "WINDOW", 64),
+        (levels, "RENDERED", 2),
+        (levels, "REAL", 2),
+        (alignment, "PATCH", 32),
+        (footage, "SCENES", 2),
+        (footage, "STATISTICS", 32),
+        (footage, "STATISTICS_BATCHES", 1),
         (planning, "PATCH", 32),
-    ):  # fmt: skip
+    ):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr("ncfl.release.training.LEVELS", levels_of_two)
     monkeypatch.setattr("ncfl.release.training.ITERATIONS", 2)

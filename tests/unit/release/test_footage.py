@@ -7,7 +7,7 @@ from helpers.clip_samples import pan
 
 from ncfl.common.errors import InputError
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
-from ncfl.release.footage import REAL_SHARE, Footage, Phase, PhasedSampler, render, single_frames
+from ncfl.release.footage import REAL_SHARE, PackStore, Phase, PhasedSampler, render, single_frames
 from ncfl.release.pack import Pack, PackedClip
 
 NOISE = (0.0, 55.0)
@@ -20,7 +20,7 @@ def pack() -> Pack:
 
 
 def test_real_clips_are_drawn_as_often_as_stated_and_both_ways(pack):
-    clips = Footage(pack, 1, scenes=8).split("train")
+    clips = PackStore(pack, 1, scenes=8).split("train")
     scenes = sum(clip.name.startswith("scene") for clip in clips)
     assert scenes == 8
     assert 1 - scenes / len(clips) == pytest.approx(REAL_SHARE, abs=0.05)
@@ -32,15 +32,15 @@ def test_real_clips_are_drawn_as_often_as_stated_and_both_ways(pack):
 
 def test_the_windows_follow_the_phases(pack):
     phases = (Phase(0.25, 3, 1, 32), Phase(0.75, 1, 4, 16))
-    sampler = PhasedSampler(Footage(pack, 1, scenes=0), phases=phases, iterations=8, seed=1, sigma=NOISE)
+    sampler = PhasedSampler(PackStore(pack, 1, scenes=0), phases=phases, iterations=8, seed=1, sigma=NOISE)
     shapes = [tuple(sampler.batch(iteration).noisy.shape) for iteration in (0, 1, 2, 7, 8)]
     assert shapes == [(3, 1, 3, 32, 32)] * 2 + [(1, 4, 3, 16, 16)] * 3
-    again = PhasedSampler(Footage(pack, 1, scenes=0), phases=phases, iterations=8, seed=1, sigma=NOISE)
+    again = PhasedSampler(PackStore(pack, 1, scenes=0), phases=phases, iterations=8, seed=1, sigma=NOISE)
     assert torch.equal(sampler.batch(5).noisy, again.batch(5).noisy)
 
 
 def test_what_cannot_be_drawn_is_refused(pack):
-    footage = Footage(pack, 1, scenes=0)
+    footage = PackStore(pack, 1, scenes=0)
     for phases in ((), (Phase(0.5, 1, 1, 32),)):
         with pytest.raises(InputError, match="a sum of 1"):
             PhasedSampler(footage, phases=phases, iterations=8, seed=1, sigma=NOISE)
@@ -59,5 +59,5 @@ def test_scenes_are_functions_of_their_seed_and_move(pack):
 
 def test_the_memory_is_fitted_to_single_noisy_frames(pack):
     wide = pack._replace(clips=[PackedClip("wide", pan(2, 96, 96))])
-    frames = single_frames(Footage(wide, 1, scenes=0), seed=1, sigma=NOISE)
+    frames = single_frames(PackStore(wide, 1, scenes=0), seed=1, sigma=NOISE)
     assert {tuple(frame.shape) for frame in frames} == {(4, 3, 96, 96)}

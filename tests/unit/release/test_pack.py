@@ -41,9 +41,12 @@ def test_each_clip_is_there_at_each_width_and_never_enlarged(clips, tmp_path):
     write_pack(tmp_path / "pack.npz", clips=[clips], widths=(200, 80), **GIVEN)
     found = {clip.name: clip.shape for clip in read_pack(tmp_path / "pack.npz").clips}
     assert found == {
-        "one": (3, 96, 160, 3), "one 80": (3, 48, 80, 3), "two": (3, 96, 160, 3), "two 80": (3, 48, 80, 3),
+        "one": (3, 96, 160, 3),
+        "one 80": (3, 48, 80, 3),
+        "two": (3, 96, 160, 3),
+        "two 80": (3, 48, 80, 3),
         "small": (2, 48, 72, 3),
-    }  # fmt: skip
+    }
 
 
 def test_reduction_averages_areas(clips, tmp_path):

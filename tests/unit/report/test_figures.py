@@ -24,7 +24,7 @@ from ncfl.report.figures import (
     read_figures,
     write_figures,
 )
-from ncfl.report.results import Experiment, Results
+from ncfl.report.results import MeasuredExperiment, Results
 
 EXAMPLES = Path("experiments/ncfl-davis/evaluation/examples/set8")
 
@@ -225,6 +225,6 @@ def test_methods_are_told_apart_without_color():
 
 def test_measured_dots_alone_still_make_a_chart(tmp_path: Path):
     root = write_results(tmp_path)
-    one = {"modules-a": Experiment({"set8": (50,)})}
+    one = {"modules-a": MeasuredExperiment({"set8": (50,)})}
     figures = write_figures(results=root, output=tmp_path / "f", preset="demo", experiments=one, model=MODEL)
     assert "demo stand-in" in next(figure.caption for figure in figures if figure.file == "table1.png")

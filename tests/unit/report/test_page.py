@@ -23,10 +23,16 @@ VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
 RECORD = {
-    "command": "ncfl train", "parameters": {"batch": 2}, "seed": 7, "code": {"commit": "0123abc", "modified": "yes"},
-    "machine": {"processor": "a", "cpus": 2, "device": "cpu"}, "seconds": 12.5, "run": "17-ab",
-    "inputs": {"data/prepared/davis/manifest.json": "ff", "data/prepared/davis/train/000.npy": "ee"}, "outputs": {},
-}  # fmt: skip
+    "command": "ncfl train",
+    "parameters": {"batch": 2},
+    "seed": 7,
+    "code": {"commit": "0123abc", "modified": "yes"},
+    "machine": {"processor": "a", "cpus": 2, "device": "cpu"},
+    "seconds": 12.5,
+    "run": "17-ab",
+    "inputs": {"data/prepared/davis/manifest.json": "ff", "data/prepared/davis/train/000.npy": "ee"},
+    "outputs": {},
+}
 
 
 def write_history(path: Path) -> None:

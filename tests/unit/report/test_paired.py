@@ -8,7 +8,7 @@ import pytest
 from helpers.report_samples import EXPERIMENTS, find, level, made_up_psnr, read, summary, write, write_results
 
 from ncfl.report.paired import _below_input
-from ncfl.report.results import Experiment, Results
+from ncfl.report.results import MeasuredExperiment, Results
 from ncfl.report.tables import write_tables
 
 NCFL = {name: EXPERIMENTS[name] for name in ("ncfl-ntu-rain", "ncfl-crvd", "ncfl-revide")}
@@ -19,7 +19,7 @@ def root(tmp_path: Path) -> Path:
     return write_results(tmp_path / "results")
 
 
-def tables(root: Path, experiments: dict[str, Experiment] = NCFL) -> Path:
+def tables(root: Path, experiments: dict[str, MeasuredExperiment] = NCFL) -> Path:
     output = root.parent / "tables"
     write_tables(results=root, output=output, preset="demo", experiments=experiments)
     return output
@@ -93,8 +93,12 @@ def test_the_additional_table_shows_the_gain(root: Path):
     rows = read(tables(root) / "datasets.csv")
     cells = [key for key in rows[0] if key.startswith("measured_")]
     assert cells == [
-        "measured_input_psnr_db", "measured_psnr_db", "measured_gain_db", "measured_input_ssim", "measured_ssim",
-    ]  # fmt: skip
+        "measured_input_psnr_db",
+        "measured_psnr_db",
+        "measured_gain_db",
+        "measured_input_ssim",
+        "measured_ssim",
+    ]
     psnr = made_up_psnr("ncfl-crvd", "crvd", 0)
     srgb = find(rows, dataset="CRVD", space="sRGB")
     expected = [f"{psnr - 2.25:.2f}", f"{psnr - 0.25:.2f}", "+2.00", "0.3750", "0.5000"]
@@ -108,19 +112,19 @@ def test_the_additional_table_shows_the_gain(root: Path):
 def test_another_method_gets_its_row_where_it_was_measured(root: Path):
     path = root / "experiments" / "basicvsrpp-revide" / "evaluation" / "summary.json"
     write(path, summary("ncfl-revide"))
-    rows = read(tables(root, NCFL | {"basicvsrpp-revide": Experiment({"revide": (0,)})}) / "datasets.csv")
+    rows = read(tables(root, NCFL | {"basicvsrpp-revide": MeasuredExperiment({"revide": (0,)})}) / "datasets.csv")
     assert {row["method"] for row in rows if row["dataset"] == "REVIDE"} == {"NCFL", "BasicVSR++"}
     assert find(rows, method="BasicVSR++")["experiment"] == "basicvsrpp-revide"
 
 
-def evaluated_too(root: Path, name: str, dataset: str, sigma: str = "0") -> dict[str, Experiment]:
+def evaluated_too(root: Path, name: str, dataset: str, sigma: str = "0") -> dict[str, MeasuredExperiment]:
     """The experiments, with one more on a dataset that the report has never heard of, compared in Y and RGB."""
     there = summary("ncfl-ntu-rain")["datasets"]["ntu-rain"]
     if sigma != "0":
         there["sigma"] = {sigma: there["sigma"]["0"]}
         there["spaces"] = {"rgb": {sigma: there["spaces"]["rgb"]["0"]}}
     write(root / "experiments" / name / "evaluation" / "summary.json", {"datasets": {dataset: there}})
-    return NCFL | {name: Experiment({dataset: (float(sigma),)}, "demo stand-in")}
+    return NCFL | {name: MeasuredExperiment({dataset: (float(sigma),)}, "demo stand-in")}
 
 
 def test_a_new_dataset_appears_by_itself(root: Path):
@@ -206,10 +210,13 @@ def test_trained_methods_that_make_frames_worse_are_named():
 
     rainy = row("Rainy input", "29.55", "0.8900", "")
     records = [
-        rainy, row("RMFD", "26.00", "0.7900"), row("SpacCNN", "29.60", "0.8800", "own training, own initial values"),
-        row("FCRVD", "30.70", "0.8960"), row("SE", "26.30", "0.7800", "no training"),
+        rainy,
+        row("RMFD", "26.00", "0.7900"),
+        row("SpacCNN", "29.60", "0.8800", "own training, own initial values"),
+        row("FCRVD", "30.70", "0.8960"),
+        row("SE", "26.30", "0.7800", "no training"),
         row("J4RNet-P", "29.00", "0.8900", "shipped start, then 80 iterations here"),
-    ]  # fmt: skip
+    ]
     (note,) = _below_input(records)
     short = "RMFD on NTU-Rain, SpacCNN on NTU-Rain, J4RNet-P on NTU-Rain"
     assert note.startswith(f"Below the rainy input in PSNR or SSIM: {short}. Small forms")

@@ -23,8 +23,15 @@ def labels(diagram) -> list[str]:
 def test_mv_refinement_is_that_of_the_text(published):
     refinement, _ = published["figure1"]
     assert labels(refinement) == [
-        "mv", "conv 5×5 ↓2, 64", "GDN", "conv 5×5 ↓2, 64", "deconv 4×4 ↑2, 64", "IGDN", "deconv 4×4 ↑2, 2", "mv",
-    ]  # fmt: skip
+        "mv",
+        "conv 5×5 ↓2, 64",
+        "GDN",
+        "conv 5×5 ↓2, 64",
+        "deconv 4×4 ↑2, 64",
+        "IGDN",
+        "deconv 4×4 ↑2, 2",
+        "mv",
+    ]
     assert [box.scale for box in refinement.boxes] == [0, 1, 1, 2, 1, 1, 0, 0]
 
 
@@ -57,8 +64,12 @@ def test_runs_of_blocks_are_counted(published):
     _, attention = published["figure1"]
     blocks = [label for label in labels(attention) if "ResBlock" in label]
     assert blocks == [
-        "5 ResBlocks, 16", "5 ResBlocks, 32", "9 ResBlocks, 64", "5 ResBlocks, 32", "5 ResBlocks, 16",
-    ]  # fmt: skip
+        "5 ResBlocks, 16",
+        "5 ResBlocks, 32",
+        "9 ResBlocks, 64",
+        "5 ResBlocks, 32",
+        "5 ResBlocks, 16",
+    ]
 
 
 def test_other_sizes_are_drawn_as_they_are():
@@ -82,7 +93,9 @@ def test_no_two_boxes_share_a_place_and_all_run_to_the_right(published):
         assert len(set(found)) == len(found)
         for box, place in zip(diagram.boxes, found, strict=True):
             assert all(found[source].column < place.column for source in box.sources)
-        above = [(a.scale < b.scale, p.row < q.row)
-                 for (a, p), (b, q) in itertools.permutations(zip(diagram.boxes, found, strict=True), 2)
-                 if a.scale != b.scale]  # fmt: skip
+        above = [
+            (a.scale < b.scale, p.row < q.row)
+            for (a, p), (b, q) in itertools.permutations(zip(diagram.boxes, found, strict=True), 2)
+            if a.scale != b.scale
+        ]
         assert all(finer == higher for finer, higher in above)

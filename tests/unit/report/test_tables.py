@@ -11,13 +11,13 @@ from helpers.report_samples import EXPERIMENTS, SIGMAS, find, made_up_psnr, read
 
 from ncfl.common.errors import InputError
 from ncfl.report.queries import _short_note
-from ncfl.report.results import Experiment, data_label
+from ncfl.report.results import MeasuredExperiment, data_label
 from ncfl.report.tables import OUTPUTS, write_tables
 
 ROWS = {"table1": 6, "table2": 5, "table3": 45, "table4": 18, "table5": 15, "section43": 2}
 
 
-def tables(root: Path, output: Path, experiments: dict[str, Experiment] = EXPERIMENTS) -> Path:
+def tables(root: Path, output: Path, experiments: dict[str, MeasuredExperiment] = EXPERIMENTS) -> Path:
     write_tables(results=root, output=output, preset="demo", experiments=experiments)
     return output
 
@@ -131,7 +131,7 @@ def test_deraining_rows_find_their_experiments_by_name(root: Path, tmp_path: Pat
         "se",
     ):  # SE learns nothing: one name for all datasets
         write(root / "experiments" / name / "evaluation" / "summary.json", {"datasets": {"ntu-rain": entry}})
-    experiments = {n: Experiment({"ntu-rain": (0,)}) for n in ("ncfl-ntu-rain", "basicvsrpp-ntu-rain", "se")}
+    experiments = {n: MeasuredExperiment({"ntu-rain": (0,)}) for n in ("ncfl-ntu-rain", "basicvsrpp-ntu-rain", "se")}
     rows = read(tables(root, tmp_path / "tables", experiments) / "table4.csv")
     measured = {(row["method"], row["dataset"]) for row in rows if row["measured_psnr_db"]}
     methods = ("Rainy input", "NCFL", "BasicVSR++", "SE")
@@ -338,10 +338,14 @@ def test_methods_that_are_short_of_the_better_median_are_named_with_the_reason()
     ours = "own training, own initial values"
     medians = [row(f"Median {k}x{k}", s, p, "no training") for k, s, p in ((3, "50", "21.0"), (5, "50", "23.0"))]
     records = [
-        *medians, row("EDVR", "50", "23.4", ours), row("EMVD-S", "50", "23.5", ours), row("EDVR", "10", "20.0", ours),
-        row("VNLnet", "50", "15.0", "own training"), row("BasicVSR", "50", "", ""),
+        *medians,
+        row("EDVR", "50", "23.4", ours),
+        row("EMVD-S", "50", "23.5", ours),
+        row("EDVR", "10", "20.0", ours),
+        row("VNLnet", "50", "15.0", "own training"),
+        row("BasicVSR", "50", "", ""),
         row("BasicVSR++", "50", "23.0", "shipped start, then 320 iterations here"),
-    ]  # fmt: skip
+    ]
     (note,) = _short_note(records)
     assert note.startswith(
         "Not 0.5 dB above the better median: EDVR at sigma = 50, BasicVSR++ at sigma = 50. EDVR, BasicVSR and"

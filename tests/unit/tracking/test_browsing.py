@@ -31,15 +31,20 @@ def test_an_experiment_has_the_parameters_figures_data_and_curves_of_its_steps(d
     ingest.sync()
     found = runs()["modules-a"]
     assert {name: found.data.params.get(name) for name in ("rate", "seed", "stage")} == {
-        "rate": "0.5", "seed": "7", "stage": None,
-    }  # fmt: skip
+        "rate": "0.5",
+        "seed": "7",
+        "stage": None,
+    }
     assert not [name for name in found.data.params if name.startswith("version.")]
     assert found.data.metrics["set8.psnr.sigma50"] == 30.25
     assert found.data.tags["method"] == "m_a"
     # Both stages on one axis, and the final loss is no point of it.
     assert [(step, value) for step, value, _ in curve(found, "train/loss")] == [
-        (5, 1 / 5), (10, 1 / 10), (15, 1 / 15), (20, 1 / 20),
-    ]  # fmt: skip
+        (5, 1 / 5),
+        (10, 1 / 10),
+        (15, 1 / 15),
+        (20, 1 / 20),
+    ]
     shown = {(one.dataset.name, one.tags[0].value) for one in found.inputs.dataset_inputs}
     assert shown == {("davis", "training"), ("set8", "evaluation")}
     assert runs()["modules-a train-stage1"].inputs.dataset_inputs[0].dataset.digest == "abababab"

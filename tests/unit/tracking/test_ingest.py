@@ -70,8 +70,16 @@ def killed_after(monkeypatch, calls: int) -> None:
     from mlflow import MlflowClient
 
     done = []
-    changing = ("create_experiment", "create_run", "log_batch", "set_tag", "log_artifacts", "delete_tag",
-                "set_terminated", "update_run")  # fmt: skip
+    changing = (
+        "create_experiment",
+        "create_run",
+        "log_batch",
+        "set_tag",
+        "log_artifacts",
+        "delete_tag",
+        "set_terminated",
+        "update_run",
+    )
 
     def counted(function):
         def call(*arguments, **named):

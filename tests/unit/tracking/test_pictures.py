@@ -94,9 +94,11 @@ def test_a_step_tells_what_it_asks_of_the_machine_and_its_experiment_does_not(de
     run = runs()["ncfl-davis train-stage1"]
     seen = {name for name in run.data.metrics if name.startswith("system/")}
     assert seen >= {
-        "system/cpu_utilization_percentage", "system/system_memory_usage_megabytes",
-        "system/system_memory_usage_percentage", "system/process_memory_usage_megabytes",
-    }  # fmt: skip
+        "system/cpu_utilization_percentage",
+        "system/system_memory_usage_megabytes",
+        "system/system_memory_usage_percentage",
+        "system/process_memory_usage_megabytes",
+    }
     points = curve(run, "system/process_memory_usage_megabytes")
     assert [step for step, _, _ in points] == list(range(1, len(points) + 1))
     assert points[-1][1] > held.nbytes / 1e6

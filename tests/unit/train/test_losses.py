@@ -50,7 +50,7 @@ def test_value_over_all_frames(frames):
 
     found = clip_loss(Recursive(0.5, 2.0), as_tensors(noisy), as_tensors(clean), rate_weight=1 / 2048)
     assert found.l2.item() == pytest.approx(l2, rel=1e-6)
-    assert found.bits.item() == pytest.approx(bits, rel=1e-6)
+    assert found.bits_per_pixel.item() == pytest.approx(bits, rel=1e-6)
     assert found.loss.item() == pytest.approx(l2 + bits / 2048, rel=1e-6)
 
 
@@ -58,15 +58,15 @@ def test_without_rate_term_the_bits_are_told_but_not_paid_for(frames):
     model = Recursive(0.5, 2.0)
     found = clip_loss(model, *map(as_tensors, frames), rate_weight=0.0)
     assert found.loss.item() == found.l2.item()
-    assert found.bits.item() > 0
-    assert not found.bits.requires_grad
+    assert found.bits_per_pixel.item() > 0
+    assert not found.bits_per_pixel.requires_grad
     found.loss.backward()
     assert model.b.grad is None
 
 
 def test_without_compression_there_are_no_bits(frames):
     found = clip_loss(Recursive(0.5, None), *map(as_tensors, frames), rate_weight=1.0)
-    assert found.bits is None
+    assert found.bits_per_pixel is None
     assert found.loss.item() == found.l2.item()
 
 
@@ -136,7 +136,7 @@ def test_a_compared_method_is_scored_on_the_frames_that_it_restores_and_told_the
     model = Window(0.3)
     found = restored_loss(model, as_tensors(noisy), as_tensors(clean), sigma=torch.tensor(sigma).float())
     assert found.loss.item() == found.l2.item() == pytest.approx(np.mean(error**2), rel=1e-5)
-    assert found.bits is None
+    assert found.bits_per_pixel is None
     found.loss.backward()
     assert model.a.grad.item() == pytest.approx(np.mean(2 * error * sums), rel=1e-5)
 

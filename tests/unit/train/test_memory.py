@@ -41,9 +41,10 @@ def test_luma_passes_the_compression_pixel_by_pixel(model):
 def test_the_past_is_heard(model):
     first, second = torch.rand(2, 1, 3, 32, 32)
     c_tilde = model.compression(model.attention(second, model(first).state.c_t) * model(first).state.c_t).c_tilde
-    assert np.corrcoef(c_tilde[0, 0].flatten(), torch.einsum("c,chw->hw", torch.tensor(YUV)[0], first[0]).flatten())[
-        0, 1
-    ] > 0.9  # fmt: skip
+    assert (
+        np.corrcoef(c_tilde[0, 0].flatten(), torch.einsum("c,chw->hw", torch.tensor(YUV)[0], first[0]).flatten())[0, 1]
+        > 0.9
+    )
 
 
 @torch.no_grad()

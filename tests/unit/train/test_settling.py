@@ -33,9 +33,14 @@ def trained(folder, config=TRAINING):
     torch.manual_seed(0)
     model, sampler = Normed(), Sampler()
     restoration_trainer(
-        model=model, sampler=sampler, config=config, stage=config.stages[0], initial=None, output=folder,
+        model=model,
+        sampler=sampler,
+        config=config,
+        stage=config.stages[0],
+        initial=None,
+        output=folder,
         resume=folder / "resume",
-    ).run()  # fmt: skip
+    ).run()
     return model, sampler, load(folder / "checkpoint.pt").state
 
 
@@ -55,7 +60,7 @@ def test_they_run_until_then_and_to_the_end_where_nothing_is_said(tmp_path):
     assert running.norm.training
     assert running.norm.num_batches_tracked == 8
     task = RestorationTask(running, Sampler(), TRAINING, TRAINING.stages[0])
-    task.loss(running, task.batch(4), 4)
+    task.loss(running, **task.inputs(running, task.batch(4), 4))
     assert running.norm.training
 
 
@@ -63,7 +68,7 @@ def test_a_training_that_goes_on_keeps_what_its_state_has():
     model, sampler = Normed(), Sampler()
     model.norm.running_mean.fill_(0.25)
     task = RestorationTask(model, sampler, TRAINING, TRAINING.stages[0])
-    task.loss(model, task.batch(6), 6)
+    task.loss(model, **task.inputs(model, task.batch(6), 6))
     assert not model.norm.training
     assert sampler.asked == [6]
     assert (model.norm.running_mean == 0.25).all()

@@ -94,11 +94,16 @@ def clips(tmp_path, monkeypatch):
     pictures(tmp_path / "clips" / "one", pan(8, 96, 128))
     pictures(tmp_path / "clips" / "two", pan(8, 96, 128, top=40))
     for module, name, value in (
-        (motion, "WINDOW", 64), (motion, "RENDERED", 1), (motion, "REAL", 2), 
+        (motion, "WINDOW", 64),
+        (motion, "RENDERED", 1),
+        (motion, "REAL", 2),
         (motion, "LEVELS", (Level(2, 1e-3, 1, 64),)),
-        (motion, "ALIGNED", 2), (motion, "EXAMINED_PAIRS", 1), (motion, "EXAMINED_SIZE", 64),
-        (alignment, "PATCH", 32), (supernet, "PATCH", 32),
-    ):  # fmt: skip
+        (motion, "ALIGNED", 2),
+        (motion, "HELD_OUT_PAIRS", 1),
+        (motion, "HELD_OUT_SIZE", 64),
+        (alignment, "PATCH", 32),
+        (supernet, "PATCH", 32),
+    ):
         monkeypatch.setattr(module, name, value)
     return tmp_path / "clips"
 
@@ -136,7 +141,7 @@ def test_what_warping_gains_on_a_pan(clips, tmp_path, capsys):
     """DIS finds the pan of one pixel, and a SPyNet at its start finds none."""
     write_motion(tmp_path / "still.safetensors", m_f(**SIZES).motion, "a test")
     words = ("--clips", clips / "one", "--width", 128, "--sigmas", 0, 10, "--step", 3)
-    assert run("motion-exam", tmp_path / "still.safetensors", *words) == 0
+    assert run("warping-gain", tmp_path / "still.safetensors", *words) == 0
     head, _, slow, clip = capsys.readouterr().out.strip().split("\n")
     assert head == "| motion or clip | DIS 0 | still 0 | still 10 | DIS 10 | share |"
     assert clip[:7] == "| one |"
@@ -144,7 +149,7 @@ def test_what_warping_gains_on_a_pan(clips, tmp_path, capsys):
     assert clean > 3
     assert still == 0
     assert share == 1
-    assert run("motion-exam", clips / "one", *words) == 2
+    assert run("warping-gain", clips / "one", *words) == 2
 
 
 def test_a_start_goes_on_where_it_was_left(clips, tmp_path, monkeypatch):
@@ -154,9 +159,14 @@ def test_a_start_goes_on_where_it_was_left(clips, tmp_path, monkeypatch):
     def trained(folder: str) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         return supernet.train(
-            network=m_f(**SIZES), pack=pack, output=tmp_path / folder, iterations=4, seed=3, sigma=(0.0, 55.0),
-            checkpoint_seconds=0.0, say=lambda _: None,
-        )  # fmt: skip
+            network=m_f(**SIZES),
+            pack=pack,
+            output=tmp_path / folder,
+            iterations=4,
+            seed=3,
+            sigma=(0.0, 55.0),
+            checkpoint_seconds=0.0,
+        )
 
     whole = trained("whole")
     assert {name.split(".")[0] for name in whole} == {"attention", "compression", "mv_refinement", "restoration"}

@@ -86,11 +86,17 @@ def test_the_files_lie_where_the_published_ones_do(tmp_path, name):
     frames = dataset.frames or 3
     expected = {
         dataset.place(split, clip["name"], t, shot)
-        for split, clips in index["clips"].items() for clip in clips for t in range(frames) for shot in shots
-    }  # fmt: skip
+        for split, clips in index["clips"].items()
+        for clip in clips
+        for t in range(frames)
+        for shot in shots
+    }
     assert {file["name"] for file in index["files"]} == expected
-    assert {p.relative_to(tmp_path / "raw/demo/files").as_posix()
-            for p in (tmp_path / "raw/demo/files").rglob("*") if p.is_file()} == expected  # fmt: skip
+    assert {
+        p.relative_to(tmp_path / "raw/demo/files").as_posix()
+        for p in (tmp_path / "raw/demo/files").rglob("*")
+        if p.is_file()
+    } == expected
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -196,9 +202,12 @@ def test_the_exact_motion_of_a_clip_brings_each_frame_to_the_next(tmp_path, name
             height, width = flow.shape[:2]
             rows, columns = np.mgrid[:height, :width].astype(np.float32)
             warped = cv2.remap(
-                clip.frames[t - 1], columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR,
+                clip.frames[t - 1],
+                columns + flow[..., 0],
+                rows + flow[..., 1],
+                cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REPLICATE,
-            )  # fmt: skip
+            )
             still, moved = (
                 np.mean(np.abs(frame.astype(float) - clip.frames[t])) for frame in (clip.frames[t - 1], warped)
             )

@@ -46,8 +46,10 @@ def write(root, name, frames, suffix=".png"):
 def read(root, given=None, lists=None, **limits):
     given = given or dataset()
     index = index_files(given, root, lists or {"train": ["a"]})
-    return {split: [(name, list(frames)) for name, frames in clips] for split, clips in
-            read_clips(given, index, root, **limits).items()}  # fmt: skip
+    return {
+        split: [(name, list(frames)) for name, frames in clips]
+        for split, clips in read_clips(given, index, root, **limits).items()
+    }
 
 
 def test_frames_in_natural_order(tmp_path):

@@ -7,7 +7,6 @@ import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import cv2
 import numpy as np
@@ -15,12 +14,10 @@ import pytest
 from helpers.http_server import Answer, HttpServer
 
 from ncfl.common.errors import InputError
-from ncfl.data.datasets import DATASETS, find
+from ncfl.data.datasets import find
 from ncfl.data.datasets.set8 import PUBLISHED
 from ncfl.data.fetch import fetch
 from ncfl.data.prepare import prepare
-from ncfl.data.sources.demo import DemoSource
-from ncfl.data.sources.framefiles import index_files
 from ncfl.data.sources.published import PublishedSource
 from ncfl.data.sources.unpacking import stem
 from ncfl.data.store import ClipStore
@@ -384,39 +381,6 @@ def test_a_given_folder_whose_archives_do_not_help(tmp_path, files, monkeypatch)
         fetch("set8", SOURCE, tmp_path / "raw", given=mine)
     assert not (tmp_path / "raw/published/files").exists()
     assert not list((tmp_path / "raw/published").glob(".files*"))
-
-
-# Every dataset, by its stand-in's archive
-
-
-def stand_in(dataset):
-    sizes = {"height": 64, "width": 80, "train": 0 if dataset == "set8" else 2, "test": 2, "frames": 3}
-    return DemoSource(**sizes | ({"frames": 7} if dataset == "crvd" else {}), max_motion=3.0)
-
-
-@pytest.mark.parametrize("name", DATASETS)
-def test_every_dataset_comes_from_a_server_as_its_stand_in_was_packed(tmp_path, monkeypatch, name):
-    demo = fetch(name, stand_in(name), tmp_path / "demo")
-    prepare(name, stand_in(name), tmp_path / "demo", tmp_path / "expected")
-    lists = {split: [clip["name"] for clip in clips] for split, clips in demo["clips"].items()}
-    with HttpServer() as server:
-        archive = tmp_path / f"demo/demo/archives/{name}.zip"
-        address = server.serve("/a.zip", archive.read_bytes())
-        row = replace(archives(name)[0], file="a.zip", address=address, mirror=None, sha256=None, bytes=None)
-        monkeypatch.setattr("ncfl.data.sources.published.archives", lambda dataset: [row])
-        monkeypatch.setattr("ncfl.data.sources.published.index_files", partial(index_files, lists=lists))
-        index = fetch(name, SOURCE, tmp_path / "raw")
-    assert index["archives"][0]["sha256"] == demo["archives"][0]["sha256"]
-    prepare(name, SOURCE, tmp_path / "raw", tmp_path / "store")
-    found, expected = ClipStore(tmp_path / "store"), ClipStore(tmp_path / "expected")
-    for split in lists:
-        pairs = list(zip(found.split(split), expected.split(split), strict=True))
-        assert [(a.name, a.shape, a.dtype) for a, _ in pairs] == [(b.name, b.shape, b.dtype) for _, b in pairs]
-        for one, other in pairs:
-            assert np.array_equal(one.frames, other.frames)
-            assert len(one.degraded or []) == len(other.degraded or []) == DATASETS[name].shots
-            for a, b in zip(one.degraded or [], other.degraded or [], strict=True):
-                assert np.array_equal(a, b)
 
 
 @pytest.mark.parametrize(("file", "name"), [("a.zip", "a"), ("b.1.tar.gz", "b.1"), ("c", "c"), ("d.rar", "d")])

@@ -103,9 +103,16 @@ def test_the_whole_leaves_its_levels_and_is_not_done_twice(tmp_path, monkeypatch
     photographs = load(TRAIN_PHOTOGRAPHS[:2])
     pack = Pack(photographs, photographs, [panning()], {}, "0" * 64)
     given = {
-        "pack": pack, "output": tmp_path, "resume": tmp_path / "resume", "width": 0.125, "seed": 1, "max_motion": 4.0,
-        "sigma": (0.0, 10.0), "levels": (Level(2, 1e-3, 2, 64), Level(2, 1e-3, 1, 32)), "aligned": 2,
-    }  # fmt: skip
+        "pack": pack,
+        "output": tmp_path,
+        "resume": tmp_path / "resume",
+        "width": 0.125,
+        "seed": 1,
+        "max_motion": 4.0,
+        "sigma": (0.0, 10.0),
+        "levels": (Level(2, 1e-3, 2, 64), Level(2, 1e-3, 1, 32)),
+        "aligned": 2,
+    }
     found = levels.pretrain_levels(**given)
     assert {"epe", "epe_zero", "warp_gain_db_sigma40"} <= set(found)
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("level*.pt")}

@@ -269,10 +269,10 @@ def test_refuses_foreign_weights(tmp_path):
         assert not (tmp_path / "flow").exists()
         return str(caught.value)
 
-    assert "it has 1 keys (moduleBasic.0.weight)" in refused({"moduleBasic.0.weight": torch.zeros(1)})
+    assert "1 unknown: moduleBasic.0.weight)" in refused({"moduleBasic.0.weight": torch.zeros(1)})
     assert "found Tensor" in refused(torch.zeros(1))
     narrow = SPyNet(levels=2, width=0.125).state_dict()
-    assert "weight 'levels.0.0.weight': found (4, 8, 7, 7), allowed: (8, 8, 7, 7)" in refused(narrow)
+    assert "levels.0.0.weight [4, 8, 7, 7], allowed [8, 8, 7, 7]" in refused(narrow)
     deep = SPyNet(levels=3, width=0.25).state_dict()
     assert "found a SPyNet of 3 levels, allowed: 2" in refused(deep)
     with pytest.raises(InputError, match=r"none\.pt: no such file"):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ncfl.methods.folding import sharing_copy
 from ncfl.methods.rmfd.model import RMFD
-from ncfl.models.layers import beside
+from ncfl.models.layers import concatenated
 
 
 class PairwiseConv(nn.Module):
@@ -27,7 +27,7 @@ class PairwiseConv(nn.Module):
         x, channels = frames.transpose(1, 2).flatten(1, 2), frames.shape[1]
         pairs = (x[:, start : start + 2 * channels] for start in range(0, x.shape[1] - channels, channels))
         merged = [F.conv2d(pair, self.weight, self.bias, self.stride, self.padding) for pair in pairs]
-        return beside(*merged).unflatten(1, (len(merged), -1)).transpose(1, 2)
+        return concatenated(*merged).unflatten(1, (len(merged), -1)).transpose(1, 2)
 
 
 def pairwise(model: RMFD) -> RMFD:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.methods.common import Reflecting, noise_level
-from ncfl.methods.emvd.model import EMVD, Restored, State, check_state
+from ncfl.methods.emvd.model import EMVD, EMVDState, FrameAndState, check_state
 from ncfl.models.padding import check_frame
 
 BLOCK = (2, 4)  # pixels, down and right, that the last convolution of one map gives at once
@@ -26,7 +26,7 @@ class Scale(NamedTuple):
     variance: Tensor | None
 
 
-class LeanEMVD:
+class ProcessorEMVD:
     """Runs an :class:`EMVD` whose weights stay as they are.
 
     Args:
@@ -54,7 +54,7 @@ class LeanEMVD:
         self._rooms: dict[tuple[str | int, ...], Tensor] = {}
 
     @torch.no_grad()
-    def __call__(self, frame: Tensor, sigma: Tensor | None, state: State | None) -> Restored:
+    def __call__(self, frame: Tensor, sigma: Tensor | None, state: EMVDState | None) -> FrameAndState:
         """See :meth:`EMVD.forward`. A clip's first frame, where nothing is fused, is left to it."""
         if state is None:
             return self.model(frame, sigma)
@@ -72,9 +72,9 @@ class LeanEMVD:
             denoised = self._denoise(s, room, now[s].low, denoised)
         omega = self._refinement(self._beside(fused, denoised, variance)).sigmoid_()
         restored = _spread(denoised.lerp_(fused, omega), self._synthesis).permute(0, 3, 1, 2)
-        return Restored(padder.crop(restored), State(*(x.permute(0, 3, 1, 2) for x in (fused, variance))))
+        return FrameAndState(padder.crop(restored), EMVDState(*(x.permute(0, 3, 1, 2) for x in (fused, variance))))
 
-    def _pyramids(self, bands: Tensor, state: State) -> tuple[list[Scale], list[Scale]]:
+    def _pyramids(self, bands: Tensor, state: EMVDState) -> tuple[list[Scale], list[Scale]]:
         """Of this frame, from its finest bands [B,4C,h,w], and of the one before; the variance of this one is even."""
         count, channels = len(bands), self.channels
         finest = bands.permute(0, 2, 3, 1), state.fused.permute(0, 2, 3, 1)

@@ -25,7 +25,7 @@ DIS = "DIS"
 
 
 @torch.no_grad()
-def examine(
+def measure_clips(
     networks: Mapping[str, SPyNet],
     places: Sequence[Path],
     *,

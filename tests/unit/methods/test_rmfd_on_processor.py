@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from ncfl.methods.rmfd.lean import PairwiseConv, pairwise
 from ncfl.methods.rmfd.method import RMFDMethod
 from ncfl.methods.rmfd.model import RMFD
+from ncfl.methods.rmfd.on_processor import PairwiseConv, pairwise
 
 
 @pytest.mark.parametrize("stride", [1, 2])

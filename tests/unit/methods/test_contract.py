@@ -1,0 +1,223 @@
+"""The contract that every method of the tables keeps, one after the other."""
+
+import io
+
+import pytest
+import torch
+from helpers.small_methods import SMALL, TRIALS, small, small_method
+from torch import Tensor, nn
+
+from ncfl.common.errors import InputError
+from ncfl.methods import LEARNED, METHODS
+from ncfl.methods.interface import Recurrent, stream
+from ncfl.methods.networks import build, method_of, rebuild
+from ncfl.train.losses import restored_loss
+from ncfl.weights import checkpoint
+
+each_method = pytest.mark.parametrize("name", LEARNED)
+each_of_all = pytest.mark.parametrize("name", [record.name for record in METHODS])
+
+
+def clip(frames: int = 7, height: int = 48, width: int = 48, batch: int = 1) -> Tensor:
+    return torch.rand(batch, frames, 3, height, width, generator=torch.Generator().manual_seed(frames))
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    """No layer at the zero that it may start from, so that every one counts."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def test_every_method_is_tried():
+    assert list(SMALL) == list(LEARNED)
+
+
+# What every method does, with a network or without
+
+
+@each_of_all
+@pytest.mark.parametrize(("frames", "height", "width"), [(1, 16, 16), (2, 17, 31), (6, 33, 18)])
+def test_it_streams_any_clip_and_leaves_it_as_it_is(name: str, frames: int, height: int, width: int):
+    given = clip(frames, height, width).unbind(1)
+    before = [frame.clone() for frame in given]
+    restored = list(stream(small_method(name), given, 25.0))
+    assert [frame.shape for frame in restored] == [frame.shape for frame in given]
+    assert all(frame.dtype == torch.float32 for frame in restored)
+    assert all(map(torch.equal, given, before))
+
+
+@each_of_all
+def test_the_clips_of_a_batch_do_not_mix(name: str):
+    pair, method = torch.cat((clip(5, 20, 18), clip(5, 20, 18).flip(1, 3))), small_method(name)
+    together = torch.stack(list(stream(method, pair.unbind(1), [10.0, 40.0])), dim=1)
+    for number, sigma in enumerate((10.0, 40.0)):
+        alone = torch.stack(list(stream(method, pair[number, None].unbind(1), sigma)), dim=1)
+        torch.testing.assert_close(together[number, None], alone, rtol=1e-4, atol=1e-5)
+
+
+@each_of_all
+def test_frames_that_are_not_finite_are_not_passed_on(name: str):
+    frames = [torch.full((1, 3, 16, 16), torch.nan)] * 2
+    with pytest.raises(FloatingPointError, match=f"method {name}: .* values that are not finite"):
+        list(stream(small_method(name), frames, 25.0))
+
+
+@each_of_all
+def test_other_channels_than_it_takes_are_refused(name: str):
+    method = small_method(name)
+    refused = torch.zeros(1, 5, 16, 16) if method.channels is None else torch.zeros(1, method.channels + 1, 16, 16)
+    if method.channels is None and isinstance(method, Recurrent):
+        assert next(stream(method, [refused])).shape == refused.shape  # any number will do
+        return
+    with pytest.raises(
+        (ValueError, InputError), match=f"method {name}.*1, {refused.shape[1]}, 16, 16|frames have shape"
+    ):
+        list(stream(method, [refused], 25.0))
+
+
+# What every learned method does
+
+
+@each_method
+def test_it_restores_the_frames_that_it_says(name: str):
+    model = small(name).eval()
+    with torch.inference_mode():
+        restored = model.restore_clip(clip(), torch.tensor([25.0]))
+    assert restored.shape == (1, len(list(model.supervised(7))), 3, 48, 48)
+    assert restored.isfinite().all()
+    assert list(model.supervised(7)) == list(TRIALS[name].supervised)
+
+
+@each_method
+def test_a_step_of_training_reaches_every_layer(name: str):
+    model = shaken(small(name)).train()
+    # Patches no two of which are alike, so that searches and alignments find something to do.
+    noisy, clean = clip(batch=2).unbind(1), clip(6).expand(2, -1, -1, -1, -1).unbind(1)
+    loss = restored_loss(model, noisy, [*clean, clean[0]], sigma=torch.tensor([20.0, 50.0])).loss
+    loss.backward()
+    assert loss.isfinite()
+    for key, parameter in model.named_parameters():
+        if key.startswith(TRIALS[name].idle):
+            assert parameter.grad is None, key
+        else:
+            assert parameter.grad is not None, key
+            assert parameter.grad.isfinite().all(), key
+    learning = sum(bool(p.grad is not None and p.grad.any()) for p in model.parameters())
+    reached = sum(p.grad is not None for p in model.parameters())
+    assert learning >= 0.9 * reached  # a small network may have a layer whose ReLU is off everywhere
+
+
+@each_method
+def test_a_checkpoint_builds_it_again(name: str, tmp_path):
+    model = shaken(small(name)).eval()
+    checkpoint.save(tmp_path / "checkpoint.pt", model=model, extra={})
+    again = checkpoint.load_model(tmp_path / "checkpoint.pt")
+    assert type(again) is type(model)
+    assert again.arguments == model.arguments
+    with torch.inference_mode():
+        one, other = (each.restore_clip(clip(), torch.tensor([25.0])) for each in (model, again))
+    torch.testing.assert_close(other, one, rtol=0, atol=0)
+
+
+@each_method
+def test_its_arguments_are_plain(name: str):
+    arguments = build(name, SMALL[name]).arguments
+    buffer = io.BytesIO()
+    torch.save(arguments, buffer)
+    buffer.seek(0)
+    assert torch.load(buffer, weights_only=True) == arguments
+    assert rebuild(LEARNED[name].network().network.kind, arguments).arguments == arguments
+
+
+@each_method
+def test_the_order_in_memory_does_not_matter(name: str):
+    given = clip(3, 24, 20).unbind(1)
+    plain, ordered = (
+        torch.stack(list(stream(method_of(shaken(small(name)), name=name, channels_last=last), given, 25.0)))
+        for last in (False, True)
+    )
+    torch.testing.assert_close(ordered, plain, rtol=1e-4, atol=1e-4)
+
+
+@each_method
+@pytest.mark.parametrize(
+    ("size", "found", "allowed"),
+    [
+        ("channels", 0, "a whole number from 1 on, like"),
+        ("channels", "3", "a whole number from 1 on, like"),
+        ("channels", True, "a whole number from 1 on, like"),
+        ("channels", 3.0, "a whole number from 1 on, like"),
+    ],
+)
+def test_a_wrong_size_is_one_line(name: str, size: str, found: object, allowed: str):
+    with pytest.raises(InputError) as error:
+        build(name, {size: found}, where="experiment x, network")
+    assert str(error.value).startswith(f"experiment x, network: {size}: found {found!r}, allowed: {allowed}")
+    assert "\n" not in str(error.value)
+
+
+@each_method
+def test_an_unknown_size_names_those_there_are(name: str):
+    with pytest.raises(InputError) as error:
+        build(name, {"depth": 3})
+    assert str(error.value).startswith("network: found 'depth', allowed: channels, ")
+    for size in SMALL[name]:
+        assert size in str(error.value)
+
+
+@each_method
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((1, 3, 48, 48), "shape"),
+        ((1, 7, 2, 48, 48), r"allowed: \[B,(T,)?3,H,W\]"),
+        ((1, 7, 3, 15, 48), "48x15 pixels; allowed: 16x16 or larger"),
+        ((1, 7, 3, 48, 15), "15x48 pixels; allowed: 16x16 or larger"),
+        ((1, 0, 3, 48, 48), r"a clip of 0 frames|\[1, 0, 3, 48, 48\]"),
+    ],
+)
+def test_what_is_no_clip_is_one_line(name: str, shape: tuple[int, ...], message: str):
+    with pytest.raises(InputError, match=message) as error:
+        small(name).restore_clip(torch.zeros(shape), torch.tensor([25.0]))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [name for name, trial in TRIALS.items() if trial.window > 1])
+def test_a_training_clip_shorter_than_the_window_is_one_line(name: str):
+    window = TRIALS[name].window
+    model = small(name)
+    assert list(model.supervised(window))
+    with pytest.raises(InputError, match=rf"(a clip of|\[1, ) ?{window - 1}.*allowed: .*{window}") as error:
+        model.restore_clip(clip(window - 1), torch.tensor([25.0]))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [name for name, record in LEARNED.items() if record.needs_sigma])
+def test_a_method_that_must_be_told_the_noise_says_so(name: str):
+    method = method_of(small(name), name=name)
+    assert not method.blind
+    with pytest.raises(ValueError, match=f"method {name} must be told sigma"):
+        list(stream(method, clip(5).unbind(1)))
+    with pytest.raises(InputError, match="sigma has none; allowed: one noise level per clip"):
+        small(name).restore_clip(clip(5), None)
+
+
+@each_method
+def test_grey_frames_go_where_the_method_says(name: str):
+    """A network of three channels refuses grey; one of a single channel, where there is one, restores it."""
+    grey = [frame[:, :1] for frame in clip(3, 16, 16).unbind(1)]
+    with pytest.raises(ValueError, match=rf"method {name} takes frames \[B,3,H,W\]; found \[1, 1, 16, 16\]"):
+        list(stream(method_of(small(name), name=name), grey, 25.0))
+    if not TRIALS[name].gray:  # its SPyNet wants color
+        return
+    restored = list(stream(method_of(small(name, channels=1), name=name), grey, 25.0))
+    assert [frame.shape for frame in restored] == [frame.shape for frame in grey]
+
+
+@each_method
+def test_arguments_of_another_version_are_refused(name: str):
+    with pytest.raises(InputError, match=r"does not take these arguments: .*depth"):
+        rebuild(LEARNED[name].network().network.kind, {"depth": 3})
