@@ -119,10 +119,9 @@ def evaluate(
             frames += sorted(rows, key=lambda row: (row.frame, row.sigma))
             examples |= kept
     sequences = sequence_rows(frames)
-    about = {"convention": name, "split": split, "sequences": len(clips), "frames": sum(counts)}
-    about |= {"max_frames": max_frames, "seed": seed}
-    made = {key: store.manifest[key] for key in ("source", "stand_in", "part") if key in store.manifest}
-    summary = made | about | means_by_space(sequences, list(compared[0].spaces))
+    summary = {key: store.manifest[key] for key in ("source", "stand_in", "part") if key in store.manifest}
+    summary |= {"convention": name, "split": split, "sequences": len(clips), "frames": sum(counts)}
+    summary |= {"max_frames": max_frames, "seed": seed, **means_by_space(sequences, list(compared[0].spaces))}
     return EvaluationFiles(method.name, dataset, frames, sequences, summary, examples)
 
 

@@ -158,8 +158,7 @@ def train(
         iterations: optimizer steps.
         seed: of every draw.
         sigma: noise, 0..255.
-        threads: of PyTorch.
-        checkpoint_seconds: between two saves of the resume state.
+        threads, checkpoint_seconds: as in :class:`ncfl.train.config.TrainConfig`.
 
     Returns:
         The tensors of a start, as :mod:`ncfl.weights.start` names them.

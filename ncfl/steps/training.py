@@ -164,6 +164,7 @@ def stage_trainer(
     model = build(store.split("train")[0].shape[-1])
     if stage.rate_term and initial is None:
         start_rate(model, sampler)
+    about = {"experiment": name, "preset": params.preset, "dataset": dataset}
     return restoration_trainer(
         model=model,
         sampler=sampler,
@@ -174,14 +175,7 @@ def stage_trainer(
         resume=layout.RESUME / f"{name}-{stage.name}",
         log=preview_of(store, run, model, numbers, stage, sigma) if run.is_watched else run.log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
-        extra={
-            "experiment": name,
-            "preset": params.preset,
-            "dataset": dataset,
-            "stand_in": params.datasets[dataset].stand_in,
-            "part": params.datasets[dataset].part,
-            **extra,
-        },
+        extra={**about, **{key: getattr(params.datasets[dataset], key) for key in ("stand_in", "part")}, **extra},
     )
 
 
