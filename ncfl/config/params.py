@@ -14,7 +14,7 @@ from ncfl.config.data import Dataset
 from ncfl.config.evaluation import EvaluateSpec, Evaluation
 from ncfl.config.explain import explain
 from ncfl.config.training import ComparedTrainSpec, Model, Motion, Schedule, Training, TrainSpec
-from ncfl.config.values import Block, Fraction, Name, Positive
+from ncfl.config.values import Block, Fraction, Name
 from ncfl.config.yaml12 import load_yaml
 from ncfl.data.transport.source_table import published_datasets
 from ncfl.methods import BASELINES, LEARNED, OFFICIAL
@@ -41,8 +41,6 @@ class Machine(Block):
     mlflow_experiment: str | None = Field(
         description="The name of the experiment in MLflow; with null, runs are kept as JSON files only."
     )
-
-
 
 
 class Experiment(Block):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ncfl.evaluate.examples import find_example, stem
-from ncfl.evaluate.protocol import Source
+from ncfl.evaluate.protocol import DegradedSource
 from ncfl.models.compression import adaptive_quantization, symbol_bits
 from ncfl.models.ncfl import NCFL
 
@@ -51,7 +51,7 @@ def of_example(
     if example is None or example.sigma not in [float(sigma) for sigma in sigmas] or example.frame == 0:
         return {}
     clip = next(clip for clip in store.split(split) if clip.name == example.sequence)
-    frames = Source(dataset, seed).degraded_frames(clip, example.frame + 1, [example.sigma])
+    frames = DegradedSource(dataset, seed).degraded_frames(clip, example.frame + 1, [example.sigma])
     tensors = (torch.from_numpy(frame).permute(0, 3, 1, 2).contiguous().to(device) for frame in frames)
     return {f"{stem(example)}_inside.npz": look_inside(network, tensors)}
 

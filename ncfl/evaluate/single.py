@@ -11,7 +11,7 @@ from ncfl.common.errors import InputError
 from ncfl.data.isp import ISP
 from ncfl.evaluate import conventions
 from ncfl.evaluate.examples import to_bytes
-from ncfl.evaluate.protocol import Source
+from ncfl.evaluate.protocol import DegradedSource
 from ncfl.methods.interface import Method, stream
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def restored_frame(
     method: Method,
     clip: "Clip",
     *,
-    source: Source,
+    source: DegradedSource,
     convention: str,
     frame: int,
     sigma: float,

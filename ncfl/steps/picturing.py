@@ -47,7 +47,7 @@ def picture(
     Raises:
         InputError: no such dataset, sequence, frame or method, a crop outside the frame, no trained experiment.
     """
-    from ncfl.evaluate.protocol import Source
+    from ncfl.evaluate.protocol import DegradedSource
     from ncfl.evaluate.single import find_frame, restored_frame
     from ncfl.report import strip
     from ncfl.report.style import save, style
@@ -57,7 +57,7 @@ def picture(
     store = open_store(params, dataset)
     split = next(iter(names.values())).evaluate[dataset].split
     clip = find_frame(store, dataset, split, sequence, frame)
-    given = {"source": Source(dataset, params.seed), "convention": store.manifest.get("convention", "rgb"),
+    given = {"source": DegradedSource(dataset, params.seed), "convention": store.manifest.get("convention", "rgb"),
              "frame": frame, "sigma": sigma, "isp": isp_of(params, clip.bayer)}  # fmt: skip
     panels: list[Panel] = []
     for name in names:

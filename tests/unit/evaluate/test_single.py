@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.data.store import ClipStore
-from ncfl.evaluate.protocol import Source
+from ncfl.evaluate.protocol import DegradedSource
 from ncfl.evaluate.single import find_frame, restored_frame
 
 
@@ -31,7 +31,7 @@ def test_it_is_the_frame_that_an_evaluation_keeps(store: ClipStore, method: obje
     keep = {"set8": {"sequence": "long", "frame": frame, "sigma": 50}}
     kept = run(method, store, keep=keep, progress=False).examples
     clip = find_frame(store, "set8", "test", "long", frame)
-    found = restored_frame(method, clip, source=Source("set8", 7), convention="rgb", frame=frame, sigma=50)
+    found = restored_frame(method, clip, source=DegradedSource("set8", 7), convention="rgb", frame=frame, sigma=50)
     names = (f"long_{frame}_clean.png", f"long_{frame}_sigma50_input.png", f"long_{frame}_sigma50.png")
     for image, name in zip(found, names, strict=True):
         assert image.shape == (HEIGHT, WIDTH, 3)
