@@ -11,12 +11,12 @@ class DemoData(Block):
     """Videos made from photographs that ship with dependencies."""
 
     source: Literal["demo"]
-    height: Annotated[int, Field(ge=16)] = Field(description="pixels")
-    width: Annotated[int, Field(ge=16)] = Field(description="pixels")
-    train: Annotated[int, Field(ge=0)] = Field(description="clips to train on")
-    test: Annotated[int, Field(ge=0)] = Field(description="clips to evaluate on")
-    frames: Annotated[int, Field(ge=2)] = Field(description="frames per clip")
-    max_motion: Fraction = Field(description="pixels per frame, of the fastest layer")
+    height: Annotated[int, Field(ge=16)] = Field(description="The height of the frames, in pixels.")
+    width: Annotated[int, Field(ge=16)] = Field(description="The width of the frames, in pixels.")
+    train: Annotated[int, Field(ge=0)] = Field(description="The number of clips to train on.")
+    test: Annotated[int, Field(ge=0)] = Field(description="The number of clips to evaluate on.")
+    frames: Annotated[int, Field(ge=2)] = Field(description="The number of frames of each clip.")
+    max_motion: Fraction = Field(description="The greatest motion of a layer, in pixels per frame.")
 
     @property
     def stand_in(self) -> bool:
@@ -32,14 +32,16 @@ class ClipsData(Block):
     """Videos from a folder of the user's: video files, frame folders, or DAVIS's own layout."""
 
     source: Literal["clips"]
-    root: str = Field(description="the folder, absolute or relative to params.yaml")
-    train: Literal["rest"] | list[str] = Field(description="clip names, or `rest`: all that are not under test")
-    test: list[str] = Field(description="clip names to evaluate on")
-    max_frames: Positive | None = Field(description="frames taken of each clip; null: all")
-    height: Annotated[int, Field(ge=16)] | None = Field(
-        description="frames are reduced to this height, pixels; null: kept as they are"
+    root: str = Field(description="The path of the folder, absolute or relative to params.yaml.")
+    train: Literal["rest"] | list[str] = Field(
+        description="The names of the clips to train on, or `rest` for all that are not under test."
     )
-    stand_in: bool = Field(description="true unless the folder holds the very dataset of this name")
+    test: list[str] = Field(description="The names of the clips to evaluate on.")
+    max_frames: Positive | None = Field(description="The number of frames that are taken of each clip; null takes all.")
+    height: Annotated[int, Field(ge=16)] | None = Field(
+        description="The height in pixels that frames are reduced to; null keeps them as they are."
+    )
+    stand_in: bool = Field(description="Whether the folder holds something other than the dataset of this name.")
 
     @property
     def part(self) -> None:
@@ -50,9 +52,11 @@ class PublishedData(Block):
     """The dataset itself, as its authors publish it; see docs/datasets.md."""
 
     source: Literal["published"]
-    max_frames: Positive | None = Field(description="frames taken of each clip, from its start; null: all")
+    max_frames: Positive | None = Field(
+        description="The number of frames that are taken from the start of each clip; null takes all."
+    )
     part: Annotated[list[str], Field(min_length=1)] | None = Field(
-        default=None, description="sequences that suffice, where you have no others; null: all of the dataset"
+        default=None, description="The sequences that suffice where you have no others; null takes all of the dataset."
     )
 
     @property
