@@ -46,7 +46,11 @@ CHANGES = [
         "{width: 4, blocks: 1, bottleneck: 2}",
         {"train-compared-msbdn-ntu-rain", *REPORTED},
     ),
-    ("{davis: 85, set8: 85}", "{davis: 85, set8: 3}", {"evaluate"}),
+    (
+        "{davis: 85, set8: 85}",
+        "{davis: 85, set8: 3}",
+        {"evaluate-ncfl-davis", "evaluate-emvd-s-davis", "evaluate-basicvsr-davis", "evaluate-noisy"},
+    ),
     ("frames: 3, max_motion: 3.0}  # rain", "frames: 4, max_motion: 3.0}", {"fetch-ntu-rain", "prepare-ntu-rain"}),
     ("threads: 1  # evaluation", "threads: 2", {"evaluate"}),
     ("workers: 0", "workers: 1", set()),

@@ -93,7 +93,7 @@ def test_another_branch_and_back(project, monkeypatch):
 
 def test_an_experiment_of_dvc_runs_what_its_value_changes(project):
     before = made(project)
-    log = run("dvc exp run -S evaluation.max_frames.davis=80", project)
+    log = run("dvc exp run -S evaluation.max_frames.set8=80", project)
     assert "Running stage 'evaluate-noisy'" in log
     assert "Running stage 'train" not in log
     assert remade(project, before) == {"noisy-evaluate.json", "ncfl-davis-evaluate.json"}
