@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from helpers.tiny_networks import SIZES
 from ncfl.methods import BASELINES
@@ -84,3 +84,16 @@ def small_method(name: str) -> Method:
         return BASELINES[name].build()
     torch.manual_seed(0)
     return method_of(m_f(**SIZES) if name == "ncfl" else small(name), name=name)
+
+
+def clip(frames: int = 7, height: int = 48, width: int = 48, batch: int = 1) -> Tensor:
+    return torch.rand(batch, frames, 3, height, width, generator=torch.Generator().manual_seed(frames))
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    """No layer at the zero that it may start from, so that every one counts."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return model

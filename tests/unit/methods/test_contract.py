@@ -4,8 +4,7 @@ import io
 
 import pytest
 import torch
-from helpers.small_methods import SMALL, TRIALS, small, small_method
-from torch import Tensor, nn
+from helpers.small_methods import SMALL, TRIALS, clip, shaken, small, small_method
 
 from ncfl.common.errors import InputError
 from ncfl.methods import LEARNED, METHODS
@@ -16,19 +15,6 @@ from ncfl.weights import checkpoint
 
 each_method = pytest.mark.parametrize("name", LEARNED)
 each_of_all = pytest.mark.parametrize("name", [record.name for record in METHODS])
-
-
-def clip(frames: int = 7, height: int = 48, width: int = 48, batch: int = 1) -> Tensor:
-    return torch.rand(batch, frames, 3, height, width, generator=torch.Generator().manual_seed(frames))
-
-
-def shaken(model: nn.Module) -> nn.Module:
-    """No layer at the zero that it may start from, so that every one counts."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    return model
 
 
 def test_every_method_is_tried():

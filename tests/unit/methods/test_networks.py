@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from helpers.small_methods import small
-from torch import Tensor, nn
+from helpers.small_methods import clip, shaken, small
+from torch import nn
 
 from ncfl.common.errors import InputError
 from ncfl.methods import LEARNED
@@ -12,19 +12,6 @@ from ncfl.methods.fastdvdnet.model import DenBlock
 from ncfl.methods.interface import border_index, stream
 from ncfl.methods.networks import build, method_of, rebuild
 from ncfl.models.motion import SPyNet
-
-
-def clip(frames: int = 7, height: int = 48, width: int = 48, batch: int = 1) -> Tensor:
-    return torch.rand(batch, frames, 3, height, width, generator=torch.Generator().manual_seed(frames))
-
-
-def shaken(model: nn.Module) -> nn.Module:
-    """No layer at the zero that it may start from, so that every one counts."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    return model
 
 
 @pytest.mark.parametrize(
