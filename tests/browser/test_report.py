@@ -4,6 +4,7 @@
 skipped where one is missing.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ncfl.report.figures import write_figures
 from ncfl.report.page import write_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+wait_for = playwright.expect  # a page answers a click or a key in its own time
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
 
@@ -76,23 +78,27 @@ def test_every_link_leads_somewhere(opened):
 def test_a_figure_opens_its_run(opened):
     page = opened(1440)
     run = page.locator("#run-modules-a")
-    assert run.get_attribute("open") is None
+    wait_for(run).not_to_have_attribute("open", "")
     page.locator("td a[href='#run-modules-a']").first.click()
-    assert run.get_attribute("open") is not None
+    wait_for(run).to_have_attribute("open", "")
 
 
 def test_the_divider_and_the_zoom_move_by_keyboard(opened):
-    scene = opened(1440).locator(".compare").first
+    page = opened(1440)
+    scene = page.locator(".compare").first
     over, sheet = scene.locator(".over"), scene.locator(".sheet-of")
-    assert over.evaluate("e => e.style.clipPath").startswith("inset(0px 0px 0px 50")
+    wait_for(over).to_have_css("clip-path", re.compile(r"^inset\(0px 0px 0px 50"))
     assert over.get_attribute("alt").startswith("Frame 3 of clip_a (demo stand-in), noise σ = 50: NCFL, ")
     scene.locator(".divider").press("ArrowRight")
-    assert over.evaluate("e => e.style.clipPath").startswith("inset(0px 0px 0px 51")
+    wait_for(over).to_have_css("clip-path", re.compile(r"^inset\(0px 0px 0px 51"))
     before = sheet.evaluate("e => e.clientWidth")
     scene.locator(".zoom").press("ArrowRight")
-    assert sheet.evaluate("e => e.clientWidth") == pytest.approx(1.5 * before, abs=25)  # a scroll bar has its share
+    # The picture is half as wide again, of which a scroll bar may have its share.
+    page.wait_for_function(
+        "([e, width]) => Math.abs(e.clientWidth - width) < 25", arg=[sheet.element_handle(), 1.5 * before]
+    )
     scene.locator(".left").select_option("0")
-    assert scene.locator(".under").get_attribute("alt").endswith(": Clean")
+    wait_for(scene.locator(".under")).to_have_attribute("alt", re.compile(": Clean$"))
 
 
 def faults(page) -> list[tuple[str, str]]:
@@ -116,14 +122,15 @@ def test_charts_are_drawn_and_what_they_show_is_chosen(opened):
     assert "NCFL" in names.all_text_contents()
     assert chart.locator(".xtick").all_text_contents() == ["a", "b", "c"]
     chart.get_by_label("PSNR by frame: sequence").select_option("b")
-    assert "frame" in chart.locator(".xtitle").text_content()
+    wait_for(chart.locator(".xtitle")).to_contain_text("frame")
     chart.get_by_label("PSNR by frame: dataset").select_option("ntu-rain")
+    wait_for(names).to_have_count(2)
     assert set(names.all_text_contents()) == {"NCFL", "FastDerain"}
     cost = page.locator("#tradeoff")
     before = cost.locator(".point").count()
     assert before > 6  # the paper's seven
     cost.locator(".legendtoggle").first.click()
-    page.wait_for_timeout(1000)  # Plotly waits for a second click
+    wait_for(cost.locator(".point")).not_to_have_count(before)
     assert cost.locator(".point").count() < before
 
 
