@@ -116,9 +116,14 @@ def training(results: Results, preset: str, name: str) -> "Figure | None":
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
     panels[0].legend(fontsize=9)
-    data = results.experiments[name].training_data
-    footer(figure, f"Training of {name}{f' on {data}' if data else ''}. Preset: {preset}.")
+    footer(figure, training_origin(results, preset, name))
     return figure
+
+
+def training_origin(results: Results, preset: str, name: str) -> str:
+    """The small print of a training's curves: the preset, and the data where they are known."""
+    data = results.experiments[name].training_data
+    return f"Preset: {preset}.{f' Trained on {data}.' if data else ''}"
 
 
 def _line(axes: "Axes", records: Sequence[Record], method: str, side: str) -> bool:

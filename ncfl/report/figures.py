@@ -44,13 +44,15 @@ class Figure:
 
     Attributes:
         file: its file in the figures' folder.
-        caption: what stands under it.
+        caption: what stands under it on a page.
+        origin: the small print in the picture itself, which goes with it wherever it is shown: preset and data.
         alternative: the same in words, for who cannot see it.
         shown: whether there is anything to see in it.
     """
 
     file: str
     caption: str
+    origin: str
     alternative: str
     shown: bool
 
@@ -128,12 +130,11 @@ def _strip(results: Results, preset: str, name: str, subject: strip.Subject) -> 
     title = TITLES.get(subject.dataset, subject.dataset)
     of = f"{title}'s {found.data}" if other_data(found.data) else found.data
     noise = f", noise σ = {found.sigma:g}" if found.sigma else ""
-    what = f"Frame {found.frame} of {found.sequence} ({of}){noise}"
+    origin = f"Preset: {preset}. Frame {found.frame} of {found.sequence} ({of}){noise}."
     quality = ", ".join(f"{panel.name} {panel.psnr:.2f} dB" for panel in found.panels if panel.psnr is not None)
-    caption = f"{what}, and a part of it three times as large. PSNR of the 8-bit frames in RGB. Preset: {preset}."
+    caption = f"A frame of {title}, and a part of it three times as large. PSNR of the 8-bit frames in RGB."
     words = f"The same frame side by side, each with an enlarged crop; PSNR: {quality}."
-    drawing = strip.draw(found, f"{what}. Preset: {preset}.")
-    return drawing, Figure(f"{name}.png", caption, words, True)
+    return strip.draw(found, origin), Figure(f"{name}.png", caption, origin, words, True)
 
 
 def _inside(results: Results, preset: str, dataset: str) -> tuple["Drawing", Figure]:
@@ -144,59 +145,55 @@ def _inside(results: Results, preset: str, dataset: str) -> tuple["Drawing", Fig
     stem = found[0].name.removesuffix("_inside.npz")
     restored = strip.read_picture(folder / f"{stem}.png")
     degraded = strip.read_picture(folder / f"{stem}_input.png", like=restored)
-    what = f"What a frame meets inside {MAIN} ({stem.replace('_', ' ')}, {results.label(MAIN, dataset)})"
+    origin = f"Preset: {preset}. {stem.replace('_', ' ')} ({results.label(MAIN, dataset)})."
     caption = (
-        f"{what}: motion before and after refinement, attention, features before and after the compression, its "
-        f"quantization step and bits. Preset: {preset}."
+        f"What a frame meets inside {MAIN}: motion before and after refinement, attention, features before and after "
+        "the compression, its quantization step and bits."
     )
     words = "Nine panels: the degraded and the restored frame, two of motion as colors, five maps with color bars."
-    return inside.draw(inside.read_inside(found[0]), degraded, restored, caption), Figure(
-        "inside.png", caption, words, True
-    )
+    drawing = inside.draw(inside.read_inside(found[0]), degraded, restored, origin)
+    return drawing, Figure("inside.png", caption, origin, words, True)
 
 
 def _psnr_sigma(results: Results, preset: str) -> tuple["Drawing", Figure]:
     table = table5(results, preset)
-    caption = f"PSNR against the noise level: the paper's on Set8, and the one measured here. {table.origin}"
+    caption = "PSNR against the noise level: the paper's on Set8, and the one measured here."
     words = "Two line charts: the PSNR of NCFL, the medians and the noisy input over sigma; values in Table 5."
-    return charts.psnr_by_sigma(results, preset), Figure("psnr_sigma.png", caption, words, True)
+    return charts.psnr_by_sigma(results, preset), Figure("psnr_sigma.png", caption, table.origin, words, True)
 
 
 def _table1(results: Results, preset: str) -> tuple["Drawing", Figure]:
-    caption = f"Table 1 as a chart; each PSNR axis is its own. {table1(results, preset).origin}"
+    caption, origin = "Table 1 as a chart; each PSNR axis is its own.", table1(results, preset).origin
     words = "Three dot charts over the variants: the paper's PSNR, the measured one, GFLOPs; values in Table 1."
-    return charts.modules(results, preset), Figure("table1.png", caption, words, True)
+    return charts.modules(results, preset), Figure("table1.png", caption, origin, words, True)
 
 
 def _table2(results: Results, preset: str) -> tuple["Drawing", Figure]:
-    caption = f"Table 2 as a chart; each axis is its own. {table2(results, preset).origin}"
+    caption, origin = "Table 2 as a chart; each axis is its own.", table2(results, preset).origin
     words = "Two line charts of PSNR over lambda, the paper's and the measured; values in Table 2."
-    return charts.weights(results, preset), Figure("table2.png", caption, words, True)
+    return charts.weights(results, preset), Figure("table2.png", caption, origin, words, True)
 
 
 def _training(results: Results, preset: str) -> tuple["Drawing", Figure]:
     drawing = charts.training(results, preset, MAIN) if MAIN in results.experiments else None
     if drawing is None:
         return _nothing("training", "No training curve was kept", preset)
-    data = results.experiments[MAIN].training_data
-    caption = f"Training of {MAIN}{f' on {data}' if data else ''}, both stages. Preset: {preset}."
+    caption, origin = f"Training of {MAIN}, both stages.", charts.training_origin(results, preset, MAIN)
     words = "Line charts of the loss, PSNR and bits per pixel over the iterations of both training stages."
-    return drawing, Figure("training.png", caption, words, True)
+    return drawing, Figure("training.png", caption, origin, words, True)
 
 
 def _structures(model: Mapping[str, Any], preset: str) -> Iterator[tuple["Drawing", Figure]]:
     for name, found in diagrams(model).items():
         what = f"The structure of {STRUCTURES[name]} (the paper's Figure {name[-1]})"
-        caption = f"{what}, read from the modules that this run builds. Preset: {preset}."
+        caption, origin = f"{what}, read from the modules that this run builds.", f"As built. Preset: {preset}."
         words = "; ".join(box.label for diagram in found for box in diagram.boxes if box.kind != "end")
-        drawing = draw(
-            found, f"The paper's Figure {name[-1]}, as built. Numbers behind a comma: channels. Preset: {preset}."
-        )
-        yield drawing, Figure(f"{name}.png", caption, f"{what}: {words}.", True)
+        drawing = draw(found, f"Numbers behind a comma are channels. {origin}")
+        yield drawing, Figure(f"{name}.png", caption, origin, f"{what}: {words}.", True)
 
 
 def _nothing(name: str, reason: str, preset: str) -> tuple["Drawing", Figure]:
     """A figure that is empty, and says so: the workflow engines expect its file all the same."""
     drawing = canvas(8.0, 1.6)
     empty(drawing.add_axes((0.02, 0.05, 0.96, 0.9)), f"{reason}.")
-    return drawing, Figure(f"{name}.png", f"{reason}. Preset: {preset}.", f"{reason}.", False)
+    return drawing, Figure(f"{name}.png", f"{reason}.", f"Preset: {preset}.", f"{reason}.", False)

@@ -248,7 +248,8 @@ def test_stand_ins_are_named_at_the_top_in_captions_and_in_headings(page: Page):
     captions = [caption for caption in page.texts["caption"] if "demo stand-in" in caption]
     assert len(captions) == 7
     assert "never compare" not in "".join(captions)  # the badge says it once
-    assert sum("demo stand-in" in caption for caption in page.texts["figcaption"]) == 9
+    assert not [caption for caption in page.texts["figcaption"] if "demo stand-in" in caption]  # the picture says it
+    assert sum("demo stand-in" in image["alt"] for image in page.all("img")) == 9
 
 
 def test_the_true_data_are_not_called_a_stand_in(tmp_path: Path, no_figures: Path):
@@ -271,7 +272,7 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path, no_figures: Path):
     experiments = {name: replace(e, obtained=HOSTILE) for name, e in EXPERIMENTS.items()}
     write(
         no_figures / "figures.json",
-        [{"file": "table1.png", "caption": HOSTILE, "alternative": HOSTILE, "shown": True}],
+        [{"file": "table1.png", "caption": HOSTILE, "origin": HOSTILE, "alternative": HOSTILE, "shown": True}],
     )
     (no_figures / "table1.png").write_bytes(b"not looked at")
     words = {"commit": HOSTILE, "versions": {HOSTILE: HOSTILE}, "parameters": HOSTILE, "figures": no_figures}
@@ -282,7 +283,7 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path, no_figures: Path):
     assert HOSTILE in page.texts["pre"][0]
     assert HOSTILE in page.texts["code"][-1]
     assert page.texts["figcaption"] == [HOSTILE]
-    assert [img["alt"] for img in page.all("img")] == [HOSTILE]
+    assert [img["alt"] for img in page.all("img")] == [f"{HOSTILE} {HOSTILE}"]
 
 
 def test_equal_results_give_equal_bytes(root: Path, text: str):
