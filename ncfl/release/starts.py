@@ -1,4 +1,4 @@
-"""Writing the files that trainings begin from: half precision, safetensors, what they are in their own metadata."""
+"""Writing the files that trainings begin from: in half precision or 8 bits; their metadata says what they are."""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from ncfl.common.files import atomic_path
 from ncfl.models.motion import SPyNet
 from ncfl.release.export import encoded, halved
 from ncfl.weights import small_form
+from ncfl.weights.eight_bits import coded
 from ncfl.weights.matching import load_weights
 from ncfl.weights.start import KIND, SIZES
 from ncfl.weights.tensorfile import read_tensors
@@ -48,13 +49,15 @@ def write_start(path: Path, tensors: Mapping[str, Tensor], arguments: Mapping[st
         Its bytes.
     """
     sizes = {key: arguments[key] for key in SIZES}
-    return _write(path, tensors, {"kind": KIND, "arguments": json.dumps(sizes), "description": description})
+    return _write(
+        path, coded(halved(tensors, path)), {"kind": KIND, "arguments": json.dumps(sizes), "description": description}
+    )
 
 
 def write_small_form(path: Path, model: nn.Module, description: str) -> int:
     """A compared method's start, as :mod:`ncfl.weights.small_form` reads it. Returns the file's bytes."""
     about = {"kind": small_form.KIND, "method": model.kind, "arguments": json.dumps(small_form.sizes_of(model))}
-    tensors = small_form.coded(halved(small_form.without_motion(model), path))
+    tensors = coded(halved(small_form.without_motion(model), path))
     return _write(path, tensors, {**about, "description": description, "licence": LICENCE_OF_SCENES})
 
 

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.models.ncfl import NCFL
+from ncfl.weights.eight_bits import decoded
 from ncfl.weights.tensorfile import read_tensors
 
-KIND = "ncfl-start-1"
+KIND = "ncfl-start-2"  # 2: coded in 8 bits
 SIZES = (
     "unet_widths",
     "unet_blocks",
@@ -88,7 +89,7 @@ def read_start(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         sizes = json.loads(about["arguments"])
     except (KeyError, ValueError):
         raise InputError(f"{path}: damaged: the sizes of its networks are missing") from None
-    return {name: tensor.float() for name, tensor in tensors.items()}, sizes
+    return decoded(tensors, path), sizes
 
 
 def _below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -282,7 +282,7 @@ def test_a_killed_command_goes_on(number, tmp_path, monkeypatch):
         while not (tmp_path / "out.mkv.parts" / "state.pt").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=120)[1]
     assert process.returncode != 0
     assert not (tmp_path / "out.mkv").exists()
     assert (number == signal.SIGKILL) or "out.mkv.parts: what is done is kept; the same command goes on" in said

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -132,7 +131,7 @@ class Slow(Tiny):
         Slow.count += 1
         if Slow.count > 6:  # the third iteration
             print("slow", flush=True)
-            time.sleep(60)
+            time.sleep(600)
         return super().forward(x_t, state)
 
 run(Path(sys.argv[2]), numbers(checkpoint_seconds=0), model=Slow())
@@ -147,9 +146,7 @@ def test_a_long_iteration_is_not_waited_for(tmp_path):
     ) as process:
         assert process.stdout.readline() == "slow\n"
         process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - began < 10
+        _, errors = process.communicate(timeout=120)  # long before the iteration would end
     assert process.returncode == 143
     assert "goes on from the last saved state" in errors
     (saved,) = (tmp_path / "resume").glob("*.pt")

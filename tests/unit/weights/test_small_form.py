@@ -11,7 +11,7 @@ from ncfl.models.motion import SPyNet
 from ncfl.release import command
 from ncfl.release.export import encoded
 from ncfl.release.starts import write_motion, write_small_form
-from ncfl.weights.small_form import adopt_small_form, coded, decoded, without_motion
+from ncfl.weights.small_form import adopt_small_form, without_motion
 from ncfl.weights.tensorfile import read_tensors
 
 SIZES = {"width": 8, "blocks": 1, "tail_width": 4, "flow_width": 0.125, "flow_levels": 2}
@@ -28,26 +28,6 @@ def made(tmp_path):
     model = basicvsr(0)
     write_small_form(tmp_path / "start.safetensors", model, "a test")
     return tmp_path / "start.safetensors", model
-
-
-def test_a_kernel_is_kept_to_half_a_step():
-    weight = torch.tensor([[[[2.0, -0.5], [0.02, 0.0]], [[0.0127, 1e-4], [0.6e-4, 0.4e-4]]]])
-    tensors = coded({"weight": weight, "bias": torch.tensor([0.25, -3.0])})
-    # By hand: log2(2/127) is -5.989, so -47 eighths are the next above; log2(1e-4) is -13.288, so -106.
-    assert tensors["weight.step"].flatten().tolist() == [-47, -106]
-    # The steps are 2^-5.875 = 0.01704 and 2^-13.25 = 1.0264e-4.
-    assert tensors["weight"].tolist() == [[[[117, -29], [1, 0]], [[124, 1], [1, 0]]]]
-    assert tensors["bias"].dtype == torch.float16
-    found = decoded(tensors, "a file")
-    steps = torch.tensor([0.01704, 1.0264e-4])[None, :, None, None]
-    assert ((found["weight"] - weight).abs() <= 0.501 * steps).all()
-    assert found["bias"].tolist() == [0.25, -3.0]
-
-
-def test_a_layer_of_single_values_has_a_step_for_each_output_and_zeros_stay_zero():
-    tensors = coded({"mix": torch.stack((torch.zeros(4), torch.tensor([1.0, -1.0, 0.5, 0.0])))[:, :, None, None]})
-    assert tensors["mix.step"].shape == (2, 1, 1, 1)
-    assert decoded(tensors, "a file")["mix"][0].abs().max() == 0
 
 
 def test_a_network_gets_all_but_its_motion_estimation(made):

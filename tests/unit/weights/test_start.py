@@ -49,7 +49,7 @@ def test_every_variant_takes_what_it_has(made, variant):
     model = VARIANTS[variant](**SIZES)
     model.motion.load_state_dict(variants[variant].motion.state_dict())
     assert adopt_start(model, file)
-    torch.testing.assert_close(outputs(model), outputs(variants[variant]), rtol=0, atol=2e-3)  # half precision
+    torch.testing.assert_close(outputs(model), outputs(variants[variant]), rtol=0, atol=5e-3)  # 8 bits
 
 
 def test_a_second_u_net_gives_back_what_the_first_restored(made):
@@ -58,7 +58,7 @@ def test_a_second_u_net_gives_back_what_the_first_restored(made):
     model.motion.load_state_dict(variants["m_f"].motion.state_dict())
     adopt_start(model, file)
     first = torch.rand(1, 3, 32, 32)
-    torch.testing.assert_close(model(first).y_tilde, variants["m_f"](first).y_tilde, rtol=0, atol=2e-3)
+    torch.testing.assert_close(model(first).y_tilde, variants["m_f"](first).y_tilde, rtol=0, atol=5e-3)
 
 
 def test_raw_frames_enter_as_their_colours_do(made):
@@ -68,7 +68,7 @@ def test_raw_frames_enter_as_their_colours_do(made):
     rgb = torch.rand(1, 3, 32, 32)
     planes = rgb[:, [0, 1, 2, 1]]
     expected = variants["m_a"](rgb).y_tilde[:, [0, 1, 2, 1]]
-    torch.testing.assert_close(model(planes).y_tilde, expected, rtol=0, atol=2e-3)
+    torch.testing.assert_close(model(planes).y_tilde, expected, rtol=0, atol=5e-3)
 
 
 def test_the_compression_alone_has_no_start(made):
@@ -85,7 +85,7 @@ def test_what_does_not_fit_is_refused_by_name(made, tmp_path):
     with pytest.raises(InputError, match="not readable as safetensors"):
         adopt_start(m_f(**SIZES), tmp_path / "bad.safetensors")
     write_motion(tmp_path / "motion.safetensors", m_f(**SIZES).motion, "a test")
-    with pytest.raises(InputError, match=r"motion.safetensors: expected a start \(ncfl-start-1\), got spynet"):
+    with pytest.raises(InputError, match=r"motion.safetensors: expected a start \(ncfl-start-2\), got spynet"):
         adopt_start(m_f(**SIZES), tmp_path / "motion.safetensors")
 
 

@@ -353,6 +353,6 @@ def test_two_processes_that_want_the_same_file_fetch_it_once(server, get, tmp_pa
         assert time.monotonic() < until
         time.sleep(0.02)
     gate.set()
-    assert [run.communicate(timeout=60)[0].strip() for run in runs] == [SHA256] * 2
+    assert [run.communicate(timeout=120)[0].strip() for run in runs] == [SHA256] * 2
     assert len(server.requests) == 1
     assert arrived(get)
