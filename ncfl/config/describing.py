@@ -9,7 +9,10 @@ _OF_DATASET = {"davis": "Table 3", "ntu-rain": "Table 4", "rainsynlight25": "Tab
 
 
 def tags(params: Params, name: str) -> dict[str, str]:
-    """Tags for the runs of an experiment: ``method``, ``dataset``, ``tables``, and a description that MLflow shows."""
+    """Tags for the runs of an experiment: ``method``, ``dataset``, ``tables``, and a description that MLflow shows.
+
+    Where it has several seeds, also ``seed`` and ``repetition_of``, by which the runs of all its seeds are found.
+    """
     experiment = params.evaluated[name]
     trained = not isinstance(experiment, Baseline | Official)
     method = experiment.train.variant if isinstance(experiment, Experiment) else experiment.method
@@ -24,13 +27,19 @@ def tags(params: Params, name: str) -> dict[str, str]:
         if part := params.datasets[dataset].part:
             note += f" Of {dataset} a part: {', '.join(part)}; not to be compared with the paper's figures."
     dataset = experiment.dataset if trained else measured
-    return {"method": method, "dataset": dataset, "tables": served, "mlflow.note.content": note}
+    found = {"method": method, "dataset": dataset, "tables": served}
+    repetition = params.repetitions[name]
+    if repetition.place is not None:
+        found |= {"seed": str(params.seed_of(name)), "repetition_of": repetition.entry}
+        note += f" Seed {found['seed']} of {', '.join(map(str, experiment.seeds))}."
+    return found | {"mlflow.note.content": note}
 
 
 def tables(params: Params, name: str) -> list[str]:
     """The tables of the paper that show an experiment, ``Additional table`` for other datasets, in order."""
+    entry = params.repetitions[name].entry
     for prefix, table in _ABLATIONS.items():
-        if name.startswith(prefix):
+        if entry.startswith(prefix):
             return [table]
     found = {_OF_DATASET.get(dataset, "Additional table") for dataset in params.evaluated[name].evaluate}
-    return sorted(found | ({"Table 1", "Table 2"} if name == MAIN else set()))
+    return sorted(found | ({"Table 1", "Table 2"} if entry == MAIN else set()))

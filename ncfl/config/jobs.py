@@ -5,13 +5,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ncfl.config import layout, made_by
 from ncfl.config.params import GROUPS, RAW, Params
 
 # The keys of params.yaml that each kind of job depends on.
-OF_EVERY_TRAINING = ("seed", "training", "schedules.{dataset}", "{group}.{experiment}.train")
+OF_EVERY_TRAINING = ("{seed}", "training", "schedules.{dataset}", "{group}.{experiment}.train")
 OF_TRAINING = (*OF_EVERY_TRAINING, "model")
 OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{experiment}.network")
 OF_FLOW = ("seed", "motion", "training.threads", "training.log_every")
@@ -46,6 +46,13 @@ class Job(NamedTuple):
 
 _OF_TRAINING = ("checkpoint.pt", "metrics.json", "history.csv")
 _OF_EVALUATION = ("summary.json", "sequences.csv", "frames.csv", "examples")
+
+
+def value_at(document: Any, key: str) -> Any:
+    """What a YAML document has at a dotted key; numbers in it count the entries of a list from 0."""
+    for part in key.split("."):
+        document = document[int(part)] if isinstance(document, list) else document[part]
+    return document
 
 
 def jobs(params: Params) -> dict[str, Job]:
@@ -128,9 +135,9 @@ def of_evaluation(params: Params, name: str) -> tuple[str, ...]:
 
 
 def _keys(params: Params, name: str, keys: tuple[str, ...]) -> tuple[str, ...]:
-    group = next(group for group in GROUPS if name in getattr(params, group))
-    dataset = params.evaluated[name].dataset
-    return tuple(key.format(group=group, experiment=name, dataset=dataset) for key in keys)
+    found = params.repetitions[name]
+    names = {"group": found.group, "experiment": found.entry, "seed": found.seed_key}
+    return tuple(key.format(dataset=params.evaluated[name].dataset, **names) for key in keys)
 
 
 def _reports(params: Params) -> Iterator[Job]:

@@ -13,6 +13,7 @@ from ncfl.common.errors import InputError
 from ncfl.config.data import Dataset
 from ncfl.config.evaluation import EvaluateSpec, Evaluation
 from ncfl.config.explain import explain
+from ncfl.config.seeds import Repetition, Seed, Seeds, repetitions
 from ncfl.config.training import ComparedTrainSpec, Model, Motion, Schedule, Training, TrainSpec
 from ncfl.config.values import Block, Fraction, Name
 from ncfl.config.yaml12 import load_yaml
@@ -50,6 +51,10 @@ class Experiment(Block):
     test: Name | None = Field(
         default=None, description="Another dataset that it is measured on; it is there for readers only."
     )
+    seeds: Seeds | None = Field(
+        default=None,
+        description="The seeds of its trainings, one for each: tables print mean and spread. null takes `seed`.",
+    )
     train: TrainSpec
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
@@ -70,6 +75,10 @@ class Compared(Block):
         default=None, description="Another dataset that it is measured on; it is there for readers only."
     )
     network: dict[str, Size] = Field(description="The sizes that differ from those of the published network.")
+    seeds: Seeds | None = Field(
+        default=None,
+        description="The seeds of its trainings, one for each: tables print mean and spread. null takes `seed`.",
+    )
     train: ComparedTrainSpec
     evaluate: Annotated[dict[Name, EvaluateSpec], Field(min_length=1)]
 
@@ -104,7 +113,7 @@ class Params(Block):
     preset: Literal["demo", "clips", "study", "paper", "pretrain"] = Field(
         description="The name of the preset, which every caption and MLflow run shows."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     machine: Machine
     datasets: dict[Name, Dataset]
     model: Model
@@ -133,10 +142,14 @@ class Params(Block):
         for group in GROUPS:
             for name, experiment in getattr(self, group).items():
                 self._check_experiment(group, name, experiment)
-        names = [name for group in GROUPS for name in getattr(self, group)]
-        for name in names:
-            if names.count(name) > 1:
+        entries = [name for group in GROUPS for name in getattr(self, group)]
+        for name in entries:
+            if entries.count(name) > 1:
                 raise ValueError(f"experiment {name!r} stands in two groups; one name is one experiment")
+        for name, found in self.repetitions.items():
+            if found.entry != name and name in entries:
+                key = f"{found.group}.{found.entry}.seeds"
+                raise ValueError(f"{key}: expected no other experiment called {name!r}, got one; rename it")
         return self
 
     def _check_experiment(self, group: str, name: str, experiment: "AnyExperiment") -> None:
@@ -151,14 +164,23 @@ class Params(Block):
         _known(experiment.dataset, self.schedules, f"{where}.dataset (its schedule)")
 
     @property
+    def repetitions(self) -> dict[str, Repetition]:
+        """Whose repetition each experiment is, by name: there is one for every seed."""
+        return {name: found for group in GROUPS for name, found in repetitions(group, getattr(self, group))}
+
+    def _of(self, group: str) -> dict[str, Any]:
+        entries = getattr(self, group)
+        return {name: entries[found.entry] for name, found in repetitions(group, entries)}
+
+    @property
     def two_stage(self) -> dict[str, Experiment]:
         """The experiments of this project's own networks, by name."""
-        return self.experiments
+        return self._of("experiments")
 
     @property
     def all_compared(self) -> dict[str, Compared]:
         """The experiments that train another paper's method, in one stage, by name."""
-        return self.compared
+        return self._of("compared")
 
     @property
     def trained(self) -> dict[str, Experiment | Compared]:
@@ -173,12 +195,17 @@ class Params(Block):
     @property
     def with_motion(self) -> set[str]:
         """The names of experiments whose networks start from the pretrained motion estimation."""
-        own = {name for name, e in self.experiments.items() if e.train.variant not in WITHOUT_MOTION}
-        return own | {name for name, e in self.compared.items() if LEARNED[e.method].spynet}
+        own = {name for name, e in self.two_stage.items() if e.train.variant not in WITHOUT_MOTION}
+        return own | {name for name, e in self.all_compared.items() if LEARNED[e.method].spynet}
 
     def stages(self, name: str) -> int:
         """How many stages the training of an experiment has: 0 where there is none."""
         return 2 if name in self.two_stage else int(name in self.all_compared)
+
+    def seed_of(self, name: str) -> int:
+        """The seed of an experiment's training: its own where it names seeds, else that of everything."""
+        place = self.repetitions[name].place
+        return self.seed if place is None else self.trained[name].seeds[place]
 
 
 def _known(name: str, allowed: Any, where: str) -> None:

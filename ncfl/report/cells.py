@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ncfl.methods import METHODS
 from ncfl.report.results import MeasuredFigure
-from ncfl.report.table import Column, Record, measured_head
+from ncfl.report.table import Column, Record, measured_head, shown_cell
 
 # A method of Tables 3 to 5 -> the name its experiments carry: <slug>-<dataset> where trained, else <slug>.
 SLUGS = {method.title: method.name for method in METHODS}
@@ -21,13 +21,21 @@ def experiments_of(method: str, dataset: str) -> tuple[str, ...]:
 
 
 def psnr_cells(row: Record, figure: MeasuredFigure | None) -> Record:
-    """The paper's PSNR of a published row, and the measured one."""
-    return {"paper_psnr_db": row["psnr_db"], "measured_psnr_db": f"{figure.psnr:.2f}" if figure else ""}
+    """The paper's PSNR of a published row, and the measured one with its spread over seeds."""
+    measured = f"{figure.psnr:.2f}" if figure else ""
+    return {"paper_psnr_db": row["psnr_db"], "measured_psnr_db": measured, "spread_psnr_db": _spread(figure, "psnr", 2)}
 
 
 def ssim_cells(row: Record, figure: MeasuredFigure | None) -> Record:
-    """The paper's SSIM of a published row, and the measured one."""
-    return {"paper_ssim": row["ssim"], "measured_ssim": f"{figure.ssim:.4f}" if figure else ""}
+    """The paper's SSIM of a published row, and the measured one with its spread over seeds."""
+    measured = f"{figure.ssim:.4f}" if figure else ""
+    return {"paper_ssim": row["ssim"], "measured_ssim": measured, "spread_ssim": _spread(figure, "ssim", 4)}
+
+
+def _spread(figure: MeasuredFigure | None, key: str, digits: int) -> str:
+    """The spread of a figure over seeds; empty where it is of one."""
+    spread = getattr(figure, f"spread_{key}", None)
+    return "" if spread is None else f"{spread:.{digits}f}"
 
 
 def gflops_cells(paper: str, measured: float | None) -> Record:
@@ -43,13 +51,15 @@ def gflops_cells(paper: str, measured: float | None) -> Record:
 def origin_cells(figure: MeasuredFigure | None, preset: str) -> Record:
     """Where a measured figure comes from; empty where there is none."""
     if figure is None:
-        return {"experiment": "", "obtained": "", "data": "", "sequences": "", "frames": "", "preset": preset}
+        keys = ("experiment", "obtained", "data", "sequences", "frames", "seeds")
+        return dict.fromkeys(keys, "") | {"preset": preset}
     return {
         "experiment": figure.experiment,
         "obtained": figure.obtained,
         "data": figure.data,
         "sequences": str(figure.sequences),
         "frames": str(figure.frames),
+        "seeds": str(figure.seeds) if figure.seeds > 1 else "",
         "preset": preset,
     }
 
@@ -87,7 +97,7 @@ def by_sigma(
             of_method = [cell[method, sigma] for sigma in sigmas]
             shown = [(r, f"{side}_{suffix[metric]}") for r in of_method for side in ("paper", "measured")]
             names = (method, *([metric] if len(metrics) > 1 else []))
-            rows.append((*names, *(r[key] for r, key in shown)))
+            rows.append((*names, *(shown_cell(r, key) for r, key in shown)))
             runs.append((*("" for _ in names), *(run_of(r, key) for r, key in shown)))
     return columns, rows, runs
 

@@ -28,8 +28,9 @@ def marks(table: Table) -> list[list[str]]:
 
 def rank(figures: Sequence[str]) -> list[str]:
     """The mark of each figure among these; an empty one does not take part."""
-    places = sorted({float(figure) for figure in figures if figure}, reverse=True)
+    means = [float(figure.split()[0]) if figure else None for figure in figures]  # less the spread over seeds
+    places = sorted({mean for mean in means if mean is not None}, reverse=True)
     if sum(map(bool, figures)) < FEWEST:
         return [""] * len(figures)
     names = dict(zip(places, (BEST, SECOND), strict=False))
-    return [names.get(float(figure), "") if figure else "" for figure in figures]
+    return [names.get(mean, "") for mean in means]

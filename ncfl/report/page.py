@@ -176,7 +176,7 @@ def _hash(script: str) -> str:
 
 def _shown_table(table: Table) -> _ShownTable:
     text = io.StringIO()
-    writer = csv.DictWriter(text, table.header, lineterminator="\n")
+    writer = csv.DictWriter(text, table.header, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(table.records)
     marked = marks(table)

@@ -16,9 +16,11 @@ from ncfl.report.cells import (
     ssim_cells,
 )
 from ncfl.report.results import SPACES, TITLES, MeasuredFigure, Results
-from ncfl.report.table import Column, Record, Table, measured_head
+from ncfl.report.table import Column, Record, Table, measured_head, shown_cell
 
 NO_NOISE = 0.0
+_GAIN = ("measured_input_psnr_db", "measured_psnr_db", "measured_gain_db", "measured_input_ssim", "measured_ssim")
+_SPREADS = ("spread_psnr_db", "spread_ssim")
 RAINY_INPUT = "Rainy input"
 DERAINING_SPACE = "y"
 # Datasets that the additional table has even where they were not evaluated, and the spaces they are compared in.
@@ -77,7 +79,7 @@ def table4(results: Results, preset: str) -> Table:
             columns += pair(f"{dataset} {metric}", of_dataset)
             for r in of_dataset:
                 keys = (f"paper_{suffix}", f"measured_{suffix}")
-                cells[r["method"]] += [r[key] for key in keys]
+                cells[r["method"]] += [shown_cell(r, key) for key in keys]
                 runs[r["method"]] += [run_of(r, key) for key in keys]
     columns.append(Column("weights", number=False))
     for method, row in cells.items():
@@ -110,8 +112,8 @@ def additional(results: Results, preset: str) -> Table:
         Column(measured_head(records, "input"), "SSIM", kind="measured"),
         Column(measured_head(records, "restored"), "SSIM", kind="measured"),
     )
-    keys = ("dataset", "space", "method", *_gain_cells(None))
-    rows, runs = [tuple(r[key] for key in keys) for r in records], runs_of(records, keys)
+    keys = ("dataset", "space", "method", *_GAIN)
+    rows, runs = [tuple(shown_cell(r, key) for key in keys) for r in records], runs_of(records, keys)
     title = "The other datasets: PSNR and SSIM of the degraded input and of what is restored from it"
     notes = list(dict.fromkeys(notes))
     return Table("datasets", "Additional table", title, preset, records, columns, rows, runs, notes, own=True)
@@ -131,9 +133,10 @@ def _additional(results: Results) -> dict[str, tuple[str, ...]]:
 
 
 def _gain_cells(figure: MeasuredFigure | None) -> Record:
-    keys = ("measured_input_psnr_db", "measured_psnr_db", "measured_gain_db", "measured_input_ssim", "measured_ssim")
     if figure is None:
-        return dict.fromkeys(keys, "")
+        return dict.fromkeys((*_GAIN, *_SPREADS), "")
+    quality = {"psnr_db": "", "ssim": ""}  # the paper has none
+    spreads = {key: (psnr_cells(quality, figure) | ssim_cells(quality, figure))[key] for key in _SPREADS}
     cells = (
         f"{figure.input_psnr:.2f}",
         f"{figure.psnr:.2f}",
@@ -141,7 +144,7 @@ def _gain_cells(figure: MeasuredFigure | None) -> Record:
         f"{figure.input_ssim:.4f}",
         f"{figure.ssim:.4f}",
     )
-    return dict(zip(keys, cells, strict=True))
+    return dict(zip(_GAIN, cells, strict=True)) | spreads
 
 
 def _rainy_input(results: Results, listed: Sequence[Record]) -> Iterator[Record]:
@@ -173,7 +176,10 @@ def _methods_on(dataset: str) -> tuple[str, ...]:
 
 
 def _of_input(figure: MeasuredFigure | None) -> MeasuredFigure | None:
-    return figure._replace(psnr=figure.input_psnr, ssim=figure.input_ssim, obtained="") if figure else None
+    if figure is None:
+        return None
+    one_seed = {"seeds": 1, "spread_psnr": None, "spread_ssim": None}  # the input is the same for all
+    return figure._replace(psnr=figure.input_psnr, ssim=figure.input_ssim, obtained="", **one_seed)
 
 
 def _left_out(results: Results, names: Sequence[str], dataset: str, space: str) -> list[str]:

@@ -25,7 +25,7 @@ from ncfl.report.cells import (
 )
 from ncfl.report.paired import NO_NOISE, additional, table4
 from ncfl.report.results import Results
-from ncfl.report.table import Column, Record, Table
+from ncfl.report.table import Column, Record, Table, shown_cell
 
 MODULES = {f"M_{letter}": f"modules-{letter}" for letter in "abcde"} | {"M_f": "ncfl-davis"}
 WEIGHTS = {f"1/{n}": f"lambda-{n}" for n in (256, 512, 1024, 4096)} | {"1/2048": "ncfl-davis"}
@@ -101,7 +101,10 @@ def table1(results: Results, preset: str) -> Table:
         Column("deviation (%)", "GFLOPs"),
     )
     keys = ("paper_psnr_db", "measured_psnr_db", "paper_gflops", "measured_gflops", "gflops_deviation_percent")
-    rows = [(r["variant"], *(CHECK if r[f] == "1" else "" for f in FLAGS), *(r[key] for key in keys)) for r in records]
+    rows = [
+        (r["variant"], *(CHECK if r[f] == "1" else "" for f in FLAGS), *(shown_cell(r, key) for key in keys))
+        for r in records
+    ]
     runs = runs_of(records, ("variant", *FLAGS, *keys))
     notes += memory_note(results, MODULES)
     title = "The effect of the modules: PSNR on Set8 at sigma = 50, and GFLOPs"
@@ -121,7 +124,7 @@ def table2(results: Results, preset: str) -> Table:
         records.append({"lambda": weight} | psnr_cells(row, figure) | origin_cells(figure, preset))
     columns = (Column("λ", number=False), *pair("PSNR (dB)", records))
     keys = ("lambda", "paper_psnr_db", "measured_psnr_db")
-    rows, runs = [tuple(r[key] for key in keys) for r in records], runs_of(records, keys)
+    rows, runs = [tuple(shown_cell(r, key) for key in keys) for r in records], runs_of(records, keys)
     notes += memory_note(results, WEIGHTS)
     title = "The weight λ of the cross-entropy: PSNR on Set8 at sigma = 50"
     return Table("table2", "Table 2", title, preset, records, columns, rows, runs, notes)
@@ -195,7 +198,7 @@ def section43(results: Results, preset: str) -> Table:
         records.append({"method": row["method"]} | psnr_cells(row, figure) | origin_cells(figure, preset))
     columns = (Column("method", number=False), *pair("PSNR (dB)", records))
     keys = ("method", "paper_psnr_db", "measured_psnr_db")
-    rows, runs = [tuple(r[key] for key in keys) for r in records], runs_of(records, keys)
+    rows, runs = [tuple(shown_cell(r, key) for key in keys) for r in records], runs_of(records, keys)
     title = "The compression module alone, clean frames in and out: PSNR on DAVIS"
     return Table("section43", "Section 4.3", title, preset, records, columns, rows, runs, _loss(records))
 

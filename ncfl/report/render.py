@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from ncfl.report.marks import BEST, SECOND, marks, rank
-from ncfl.report.table import Column, Table, labels, measured_head, warning
+from ncfl.report.table import Column, Table, labels, measured_head, shown_cell, warning
 
 _MARKDOWN = str.maketrans({character: "\\" + character for character in "\\`*_|<>[]"})
 _LATEX = str.maketrans(
@@ -26,6 +26,7 @@ _LATEX = str.maketrans(
         "σ": r"$\sigma$",
         "λ": r"$\lambda$",
         "×": r"$\times$",
+        "±": r"$\pm$",
         "−": "$-$",
         "–": "--",
         "✓": r"$\checkmark$",
@@ -138,7 +139,7 @@ def by_method(table: Table) -> Printed:
     rows, marked = [], []
     for side, name in (("paper", "paper"), ("measured", measured)):
         for sigma in sigmas:
-            qualities = [[cells[m, sigma][f"{side}_{key}"] for m in methods] for key in ("psnr_db", "ssim")]
+            qualities = [[shown_cell(cells[m, sigma], f"{side}_{key}") for m in methods] for key in ("psnr_db", "ssim")]
             pairs = zip(*qualities, strict=True)
             rows.append((name, sigma, *("/".join(filter(None, pair)) for pair in pairs)))
             races = zip(*map(rank, qualities), strict=True)

@@ -5,6 +5,7 @@ name (the ``demo`` source always is one); :func:`data_label` is the one place th
 """
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,8 @@ class MeasuredExperiment:
         lambda_: the weight of the cross-entropy, where that matters to a table.
         obtained: how the method came to its weights: ``own training`` and from which values, ``official weights`` or
             ``no training``.
+        seed: that of its training, where it has several; else None.
+        repeats: the experiment whose figures it is averaged with, as it differs from that by the seed alone; or empty.
     """
 
     evaluate: Mapping[str, Sequence[float]]
@@ -69,10 +72,15 @@ class MeasuredExperiment:
     variant: str | None = None
     lambda_: float | None = None
     obtained: str = ""
+    seed: int | None = None
+    repeats: str = ""
 
 
 class MeasuredFigure(NamedTuple):
-    """One measured figure: PSNR in dB, SSIM, those of the degraded input, and where they come from."""
+    """One measured figure: PSNR in dB, SSIM, those of the degraded input, and where they come from.
+
+    Of several seeds it is the mean, with the standard deviation (of a sample: n - 1) as spread; of one, that is None.
+    """
 
     experiment: str
     psnr: float
@@ -84,6 +92,9 @@ class MeasuredFigure(NamedTuple):
     sequences: int
     frames: int
     obtained: str
+    seeds: int = 1
+    spread_psnr: float | None = None
+    spread_ssim: float | None = None
 
 
 class Evaluated(NamedTuple):
@@ -123,6 +134,10 @@ class Results:
         for name, experiment in self.experiments.items():
             if experiment.evaluate:
                 self._read(name, experiment)
+        for name in self.experiments:
+            repeats = [other for other, known in self.experiments.items() if known.repeats == name]
+            if repeats:
+                self._average(name, repeats)
         self.gflops = _complexity(self.root / "complexity" / "complexity.json")
 
     def folder(self, name: str) -> Path:
@@ -133,6 +148,8 @@ class Results:
         self, names: Sequence[str], dataset: str, sigma: float, space: str | None = None
     ) -> MeasuredFigure | None:
         """The figure of the first of these experiments that was evaluated on the dataset at this sigma.
+
+        It is the mean over its seeds where the experiment has several.
 
         Args:
             names: experiments, the preferred first.
@@ -190,6 +207,26 @@ class Results:
                         name, *figures, space, data, head.sequences, head.frames, experiment.obtained
                     )
                     self._measured[name, dataset, sigma, space] = figure
+
+    def _average(self, name: str, repeats: Sequence[str]) -> None:
+        """Put the means over all seeds in the place of the first one's figures."""
+        for key in [key for key in self._measured if key[0] == name]:
+            self._measured[key] = _mean_figure([self._measured[other, *key[1:]] for other in (name, *repeats)])
+        for key in [key for key in self._memory if key[0] == name]:
+            self._memory[key] = _mean([self._memory[other, *key[1:]] for other in (name, *repeats)])
+
+
+def _mean_figure(figures: Sequence[MeasuredFigure]) -> MeasuredFigure:
+    means = {key: statistics.fmean(getattr(figure, key) for figure in figures) for key in FIGURES}
+    spreads = {f"spread_{key}": statistics.stdev(getattr(figure, key) for figure in figures) for key in FIGURES[:2]}
+    return figures[0]._replace(seeds=len(figures), **means, **spreads)
+
+
+def _mean(found: Sequence[Any]) -> Any:
+    """The mean of numbers, or of objects of numbers key by key; keys that not all of them have are left out."""
+    if not isinstance(found[0], Mapping):
+        return statistics.fmean(found)
+    return {key: _mean([one[key] for one in found]) for key in found[0] if all(key in one for one in found)}
 
 
 def _with_training(data: str, training_data: str) -> str:

@@ -92,6 +92,8 @@ def _settings(experiment: MeasuredExperiment) -> dict[str, Any]:
         settings["variant"] = experiment.variant
     if experiment.lambda_:
         settings["λ"] = f"1/{1 / experiment.lambda_:g}"
+    if experiment.seed is not None:
+        settings["seed"] = experiment.seed
     if experiment.obtained:
         settings["weights"] = experiment.obtained
     return settings

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ncfl.report.results import STAND_IN, other_data
 
 Record = dict[str, str]
+OF_SEEDS = ("spread_psnr_db", "spread_ssim", "seeds")  # columns that a table has where an experiment has several seeds
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Table:
     @property
     def header(self) -> list[str]:
         """The names of the tidy columns."""
-        return list(self.records[0])
+        return [key for key in self.records[0] if key not in OF_SEEDS or any(r[key] for r in self.records)]
 
     @property
     def caption(self) -> str:
@@ -72,7 +73,7 @@ class Table:
     @property
     def origin(self) -> str:
         """The part of the caption that says where the measured figures come from."""
-        return f"Preset: {self.preset}. {measured_on(labels(self.records))}"
+        return f"Preset: {self.preset}. {measured_on(labels(self.records))}{over_seeds(self.records)}"
 
     def run(self, row: int, column: int) -> str:
         """The experiment whose run gave a cell; ``""`` where it is none."""
@@ -93,6 +94,23 @@ def measured_head(records: Iterable[Record], what: str = "measured") -> str:
 def measured_on(found: Sequence[str]) -> str:
     """A sentence that says what the measured figures were measured on."""
     return f"Measured on: {'; '.join(found)}." if found else "Nothing is measured here yet."
+
+
+def shown_cell(record: Record, key: str) -> str:
+    """A figure as people read it: with its spread, where it is a mean over seeds."""
+    spread = record.get(key.replace("measured_", "spread_")) if key.startswith("measured_") else ""
+    return f"{record[key]} ± {spread}" if spread else record[key]
+
+
+def over_seeds(records: Iterable[Record]) -> str:
+    """A sentence on what stands behind ±, to stand behind another one; empty where every figure is of one seed."""
+    records = list(records)
+    counts = sorted({int(record["seeds"]) for record in records if record["seeds"]})
+    if not counts:
+        return ""
+    single = any(record["data"] and not record["seeds"] for record in records)
+    others = " Figures without ± are of one seed." if single else ""
+    return f" Mean ± standard deviation over {' or '.join(map(str, counts))} seeds.{others}"
 
 
 def warning(found: Sequence[str]) -> str:

@@ -71,8 +71,17 @@ def step(
     subject: str = "",
     datasets: Iterable[str] = (),
     data: str = "",
+    seed: int | None = None,
 ) -> Iterator[tracking.Run]:
-    """Say that a step begins and how it ended, track it, and guard it (:mod:`ncfl.trust.runs`)."""
+    """Say that a step begins and how it ended, track it, and guard it (:mod:`ncfl.trust.runs`).
+
+    Args:
+        params, name: the configuration, and what the step does.
+        parameters: what its run is shown with.
+        experiment, subject: on what; at most one of them.
+        datasets, data: the datasets that it reads, or what its data are called.
+        seed: its own seed; None where it is that of the configuration.
+    """
     label = f"{experiment or subject} {name}".strip()
     tags = {"preset": params.preset, "data": data or data_label(params, *datasets)}
     tags |= describing.tags(params, experiment) if experiment else {}
@@ -88,5 +97,5 @@ def step(
             tags=tags,
         ) as run:
             yield run
-        about |= made_by(run, params.seed)
+        about |= made_by(run, params.seed if seed is None else seed)
     say(f"{label}: done in {time.monotonic() - began:.1f} s")

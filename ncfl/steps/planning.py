@@ -47,7 +47,7 @@ def kind_of(params: Params, job: Job) -> str:
     if job.name == "pretrain-flow":
         return "motion estimation"
     if "-train-stage" in job.name:
-        return "trainings of compared methods" if job.experiment in params.compared else "trainings of NCFL"
+        return "trainings of compared methods" if job.experiment in params.all_compared else "trainings of NCFL"
     return "evaluations" if job.experiment else "counts, tables, figures, page"
 
 

@@ -26,6 +26,7 @@ def _experiments(params: Params) -> "dict[str, MeasuredExperiment]":
         if isinstance(experiment, Baseline | Official):
             described[name] = MeasuredExperiment(evaluate=evaluate, obtained=obtained)
             continue
+        repetition = params.repetitions[name]
         data = params.datasets[experiment.dataset]
         inverse = experiment.train.inverse_lambda if isinstance(experiment, Experiment) else None
         described[name] = MeasuredExperiment(
@@ -34,6 +35,8 @@ def _experiments(params: Params) -> "dict[str, MeasuredExperiment]":
             training_data=data_label(experiment.dataset, data.source, data.stand_in, data.part),
             variant=experiment.train.variant if isinstance(experiment, Experiment) else None,
             lambda_=None if inverse is None else 1 / inverse,
+            seed=None if repetition.place is None else params.seed_of(name),
+            repeats=repetition.entry if repetition.entry != name else "",
         )
     return described
 

@@ -106,17 +106,16 @@ def train(params: Params, name: str, stage: int) -> Path:
 @contextlib.contextmanager
 def training_step(params: Params, name: str, stage: int, parameters: Mapping[str, Any]) -> Iterator["Run"]:
     """The run of one stage, with the parameters that all trainings share beside its own ``parameters``."""
-    dataset = params.trained[name].dataset
+    dataset, seed = params.trained[name].dataset, params.seed_of(name)
     common = {
-        "seed": params.seed,
+        "seed": seed,
         "stage": stage,
         "dataset": dataset,
         "training": params.training.model_dump(),
         "schedule": params.schedules[dataset].model_dump(),
     }
-    with step(
-        params, f"train-stage{stage}", experiment=name, parameters={**common, **parameters}, datasets=[dataset]
-    ) as run:
+    given = {"experiment": name, "parameters": {**common, **parameters}, "datasets": [dataset], "seed": seed}
+    with step(params, f"train-stage{stage}", **given) as run:
         yield run
 
 
@@ -156,11 +155,11 @@ def stage_trainer(
         patch=numbers.patch,
         frames=numbers.frames,
         batch=numbers.batch,
-        seed=params.seed,
+        seed=numbers.seed,
         sigma=sigma,
         variety=numbers.variety,
     )
-    torch.manual_seed(params.seed)
+    torch.manual_seed(numbers.seed)
     model = build(store.split("train")[0].shape[-1])
     if stage.rate_term and initial is None:
         start_rate(model, sampler)
@@ -219,7 +218,7 @@ def training_numbers(params: Params, name: str, **own: Any) -> "TrainConfig":
         "gray": common.gray,
         "cuts": common.cuts,
         "speeds": tuple(common.speeds),
-        "seed": params.seed,
+        "seed": params.seed_of(name),
         "precision": common.precision,
         "rate_ramp": common.rate_ramp,
         "accumulate": common.accumulate,

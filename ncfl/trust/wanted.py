@@ -3,14 +3,12 @@
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from ncfl.common.files import sha256
 from ncfl.config import made_by
-from ncfl.config.jobs import Job
+from ncfl.config.jobs import Job, value_at
 from ncfl.config.params import Params
 from ncfl.tracking.provenance import versions
 
@@ -18,7 +16,7 @@ from ncfl.tracking.provenance import versions
 def settings(params: Params, job: Job) -> dict[str, Any]:
     """The values of ``params.yaml`` that decide what a job makes, as its record has them."""
     whole = params.model_dump(mode="json")
-    return {key: reduce(getitem, key.split("."), whole) for key in job.watched}
+    return {key: value_at(whole, key) for key in job.watched}
 
 
 def changed_parameters(params: Params, job: Job, record: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,8 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
+import dpath  # as DVC reads a parameter
+
 from ncfl.config.yaml12 import load_yaml
 
 
@@ -74,7 +76,7 @@ def dvc_jobs(root: Path) -> dict[frozenset[str], Job]:
                 if names is None:
                     inputs |= opened(relative(dependency.fs_path, root), root, declared)
                 else:
-                    watched |= {name: value_of(params, name) for name in names}
+                    watched |= {name: dpath.get(params, name, separator=".") for name in names}
             outputs = frozenset(relative(out.fs_path, root) for out in stage.outs)
             jobs[outputs] = Job(frozenset(inputs), stage.cmd, watched)
     return jobs
@@ -91,12 +93,6 @@ def opened(path: str, root: Path, declared: set[str]) -> set[str]:
         files = (root / path).rglob("*.*")
         return {relative(file, root) for file in files if "__pycache__" not in file.parts and file.is_file()}
     return {path}
-
-
-def value_of(params: dict, name: str) -> object:
-    for part in name.split("."):
-        params = params[part]
-    return params
 
 
 def relative(path: str | Path, root: Path) -> str:

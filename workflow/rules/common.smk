@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from ncfl.config import graph, jobs, layout, made_by
 from ncfl.common.environment import refuse_a_copied_one
 from ncfl.common.errors import InputError
-from ncfl.config.params import GROUPS, load
+from ncfl.config.params import load
 from ncfl.config.yaml12 import load_yaml
 
 try:
@@ -36,34 +36,13 @@ wildcard_constraints:
     experiment="|".join(PARAMS.evaluated),
 
 
-def watched(*keys):
+def watched(job):
     """The values of the keys of params.yaml that a job depends on: a change of one reruns it, of others not."""
 
     def values(wildcards):
-        found = {}
-        for key in keys:
-            names = {**wildcards, "group": group_of(wildcards), "dataset": dataset_of(wildcards)}
-            key = key.format(**names)
-            value = WRITTEN
-            for part in key.split("."):
-                value = value[part]
-            found[key] = value
-        return found
+        return {key: jobs.value_at(WRITTEN, key) for key in JOBS[job.format(**wildcards)].watched}
 
     return values
-
-
-def group_of(wildcards):
-    """The block of params.yaml in which an experiment stands."""
-    name = wildcards.get("experiment")
-    return next((group for group in GROUPS if name in WRITTEN[group]), "")
-
-
-def dataset_of(wildcards):
-    """The dataset of a job: named by its path, or the one that trains its experiment."""
-    if "experiment" in wildcards.keys():
-        return PARAMS.evaluated[wildcards.experiment].dataset
-    return wildcards.get("dataset", "")
 
 
 def sources(*parts):

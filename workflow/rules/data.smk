@@ -11,7 +11,7 @@ rule fetch:
         layout.log("{dataset}-fetch"),
     priority: 20  # a dataset that is missing is to be said before anything is trained
     params:
-        watched=watched("seed", "datasets.{dataset}"),
+        watched=watched("{dataset}-fetch"),
     shell:
         "ncfl fetch --dataset {wildcards.dataset} > {log} 2>&1"
 
@@ -26,6 +26,6 @@ rule prepare:
     log:
         layout.log("{dataset}-prepare"),
     params:
-        watched=watched("datasets.{dataset}"),
+        watched=watched("{dataset}-prepare"),
     shell:
         "ncfl prepare --dataset {wildcards.dataset} > {log} 2>&1"

@@ -15,11 +15,6 @@ def measured_on(wildcards):
     return here(f"{wildcards.experiment}-evaluate", stores)
 
 
-def evaluation_watched(wildcards):
-    """The values that an experiment's evaluation depends on: of other datasets' settings, none."""
-    return watched(*jobs.of_evaluation(PARAMS, wildcards.experiment))(wildcards)
-
-
 rule evaluate:
     input:
         measured_with,
@@ -37,7 +32,7 @@ rule evaluate:
     resources:
         gpu=GPU,
     params:
-        watched=evaluation_watched,
+        watched=watched("{experiment}-evaluate"),
     shell:
         "ncfl evaluate --experiment {wildcards.experiment} > {log} 2>&1"
 

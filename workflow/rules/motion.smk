@@ -17,6 +17,6 @@ rule pretrain_flow:
     resources:
         gpu=GPU,
     params:
-        watched=watched(*jobs.OF_FLOW),
+        watched=watched("pretrain-flow"),
     shell:
         "ncfl pretrain-flow > {log} 2>&1"

@@ -25,7 +25,7 @@ rule tables:
     log:
         layout.log("tables"),
     params:
-        watched=watched(*jobs.SHOWN),
+        watched=watched("tables"),
     shell:
         "ncfl tables > {log} 2>&1"
 
@@ -41,7 +41,7 @@ rule figures:
     log:
         layout.log("figures"),
     params:
-        watched=watched(*jobs.DRAWN),
+        watched=watched("figures"),
     shell:
         "ncfl figures > {log} 2>&1"
 
@@ -59,6 +59,6 @@ rule report:
     log:
         layout.log("report"),
     params:
-        watched=watched(*jobs.ALL),
+        watched=watched("report"),
     shell:
         "ncfl report > {log} 2>&1"

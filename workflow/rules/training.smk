@@ -30,7 +30,7 @@ rule train_stage1:
     resources:
         gpu=GPU,
     params:
-        watched=watched(*jobs.OF_TRAINING),
+        watched=watched("{experiment}-train-stage1"),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 1 > {log} 2>&1"
 
@@ -52,7 +52,7 @@ rule train_compared:
     resources:
         gpu=GPU,
     params:
-        watched=watched(*jobs.OF_COMPARED),
+        watched=watched("{experiment}-train-stage1"),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 1 > {log} 2>&1"
 
@@ -72,6 +72,6 @@ rule train_stage2:
     resources:
         gpu=GPU,
     params:
-        watched=watched(*jobs.OF_TRAINING),
+        watched=watched("{experiment}-train-stage2"),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 2 > {log} 2>&1"
