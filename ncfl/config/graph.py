@@ -80,7 +80,7 @@ def _stages(params: Params) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in params.trained:
         for number in range(1, params.stages(name) + 1):
             job = every[f"{name}-train-stage{number}"]
-            if name in params.compared:
+            if name in params.all_compared:
                 yield f"train-compared-{name}", _made(job)
                 continue
             yield f"train-stage{number}-{name}", _made(job)

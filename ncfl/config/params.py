@@ -146,10 +146,11 @@ class Params(Block):
         for name in entries:
             if entries.count(name) > 1:
                 raise ValueError(f"experiment {name!r} stands in two groups; one name is one experiment")
-        for name, found in self.repetitions.items():
-            if found.entry != name and name in entries:
-                key = f"{found.group}.{found.entry}.seeds"
-                raise ValueError(f"{key}: expected no other experiment called {name!r}, got one; rename it")
+        for group in GROUPS:
+            for name, found in repetitions(group, getattr(self, group)):
+                if found.entry != name and name in entries:
+                    where = f"{group}.{found.entry}.seeds"
+                    raise ValueError(f"{where}: expected no other experiment called {name!r}, got one; rename it")
         return self
 
     def _check_experiment(self, group: str, name: str, experiment: "AnyExperiment") -> None:

@@ -105,10 +105,10 @@ def shown_cell(record: Record, key: str) -> str:
 def over_seeds(records: Iterable[Record]) -> str:
     """A sentence on what stands behind ±, to stand behind another one; empty where every figure is of one seed."""
     records = list(records)
-    counts = sorted({int(record["seeds"]) for record in records if record["seeds"]})
+    counts = sorted({int(record["seeds"]) for record in records if record.get("seeds")})
     if not counts:
         return ""
-    single = any(record["data"] and not record["seeds"] for record in records)
+    single = any(record["data"] and not record.get("seeds") for record in records)
     others = " Figures without ± are of one seed." if single else ""
     return f" Mean ± standard deviation over {' or '.join(map(str, counts))} seeds.{others}"
 
