@@ -10,29 +10,35 @@ from ncfl.cli.app import app
 from ncfl.common.cores import wait_passively
 from ncfl.common.errors import InputError
 
+InputVideo = Annotated[
+    str, typer.Argument(metavar="INPUT", help="A video file, a folder of frames, frames/%05d.png, or - (Y4M).")
+]
+OutputVideo = Annotated[
+    str | None,
+    typer.Argument(metavar="OUTPUT", help="A video file, a folder for PNG frames, frames/%05d.png, or - (Y4M)."),
+]
+WeightsName = Annotated[
+    str | None, typer.Option(help="Weights by name, or a .safetensors file; `ncfl weights` lists them.")
+]
+FrameRate = Annotated[
+    str | None, typer.Option(help="Frames per second of OUTPUT: 25, 29.97, 30000/1001. Sound is then left out.")
+]
+CheckpointFile = Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")]
+
 
 @app.command()
 def restore(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A video file, a folder of frames, frames/%05d.png, or - (Y4M).")
-    ],
-    target: Annotated[
-        str | None,
-        typer.Argument(metavar="OUTPUT", help="A video file, a folder for PNG frames, frames/%05d.png, or - (Y4M)."),
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Weights by name, or a .safetensors file; `ncfl weights` lists them.")
-    ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")] = None,
+    source: InputVideo,
+    target: OutputVideo = None,
+    weights: WeightsName = None,
+    checkpoint: CheckpointFile = None,
     method: Annotated[str | None, typer.Option(help="A compared method instead; `ncfl methods` lists them.")] = None,
     sigma: Annotated[
         float | None, typer.Option(help="Noise level, 0 to 255, for methods that must be told; else estimated.")
     ] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="Print the noise level of INPUT; no OUTPUT.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
-    rate: Annotated[
-        str | None, typer.Option(help="Frames per second of OUTPUT: 25, 29.97, 30000/1001. Sound is then left out.")
-    ] = None,
+    rate: FrameRate = None,
     allow_gaps: Annotated[
         bool, typer.Option("--allow-gaps", help="Take a folder in which numbers are missing for one clip.")
     ] = False,
@@ -114,8 +120,8 @@ def weights(
 def export(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: NAME.onnx or NAME.pt2.")],
     form: Annotated[str, typer.Option("--format", help="`onnx`, or `torch` for torch.export.")] = "onnx",
-    weights: Annotated[str | None, typer.Option(help="Weights by name, or a .safetensors file.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")] = None,
+    weights: WeightsName = None,
+    checkpoint: CheckpointFile = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
 ) -> None:
     """Write a network's recurrent step, (frame, state) to (frame, state), for ONNX Runtime and other programs."""

@@ -100,8 +100,7 @@ def evaluate(
         InputError: no such split, no sigmas or one out of range, channels that the method or the convention doesn't
             take, an unknown convention, frames too small, an example that is not there.
     """
-    clips = store.split(split)
-    sigmas = [float(sigma) for sigma in sigmas]
+    clips, sigmas = store.split(split), [float(sigma) for sigma in sigmas]
     name = store.manifest.get("convention", "rgb")
     compared = [conventions.named(name, levels=clip.peak - clip.black, isp=isp) for clip in clips]
     _check(method, clips, compared[0], dataset, sigmas, max_frames)

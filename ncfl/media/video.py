@@ -165,11 +165,8 @@ def open_writer(
     if not is_standard(path):
         _check_file(path, overwrite)
     settings = {"size": size, "rate": rate, "quality": quality, "bits": bits, "origin": origin, "sound": sound}
-    with (
-        open_video_writer(path, **settings)
-        if parts is None
-        else open_video_parts(path, parts, kept, **settings) as writer
-    ):
+    opened = open_video_writer(path, **settings) if parts is None else open_video_parts(path, parts, kept, **settings)
+    with opened as writer:
         yield writer
 
 

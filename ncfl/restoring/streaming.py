@@ -91,41 +91,21 @@ def restore(
         if resume:
             shots.go_on(kept.shots)
         reader = stack.enter_context(open_frames(input, deep=True, allow_gaps=allow_gaps, skip=shots.first))
-        _check_size(reader)
-        _protect(input, output)
+        _check_files(reader, input, output)
         began = time.perf_counter()
+        shown = {"start": kept.frames, "unit": "frame", "stream": None if progress else io.StringIO()}
+        written = {"size": reader.size, "rate": rate or reader.rate, "bits": reader.bits, "origin": reader.origin}
+        written |= {"overwrite": overwrite, "sound": rate is None and not is_standard(input)}
         with (
-            open_writer(
-                output,
-                size=reader.size,
-                rate=rate or reader.rate,
-                overwrite=overwrite,
-                bits=reader.bits,
-                origin=reader.origin,
-                sound=rate is None and not is_standard(input),
-                parts=kept.folder,
-                kept=kept.writer,
-            ) as writer,
-            Progress(
-                reader.frames_hint,
-                f"restore {input.name}",
-                start=kept.frames,
-                unit="frame",
-                stream=None if progress else io.StringIO(),
-            ) as bar,
+            open_writer(output, **written, parts=kept.folder, kept=kept.writer) as writer,
+            Progress(reader.frames_hint, f"restore {input.name}", **shown) as bar,
         ):
             count = _restore(reader, shots, writer, kept, bar, timed=rate is None)
     seconds = time.perf_counter() - began
     height, width = reader.size
-    return Restored(
-        output=str(output),
-        frames=count,
-        height=height,
-        width=width,
-        seconds=seconds,
-        frames_per_second=(count - kept.frames) / seconds,
-        notes=[*lost(reader.properties, _target(writer, rate)), *writer.notes, *shots.notes()],
-    )
+    speed = {"seconds": seconds, "frames_per_second": (count - kept.frames) / seconds}
+    notes = [*lost(reader.properties, _target(writer, rate)), *writer.notes, *shots.notes()]
+    return Restored(output=str(output), frames=count, height=height, width=width, **speed, notes=notes)
 
 
 def _restore(reader: FrameReader, shots: Shots, writer: FrameWriter, kept: Kept, bar: Progress, *, timed: bool) -> int:
@@ -174,12 +154,14 @@ def _check_method(method: Method, sigma: float | None) -> None:
         raise InputError(f"sigma: found {sigma}, allowed are 0..255")
 
 
-def _check_size(reader: FrameReader) -> None:
+def _check_files(reader: FrameReader, input: Path, output: Path) -> None:
+    """Refuse frames that are too small, and an output that would replace them."""
     height, width = reader.size
     if min(height, width) < MIN_SIZE:
         raise InputError(
             f"{reader.path}: frames of {height}x{width} pixels; height and width must be at least {MIN_SIZE}"
         )
+    _protect(input, output)
 
 
 def _protect(input: Path, output: Path) -> None:

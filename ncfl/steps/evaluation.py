@@ -1,6 +1,6 @@
 """``ncfl evaluate``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,12 @@ from ncfl.steps.importing import imported
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
+    from ncfl.config.evaluation import EvaluateSpec
     from ncfl.data.store import ClipStore
+    from ncfl.evaluate.records import EvaluationFiles
+    from ncfl.methods.interface import Method
 
 
 def evaluate(params: Params, name: str) -> Path:
@@ -33,11 +37,8 @@ def evaluate(params: Params, name: str) -> Path:
     }
     with step(params, "evaluate", experiment=name, parameters=parameters, datasets=experiment.evaluate) as run:
         from ncfl.evaluate import protocol
-        from ncfl.evaluate.inside import can_look_inside, of_example
-        from ncfl.evaluate.worth import worth_of_memory
 
         method, device = method_of_experiment(params, name)
-        network = getattr(method, "model", None)
         if name in params.trained:
             run.checksum("checkpoint", sha256(_checkpoint(params, name)))
         elif name in params.official:
@@ -46,46 +47,55 @@ def evaluate(params: Params, name: str) -> Path:
         for dataset, spec in experiment.evaluate.items():
             store = open_store(params, dataset)
             run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
-            example = params.evaluation.examples.get(dataset)
-            fed = {
-                "method": method,
-                "store": store,
-                "dataset": dataset,
-                "split": spec.split,
-                "sigmas": spec.sigma,
-                "max_frames": params.evaluation.max_frames.get(dataset),
-                "seed": params.seed,
-                "device": device,
-            }
-            evaluations.append(
-                protocol.evaluate(
-                    **fed,
-                    keep={dataset: example.model_dump()} if example else None,
-                    isp=isp_of(params, store.split(spec.split)[0].bayer),
-                )
-            )
-            evaluations[-1].summary["memory"] = worth_of_memory(
-                **fed, motion=_motion(params, dataset, spec.split, store)
-            )
-            if example and can_look_inside(network):
-                given = {key: fed[key] for key in ("store", "dataset", "split", "sigmas", "seed", "device")}
-                evaluations[-1].insides.update(of_example(network, keep=example.model_dump(), **given))
+            evaluations.append(_on_dataset(params, dataset, spec, store, method, device))
         output = layout.evaluation(name)
-        summary = protocol.write(evaluations, output, experiment=name)
-        for dataset, found in summary["datasets"].items():
-            for sigma, memory in (found["memory"] or {}).items():
-                by_motion = {f"worth {moved}": worth for moved, worth in memory.get("by_motion", {}).items()}
-                scalars = {key: value for key, value in memory.items() if key != "by_motion"} | by_motion
-                run.figure(**{f"{dataset}.memory_{key}.sigma{sigma}": value for key, value in scalars.items()})
-            spaces = {found["space"]: found["sigma"], **found.get("spaces", {})}
-            for space, levels in spaces.items():
-                # As tables print it, without the space; other spaces by name.
-                prefix = dataset if space == found["space"] else f"{dataset}.{space}"
-                for sigma, quality in levels.items():
-                    run.figure(**{f"{prefix}.{key}.sigma{sigma}": value for key, value in quality.items()})
+        for dataset, found in protocol.write(evaluations, output, experiment=name)["datasets"].items():
+            run.figure(**dict(_figures(dataset, found)))
         for file in ("summary.json", "sequences.csv", "frames.csv", "examples"):
             run.artifact(output / file)
     return output
+
+
+def _on_dataset(
+    params: Params, dataset: str, spec: "EvaluateSpec", store: "ClipStore", method: "Method", device: "torch.device"
+) -> "EvaluationFiles":
+    """What a method gives on one dataset, with the worth of its memory and a look inside where it has those."""
+    from ncfl.evaluate import protocol
+    from ncfl.evaluate.inside import can_look_inside, of_example
+    from ncfl.evaluate.worth import worth_of_memory
+
+    network, example = getattr(method, "model", None), params.evaluation.examples.get(dataset)
+    shared = {
+        "store": store,
+        "dataset": dataset,
+        "split": spec.split,
+        "sigmas": spec.sigma,
+        "seed": params.seed,
+        "device": device,
+    }
+    fed = {**shared, "method": method, "max_frames": params.evaluation.max_frames.get(dataset)}
+    found = protocol.evaluate(
+        **fed,
+        keep={dataset: example.model_dump()} if example else None,
+        isp=isp_of(params, store.split(spec.split)[0].bayer),
+    )
+    found.summary["memory"] = worth_of_memory(**fed, motion=_motion(params, dataset, spec.split, store))
+    if example and can_look_inside(network):
+        found.insides.update(of_example(network, keep=example.model_dump(), **shared))
+    return found
+
+
+def _figures(dataset: str, found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The figures of one dataset's summary, by the names that they have in MLflow."""
+    for sigma, memory in (found["memory"] or {}).items():
+        by_motion = {f"worth {moved}": worth for moved, worth in memory.get("by_motion", {}).items()}
+        scalars = {key: value for key, value in memory.items() if key != "by_motion"} | by_motion
+        yield from ((f"{dataset}.memory_{key}.sigma{sigma}", value) for key, value in scalars.items())
+    for space, levels in {found["space"]: found["sigma"], **found.get("spaces", {})}.items():
+        # As tables print it, without the space; other spaces by name.
+        prefix = dataset if space == found["space"] else f"{dataset}.{space}"
+        for sigma, quality in levels.items():
+            yield from ((f"{prefix}.{key}.sigma{sigma}", value) for key, value in quality.items())
 
 
 def _motion(params: Params, dataset: str, split: Any, store: "ClipStore") -> "Callable[[int, int], np.ndarray] | None":

@@ -66,42 +66,37 @@ def restore(
             an unknown method, weights that are not here, several of weights, checkpoint and method.
     """
     from ncfl.common.device import pick_device
-    from ncfl.methods.learned import unused
     from ncfl.restoring.streaming import restore as run
 
     place = pick_device(device)
     asked = None if rate is None else frame_rate(rate)
     _use(threads)
     chosen = _exported(weights, backend, threads) or choose(weights, checkpoint, method, place, tell=say)
-    if sigma is None and not chosen.blind:
-        if is_standard(source):
-            raise InputError(
-                f"--sigma: missing; {chosen.name} must be told the noise level, and standard input is read but once"
-            )
-        sigma = estimate(source, why=f"{chosen.name} must be told the noise level and --sigma is not given: ")
-    elif sigma is not None and chosen.blind:
-        say(f"note: --sigma is not used: {unused(chosen, sigma)}")
+    told = {"method": chosen, "sigma": _level(chosen, sigma, source), "device": place, "rate": asked}
+    how = {"overwrite": overwrite, "allow_gaps": allow_gaps, "cuts": cuts, "resume": resume}
     with ending_tidily(), _saying_what_is_kept(target, resume):
-        summary = run(
-            source,
-            target,
-            method=chosen,
-            sigma=sigma,
-            device=place,
-            rate=asked,
-            overwrite=overwrite,
-            allow_gaps=allow_gaps,
-            cuts=cuts,
-            resume=resume,
-        )
+        summary = run(source, target, **told, **how)
     for note in summary["notes"]:
         say(f"note: {note}")
     where = "standard output" if is_standard(target) else target
-    say(
-        f"{where}: {summary['frames']} frames of {summary['width']} x {summary['height']} in "
-        f"{summary['seconds']:.1f} s ({summary['frames_per_second']:.2f} frames/s)"
-    )
+    size, speed = f"{summary['width']} x {summary['height']}", f"{summary['frames_per_second']:.2f} frames/s"
+    say(f"{where}: {summary['frames']} frames of {size} in {summary['seconds']:.1f} s ({speed})")
     return summary
+
+
+def _level(method: "Method", sigma: float | None, source: Path) -> float | None:
+    """The noise level that a method is told: what the user says, or an estimate where it needs one."""
+    from ncfl.methods.learned import unused
+
+    if sigma is not None and method.blind:
+        say(f"note: --sigma is not used: {unused(method, sigma)}")
+    if sigma is not None or method.blind:
+        return sigma
+    if is_standard(source):
+        raise InputError(
+            f"--sigma: missing; {method.name} must be told the noise level, and standard input is read but once"
+        )
+    return estimate(source, why=f"{method.name} must be told the noise level and --sigma is not given: ")
 
 
 @contextlib.contextmanager
