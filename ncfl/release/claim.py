@@ -27,7 +27,7 @@ from ncfl.release.pack import Pack
 from ncfl.release.recipes import SIGMA, Recipe
 from ncfl.train.config import two_stages
 from ncfl.train.memory import start_memory
-from ncfl.train.restoration import restoration_trainer
+from ncfl.train.restoration import train_stages
 from ncfl.weights import checkpoint
 
 SIGMAS = (30, 50)
@@ -85,11 +85,10 @@ def train(
 ) -> Path:
     """Train one of :data:`NETWORKS` in two stages; the path of its last checkpoint."""
     compared, phases = NETWORKS[name], recipe.with_memory
-    stages = two_stages(*iterations)
-    numbers = training_numbers(
+    config = training_numbers(
         {**recipe.training, **recipe.again},
         phases,
-        stages,
+        two_stages(*iterations),
         seed=seed,
         threads=1,
         device="cpu",
@@ -97,25 +96,13 @@ def train(
         freeze_motion=sum(iterations),
     )
     clips = Clips(pack, seed)
-    sampler = PhasedSampler(clips, phases=phases, iterations=numbers.iterations, seed=seed, sigma=SIGMA)
+    sampler = PhasedSampler(clips, phases=phases, iterations=config.iterations, seed=seed, sigma=SIGMA)
     torch.manual_seed(seed)
-    model, initial = started(compared, source, motion), None
+    model = started(compared, source, motion)
     start_memory(model, single_frames(clips, seed=seed, sigma=SIGMA))
-    for stage in stages:
-        folder = output / slug(name) / stage.name
-        if not (folder / "checkpoint.pt").is_file():
-            restoration_trainer(
-                model=model,
-                sampler=sampler,
-                config=numbers,
-                stage=stage,
-                initial=initial,
-                output=folder,
-                resume=output / slug(name) / "resume" / stage.name,
-                label=f"{name}, seed {seed}, {stage.name}",
-            ).run()
-        initial = checkpoint.load(folder / "checkpoint.pt")
-    return output / slug(name) / stages[-1].name / "checkpoint.pt"
+    folder = output / slug(name)
+    where = {"output": folder, "resume": folder / "resume", "label": f"{name}, seed {seed},"}
+    return train_stages(model=model, sampler=sampler, config=config, **where)
 
 
 def measured(trained: Path, clips: Sequence[Path]) -> dict[str, dict[str, dict[str, float]]]:

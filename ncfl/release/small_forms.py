@@ -8,7 +8,6 @@ a file of its own, and no start holds it.
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -24,9 +23,9 @@ from ncfl.data.sources.demo import DemoSource
 from ncfl.data.store import ClipStore
 from ncfl.methods.networks import build, let_frames_pass
 from ncfl.release.starts import read_motion
-from ncfl.train.config import Stage, TrainConfig
-from ncfl.train.config import numbers as config_numbers
+from ncfl.train.config import Stage, numbers
 from ncfl.train.restoration import restoration_trainer
+from ncfl.train.settings import sigma_of, train_config
 from ncfl.weights import checkpoint
 
 SCENES = 96  # four times as many as the demo's
@@ -87,17 +86,18 @@ def train(
     if name not in params.compared:
         raise InputError(f"experiment: found {name!r}, allowed: {', '.join(params.compared)}")
     folder, stage = Path(output) / name, Stage("stage1", iterations, rate_term=False)
+    here = {"device": "cpu", "channels_last": True, "workers": 0, "threads": threads}
+    own = {"learning_rate": learning_rate, "freeze_motion": iterations, "seed": seed}
+    config = train_config(params, name, stages=(stage,), **own, **here)
     store = scenes(params, params.compared[name].dataset, Path(output) / "scenes", seed)
-    numbers = _numbers(params, name, stage, learning_rate, seed, threads)
-    sampler = TrainingSampler(
-        store, patch=numbers.patch, frames=numbers.frames, batch=numbers.batch, seed=seed, sigma=_sigma(params, name)
-    )
+    window = {"patch": config.patch, "frames": config.frames, "batch": config.batch}
+    sampler = TrainingSampler(store, **window, seed=seed, sigma=sigma_of(params, name), variety=config.variety)
     torch.manual_seed(seed)
     if not (folder / "checkpoint.pt").is_file():
         restoration_trainer(
             model=network(params, name, store.split("train")[0].shape[-1]),
             sampler=sampler,
-            config=numbers,
+            config=config,
             stage=stage,
             initial=None,
             output=folder,
@@ -106,36 +106,6 @@ def train(
             extra={"method": params.compared[name].method},
         ).run()
     found = checkpoint.load(folder / "checkpoint.pt")
-    if json.dumps(found.extra.get("training")) != json.dumps(config_numbers(numbers)):  # tuples or lists, all the same
+    if json.dumps(found.extra.get("training")) != json.dumps(numbers(config)):  # tuples or lists, all the same
         raise InputError(f"{found.path}: found a training with other numbers, allowed: the same, or another --output")
     return found
-
-
-def _sigma(params: Params, name: str) -> Any:
-    sigma = params.compared[name].train.sigma
-    return tuple(sigma) if isinstance(sigma, list) else sigma
-
-
-def _numbers(params: Params, name: str, stage: Stage, learning_rate: float, seed: int, threads: int) -> TrainConfig:
-    spec, common = params.compared[name].train, params.training
-    return TrainConfig(
-        stages=(stage,),
-        lambda_=0.0,
-        learning_rate=learning_rate,
-        warmup=common.warmup,
-        freeze_motion=stage.iterations,
-        betas=(common.betas[0], common.betas[1]),
-        weight_decay=common.weight_decay,
-        grad_clip=common.gradient_clip,
-        settle_at=spec.settle_at,
-        batch=common.batch,
-        frames=spec.frames or common.frames,
-        patch=params.schedules[params.compared[name].dataset].patch,
-        sigma=_sigma(params, name) or 0.0,
-        seed=seed,
-        log_every=common.log_every,
-        device="cpu",
-        channels_last=True,
-        workers=0,
-        threads=threads,
-    )

@@ -33,7 +33,7 @@ from ncfl.train.config import Stage, TrainConfig, two_stages
 from ncfl.train.memory import start_memory
 from ncfl.train.motion.alignment import ITERATIONS
 from ncfl.train.motion.levels import LEVELS, pretrain_levels
-from ncfl.train.restoration import restoration_trainer
+from ncfl.train.restoration import train_stages
 from ncfl.weights import checkpoint
 
 Say = Callable[[str], None]
@@ -104,8 +104,7 @@ class Pretraining:
         checkpoint.load_weights(model.motion, spynet.state, spynet.path)
         numbers = self._numbers(self.recipe.training, self.recipe.phases, two_stages(*self.stage_iterations))
         sampler = self._sampler(self.recipe.phases, numbers)
-        first = self._train(model, sampler, numbers, numbers.stages[0], None)
-        return self._train(model, sampler, numbers, numbers.stages[1], checkpoint.load(first))
+        return self._train(model, sampler, numbers)
 
     def _restart(self) -> Path:
         assert self.source is not None
@@ -121,7 +120,7 @@ class Pretraining:
         if self.memory:
             kept = start_memory(model, single_frames(PackStore(self.pack, SEED), seed=SEED, sigma=SIGMA))
             self.say(f"memory: {kept}")
-        return self._train(model, self._sampler(phases, numbers), numbers, stage, None)
+        return self._train(model, self._sampler(phases, numbers), numbers)
 
     def _pretrain_motion(self) -> checkpoint.Checkpoint:
         if self.motion is not None:
@@ -153,34 +152,21 @@ class Pretraining:
         levels = [level._replace(iterations=max(1, round(share * level.iterations))) for level in LEVELS]
         return {"levels": levels, "aligned": round(share * ITERATIONS)}
 
-    def _train(
-        self,
-        model: nn.Module,
-        sampler: PhasedSampler,
-        numbers: TrainConfig,
-        stage: Stage,
-        initial: checkpoint.Checkpoint | None,
-    ) -> Path:
-        folder = self.output / "experiments" / self.recipe.name / stage.name
-        if (folder / "checkpoint.pt").is_file():
-            return folder / "checkpoint.pt"
+    def _train(self, model: nn.Module, sampler: PhasedSampler, numbers: TrainConfig) -> Path:
         extra: dict[str, Any] = {"variant": "m_f", "dataset": "packed clips", "pack": self.pack.sha256}
         extra["phases"] = [list(phase) for phase in self._phases]
         if self.source is not None:
             extra["started_from"] = {"file": self.source.path.name, **history_of(self.source)}
-        with self._record(f"{self.recipe.name}-train-{stage.name}"):
-            result = restoration_trainer(
-                model=model,
-                sampler=sampler,
-                config=numbers,
-                stage=stage,
-                initial=initial,
-                output=folder,
-                resume=self.output / "resume" / stage.name,
-                label=f"{self.recipe.name} {stage.name}",
-                extra=extra,
-            ).run()
-        return result.checkpoint
+        return train_stages(
+            model=model,
+            sampler=sampler,
+            config=numbers,
+            output=self.output / "experiments" / self.recipe.name,
+            resume=self.output / "resume",
+            label=self.recipe.name,
+            extra=extra,
+            around=lambda stage: self._record(f"{self.recipe.name}-train-{stage.name}"),
+        )
 
     def _sampler(self, phases: Any, numbers: TrainConfig) -> PhasedSampler:
         self._phases = phases

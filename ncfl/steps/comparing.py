@@ -7,7 +7,7 @@ from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.config.params import Params
 from ncfl.steps.common import one_of
-from ncfl.steps.training import keep_result, stage_trainer, training_numbers, training_step
+from ncfl.steps.training import keep_result, stage_trainer, training_step
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,24 +25,15 @@ def train_compared(params: Params, name: str) -> Path:
     experiment = params.all_compared[name]
     own = {"method": experiment.method, "network": experiment.network, "train": experiment.train.model_dump()}
     with training_step(params, name, 1, own) as run:
-        from ncfl.train.config import Stage
+        from ncfl.train.settings import train_config
 
-        schedule, train = params.schedules[experiment.dataset], experiment.train
-        stage = Stage("stage1", train.iterations or schedule.stage1 + schedule.stage2, rate_term=False)
-        differing = {"frames": train.frames, "learning_rate": train.learning_rate, "settle_at": train.settle_at}
-        numbers = training_numbers(
-            params,
-            name,
-            stages=(stage,),
-            lambda_=0.0,
-            **{key: value for key, value in differing.items() if value is not None},
-        )
+        config = train_config(params, name)
         trainer = stage_trainer(
             params,
             name,
-            numbers=numbers,
-            stage=stage,
-            build=lambda channels: _network(params, name, channels, numbers.frames),
+            config=config,
+            stage=config.stages[0],
+            build=lambda channels: _network(params, name, channels, config.frames),
             initial=None,
             extra={"method": experiment.method},
             run=run,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncfl.common.files import sha256
 from ncfl.config import layout
-from ncfl.config.params import Compared, Experiment, Params
+from ncfl.config.params import Params
 from ncfl.steps.common import one_of, open_store, step
 
 if TYPE_CHECKING:
@@ -26,30 +26,15 @@ def pretrain_flow(params: Params) -> Path:
     Returns:
         ``results/flow/spynet.pt``; beside it metrics.json (end-point error beside that of zero motion) and history.csv.
     """
-    motion, machine, common = params.motion, params.machine, params.training
+    motion = params.motion
     parameters = {"seed": params.seed, **motion.model_dump()}
     label = "synthetic motion of embedded photographs"
     with step(params, "pretrain-flow", parameters=parameters, data=label) as run:
         from ncfl.data.synthetic import photographs
         from ncfl.train.motion import synthetic as flow
+        from ncfl.train.settings import flow_training
 
-        training = flow.FlowTraining(
-            levels=motion.levels,
-            width=motion.width,
-            iterations=motion.iterations,
-            batch=motion.batch,
-            patch=motion.patch,
-            learning_rate=motion.learning_rate,
-            max_motion=motion.max_motion,
-            sigma=tuple(motion.sigma),
-            seed=params.seed,
-            log_every=common.log_every,
-            device=machine.device,
-            threads=common.threads,
-            workers=machine.workers,
-            channels_last=machine.channels_last,
-            checkpoint_seconds=machine.checkpoint_seconds,
-        )
+        training = flow_training(params)
         held_out = photographs.load(photographs.TEST_PHOTOGRAPHS)
         if motion.weights is not None:
             metrics = flow.adopt_weights(
@@ -81,20 +66,15 @@ def train(params: Params, name: str, stage: int) -> Path:
     experiment = params.two_stage[name]
     parameters = {"model": params.model.model_dump(), **experiment.train.model_dump()}
     with training_step(params, name, stage, parameters) as run:
-        from ncfl.train.config import Stage
+        from ncfl.train.settings import train_config
         from ncfl.weights import checkpoint
 
-        schedule, inverse = params.schedules[experiment.dataset], experiment.train.inverse_lambda
-        first, second = experiment.train.iterations or (schedule.stage1, schedule.stage2)
-        stages = (
-            Stage("stage1", first, rate_term=inverse is not None),
-            Stage("stage2", second, rate_term=False),
-        )
+        config = train_config(params, name)
         trainer = stage_trainer(
             params,
             name,
-            numbers=training_numbers(params, name, stages=stages, lambda_=0.0 if inverse is None else 1.0 / inverse),
-            stage=stages[stage - 1],
+            config=config,
+            stage=config.stages[stage - 1],
             build=lambda channels: _model(params, name, channels),
             initial=checkpoint.load(layout.stage(name, 1) / "checkpoint.pt") if stage == 2 else None,
             extra={"variant": experiment.train.variant},
@@ -123,7 +103,7 @@ def stage_trainer(
     params: Params,
     name: str,
     *,
-    numbers: "TrainConfig",
+    config: "TrainConfig",
     stage: "Stage",
     build: "Callable[[int], nn.Module]",
     initial: "Checkpoint | None",
@@ -134,7 +114,7 @@ def stage_trainer(
 
     Args:
         params, name: the configuration, and the experiment.
-        numbers: of the training; ``stage`` is the row of its schedule.
+        config: the numbers of the training; ``stage`` is the row of its schedule.
         build: the network for frames of so many channels. It is called once PyTorch has its seed.
         initial: the stage before.
         extra: what the checkpoint says of itself beside what all of them say.
@@ -146,20 +126,21 @@ def stage_trainer(
     from ncfl.train.preview import preview_of
     from ncfl.train.rate_start import start_rate
     from ncfl.train.restoration import restoration_trainer
+    from ncfl.train.settings import sigma_of
 
-    dataset, sigma = params.trained[name].dataset, _sigma(params.trained[name])
+    dataset, sigma = params.trained[name].dataset, sigma_of(params, name)
     run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
     store = open_store(params, dataset)
     sampler = TrainingSampler(
         store,
-        patch=numbers.patch,
-        frames=numbers.frames,
-        batch=numbers.batch,
-        seed=numbers.seed,
+        patch=config.patch,
+        frames=config.frames,
+        batch=config.batch,
+        seed=config.seed,
         sigma=sigma,
-        variety=numbers.variety,
+        variety=config.variety,
     )
-    torch.manual_seed(numbers.seed)
+    torch.manual_seed(config.seed)
     model = build(store.split("train")[0].shape[-1])
     if stage.rate_term and initial is None:
         start_rate(model, sampler)
@@ -167,12 +148,12 @@ def stage_trainer(
     return restoration_trainer(
         model=model,
         sampler=sampler,
-        config=numbers,
+        config=config,
         stage=stage,
         initial=initial,
         output=layout.EXPERIMENTS / name / stage.name,
         resume=layout.RESUME / f"{name}-{stage.name}",
-        log=preview_of(store, run, model, numbers, stage, sigma) if run.is_watched else run.log,
+        log=preview_of(store, run, model, config, stage, sigma) if run.is_watched else run.log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
         extra={**about, **{key: getattr(params.datasets[dataset], key) for key in ("stand_in", "part")}, **extra},
     )
@@ -187,51 +168,6 @@ def keep_result(result: "TrainingResult", trainer: "Trainer", run: "Run") -> Pat
     for file in ("metrics.json", "history.csv"):
         run.artifact(result.checkpoint.parent / file)
     return result.checkpoint
-
-
-def _sigma(experiment: Experiment | Compared) -> Any:
-    sigma = experiment.train.sigma
-    return tuple(sigma) if isinstance(sigma, list) else sigma
-
-
-def training_numbers(params: Params, name: str, **own: Any) -> "TrainConfig":
-    """The numbers of one training, from the blocks of params.yaml that hold them; ``own`` goes before these."""
-    from ncfl.train.config import TrainConfig
-
-    experiment = params.trained[name]
-    common, machine = params.training, params.machine
-    shared = {
-        "learning_rate": experiment.train.learning_rate or common.learning_rate,
-        "motion_learning_rate": common.motion_learning_rate,
-        "minimum_learning_rate": common.minimum_learning_rate,
-        "cosine": common.cosine,
-        "warmup": common.warmup,
-        "freeze_motion": common.freeze_motion,
-        "weight_decay": common.weight_decay,
-        "betas": tuple(common.betas),
-        "grad_clip": common.gradient_clip,
-        "batch": common.batch,
-        "frames": common.frames,
-        "patch": params.schedules[experiment.dataset].patch,
-        "sigma": _sigma(experiment) or 0.0,
-        "clipped": common.clipped,
-        "gray": common.gray,
-        "cuts": common.cuts,
-        "speeds": tuple(common.speeds),
-        "seed": params.seed_of(name),
-        "precision": common.precision,
-        "rate_ramp": common.rate_ramp,
-        "accumulate": common.accumulate,
-        "checkpoint_activations": common.checkpoint_activations,
-        "log_every": common.log_every,
-        "compile": machine.compile,
-        "channels_last": machine.channels_last,
-        "device": machine.device,
-        "workers": machine.workers,
-        "threads": common.threads,
-        "checkpoint_seconds": machine.checkpoint_seconds,
-    }
-    return TrainConfig(**shared | own)
 
 
 def _model(params: Params, name: str, channels: int) -> "nn.Module":

@@ -1,6 +1,7 @@
 """Training a network that restores clips: the paper's in two stages, and those of other papers."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -157,6 +158,41 @@ def restoration_trainer(
         progress=progress,
         label=label,
     )
+
+
+def train_stages(
+    *,
+    model: nn.Module,
+    sampler: Sampler,
+    config: TrainConfig,
+    output: Path,
+    resume: Path,
+    label: str,
+    extra: Mapping[str, Any] | None = None,
+    around: Callable[[Stage], AbstractContextManager[None]] = lambda stage: nullcontext(),
+) -> Path:
+    """Train all stages of a schedule, each from the one before; those that are finished are not trained again.
+
+    Args:
+        model, sampler, config, extra: as for :func:`restoration_trainer`.
+        output, resume: folders, with one of each stage's name in them.
+        label: before the name of a stage where its progress is shown.
+        around: entered while a stage is trained.
+
+    Returns:
+        The checkpoint of the last stage.
+    """
+    done, initial = Path(output), None
+    for stage in config.stages:
+        folder = Path(output) / stage.name
+        done = folder / "checkpoint.pt"
+        if not done.is_file():
+            where = {"output": folder, "resume": Path(resume) / stage.name, "label": f"{label} {stage.name}"}
+            shared = {"model": model, "sampler": sampler, "config": config, "extra": extra}
+            with around(stage):
+                restoration_trainer(stage=stage, initial=initial, **where, **shared).run()
+        initial = checkpoint.load(done)
+    return done
 
 
 def write_stage(
