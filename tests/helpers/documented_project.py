@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 import yaml
+
 from helpers.clip_samples import pan
 from helpers.command_line import ROOT, within
 from helpers.data_samples import encode, film, pictures
 from helpers.projects import make_project
-
 from ncfl.config.jobs import jobs
 from ncfl.config.params import load
 from ncfl.methods.fastdvdnet.model import FastDVDNet
@@ -21,7 +21,7 @@ CLIPS = ("judo", "camel", "motocross-jump", "blackswan")
 
 
 def configuration(tiny: str) -> str:
-    """Of the tiny graph what the documents name: three experiments, two baselines, and a clip of Set8 as long as the demo's."""
+    """Of the tiny graph what the documents name: three experiments, two baselines, a clip of Set8 as long as the demo's."""
     found = yaml.safe_load(tiny)
     del found["datasets"]["ntu-rain"], found["schedules"]["ntu-rain"]
     found["datasets"]["set8"] |= {"height": 72, "width": 112, "test": 1, "frames": 10}
