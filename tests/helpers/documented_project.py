@@ -21,7 +21,7 @@ CLIPS = ("judo", "camel", "motocross-jump", "blackswan")
 
 
 def configuration(tiny: str) -> str:
-    """Of the tiny graph what the documents name: three experiments, two baselines, a clip of Set8 as long as the demo's."""
+    """Of the tiny graph what the documents name: three experiments, two baselines, a clip as long as the demo's."""
     found = yaml.safe_load(tiny)
     del found["datasets"]["ntu-rain"], found["schedules"]["ntu-rain"]
     found["datasets"]["set8"] |= {"height": 72, "width": 112, "test": 1, "frames": 10}
