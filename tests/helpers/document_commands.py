@@ -15,6 +15,16 @@ BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.M | re.S)
 JOINED = re.compile(r"&&|\|\||;|\|")
 
 
+def blocks(document: Path) -> list[list[str]]:
+    """The lines of each block of commands, as they would be typed, without their comments."""
+    joined = (block.replace("\\\n", " ") for block in BLOCK.findall(document.read_text()))
+    return [[typed for line in block.splitlines() if (typed := _typed(line))] for block in joined]
+
+
+def _typed(line: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"(^|\s)#.*", "", line.removeprefix("$ "))).strip()
+
+
 def commands(document: Path) -> Iterator[list[str]]:
     """The words of each command of a document."""
     text = document.read_text()

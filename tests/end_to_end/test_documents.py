@@ -1,0 +1,96 @@
+"""Every command in a block of the documents is typed, in a small project with the names that they use, and works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.command_line import ROOT, within
+from helpers.data_samples import film
+from helpers.document_commands import blocks
+from helpers.documented_project import configuration, lay_files, make
+from helpers.engines import run
+from helpers.projects import make_project
+
+# What is not typed here, and why; all else is. The reader's own names (CLIPS, OUTPUT) are folders in the project.
+DEMO = "runs the demo, for half an hour; CI runs it after the tests"
+HOURS = "trains for hours; tests/unit/release trains the same at a small size"
+NETWORK = "needs the network; tests/unit/data fetches from a server of its own"
+EXCUSED = {
+    ("README.md", "pip install ."): "needs the network; tests/end_to_end/test_wheel.py installs the wheel",
+    ("README.md", "make results"): DEMO,
+    ("README.md", "make mlflow"): "opens a server; tests/browser looks at its pages",
+    ("README.md", "make test"): "runs these tests",
+    ("README.md", "source .venv/bin/activate"): "changes the shell alone; the tests run in that environment",
+    ("README.md", "ncfl fetch --dataset davis"): NETWORK,
+    ("README.md", "snakemake"): "runs the published schedules: GPUs and days",
+    ("config/README.md", "make .venv/ready"): "made the environment in which the tests run",
+    ("config/README.md", "source .venv/bin/activate"): "changes the shell alone; the tests run in that environment",
+    ("config/README.md", "snakemake"): DEMO,
+    ("docs/running-at-scale.md", "snakemake --profile workflow/profiles/slurm --slurm-no-account"): "needs a cluster",
+    ("docs/pretrained.md", "tools/pretrain train"): HOURS,
+    ("docs/pretrained.md", "tools/pretrain card"): "measures for many minutes; tests/unit/release makes a card",
+    ("docs/pretrained.md", "tools/claim.py"): "trains for 19 minutes; tests/unit/release/test_claim.py trains less",
+}
+DOCUMENTS = [
+    document
+    for document in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "config" / "README.md"]
+    if blocks(document)
+]
+
+
+def name_of(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+def excuse(document: Path, command: str) -> tuple[str, str] | None:
+    """The entry that speaks for a command: its program and verb, where the list has no more, or all of it."""
+    for name, start in EXCUSED:
+        whole = not start.startswith("tools/")
+        if name == name_of(document) and (command == start if whole else f"{command} ".startswith(f"{start} ")):
+            return name, start
+    return None
+
+
+def parts(block: list[str]) -> list[str]:
+    return [part.strip() for line in block for part in line.split("&&")]
+
+
+def typed(command: str, root: Path) -> str:
+    """Types a command; what is wrong with how it ends, or nothing."""
+    program, *rest = shlex.split(command)
+    if program != "ncfl":
+        run(shlex.join([program if "/" not in program else f"./{program}", *rest]), root)
+        return ""
+    done = within(*rest, cwd=root)
+    return "" if done.returncode == 0 else f"{command}: exit {done.returncode}: {done.stderr}"
+
+
+def test_every_command_works(tmp_path: Path, tiny_params: str, monkeypatch: pytest.MonkeyPatch):
+    """In one test, since the project is made once, and documents follow one another in it."""
+    monkeypatch.setenv("NCFL_WEIGHTS", "")
+    (tmp_path / "small").mkdir()
+    project = make(tmp_path / "small", configuration(tiny_params))
+    lay_files(project)
+    faults = []
+    for document in DOCUMENTS:
+        for block in blocks(document):
+            root = project
+            if any(line.startswith("ncfl use") for line in block):  # begins in a checkout as it is cloned
+                root = make_project(tmp_path, (ROOT / "params.yaml").read_text(), f"clone-of-{document.parent.name}")
+            wanted = [part for part in parts(block) if not excuse(document, part)]
+            faults += [f"{name_of(document)}: {fault}" for part in wanted if (fault := typed(part, root))]
+    assert faults == []
+
+
+def test_the_list_has_nothing_that_is_in_no_document():
+    met = {excuse(document, part) for document in DOCUMENTS for block in blocks(document) for part in parts(block)}
+    assert set(EXCUSED) == met - {None}
+
+
+def test_the_python_of_the_readme_restores():
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    session = {"frames": np.stack(film(3, 32, 48))}
+    exec(compile(block, "README.md", "exec"), session)
+    assert session["restored"].shape == (3, 32, 48, 3)
