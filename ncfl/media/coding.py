@@ -9,6 +9,7 @@ from ncfl.media.video_input import HD_ROWS, UNSPECIFIED
 
 BT709 = 1
 _X265_BLOCK = 64  # pixels
+_X264_BLOCK = 16
 # Where players do not take how color is stored, what has room for all of its samples.
 _ROOM = {"440": "444", "411": "422", "410": "420"}
 
@@ -60,7 +61,12 @@ def coding_of(suffix: str, size: tuple[int, int], quality: int, bits: int, origi
     named = origin is not None and origin.chroma is not None and origin.matrix != UNSPECIFIED
     matrix = origin.matrix if named else BT709
     if depth == 8 or tiny:
-        return Coding("libx264", {"crf": str(quality)}, pix_fmt, chroma, depth, matrix, full_range)
+        options = {"crf": str(quality)}
+        if -(-size[1] // _X264_BLOCK) % 8 > 0:
+            # x264 weighs blocks eight at a time, the last ones of a row with what is not its memory: files would differ
+            # from run to run.
+            options["x264-params"] = "mbtree=0"
+        return Coding("libx264", options, pix_fmt, chroma, depth, matrix, full_range)
     options = {"crf": str(quality), "x265-params": "log-level=error"}
     return Coding("libx265", options, pix_fmt, chroma, depth, matrix, full_range)
 

@@ -76,20 +76,31 @@ def to_rgb(planes: list[np.ndarray], samples: Samples) -> np.ndarray:
 def from_rgb(rgb: np.ndarray, samples: Samples) -> list[np.ndarray]:
     """The inverse of :func:`to_rgb`: rgb uint16 [H,W,3] -> three planes, uint8 or uint16."""
     matrix = np.linalg.inv(np.vstack((_of_samples(samples), (0, 0, 0, 1))))[:3]
+    matrix[1:] *= 1 << (16 - samples.bits)  # parts of a step, so that a mean is rounded once
     down, across = SHARE[samples.chroma]
-    kind, most = (np.uint8, 255) if samples.bits == 8 else (np.uint16, (1 << samples.bits) - 1)
-    if down * across == 1:
-        return [np.minimum(plane, most).astype(kind) for plane in cv2.split(cv2.transform(rgb, matrix))]
-    height, width = rgb.shape[:2]
-    luma = np.minimum(cv2.transform(rgb, matrix[:1]), most).astype(kind)
-    fine = 1 << (16 - samples.bits)  # parts of a step, so that a mean is rounded once
-    chroma = cv2.transform(rgb, matrix[1:] * fine)
-    # An odd last row or column stands for itself alone: repeated, it has the mean that it has.
-    chroma = cv2.copyMakeBorder(chroma, 0, -height % down, 0, -width % across, cv2.BORDER_REPLICATE)
-    small = (chroma.shape[1] // across, chroma.shape[0] // down)
-    mean = cv2.resize(chroma, small, interpolation=cv2.INTER_AREA)
-    steps = np.minimum((mean.astype(np.uint32) + fine // 2) // fine, most).astype(kind)
-    return [luma, *cv2.split(steps)]
+    # OpenCV is fast with three channels at once and slow with one or two of them.
+    all_three = cv2.transform(rgb, matrix)
+    luma = np.minimum(cv2.extractChannel(all_three, 0), (1 << samples.bits) - 1)
+    if down * across > 1:
+        height, width = rgb.shape[:2]
+        if height % down or width % across:
+            # An odd last row or column stands for itself alone: repeated, it has the mean that it has.
+            edges = (0, -height % down, 0, -width % across)
+            all_three = cv2.copyMakeBorder(all_three, *edges, cv2.BORDER_REPLICATE)
+        small = (all_three.shape[1] // across, all_three.shape[0] // down)
+        all_three = cv2.resize(all_three, small, interpolation=cv2.INTER_AREA)
+    chroma = (_in_steps(cv2.extractChannel(all_three, channel), samples.bits) for channel in (1, 2))
+    kind = np.uint8 if samples.bits == 8 else np.uint16
+    return [plane.astype(kind, copy=False) for plane in (luma, *chroma)]
+
+
+def _in_steps(plane: np.ndarray, bits: int) -> np.ndarray:
+    """Samples of 16 bits rounded to fewer, in place."""
+    half = (1 << (16 - bits)) >> 1
+    np.minimum(plane, 65535 - half, out=plane)
+    plane += half
+    plane >>= 16 - bits
+    return plane
 
 
 def frame_of(av: Any, planes: list[np.ndarray], pix_fmt: str) -> Any:

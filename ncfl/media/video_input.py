@@ -50,6 +50,7 @@ def open_video(path: Path, *, deep: bool, skip: int = 0) -> FrameReader:
         stream = _picture_stream(av, path, container)
         # Without it a decoder conceals damage by repeating what it has.
         stream.codec_context.options = {"err_detect": "explode"}
+        stream.thread_type = "AUTO"  # the next frames are decoded while one is restored
         frames = _decode(av, path, container, stream, deep, length, skip)
         first = next(frames, None)
         if first is None:

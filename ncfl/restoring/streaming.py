@@ -140,9 +140,10 @@ def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
 
 
 def _to_array(frame: Tensor, deep: bool) -> np.ndarray:
-    peak, kind = (65535, np.uint16) if deep else (255, np.uint8)
-    planes = frame[0].clamp(0, 1).mul_(peak).round_().cpu().numpy()
-    return cv2.merge([plane.astype(kind) for plane in planes])
+    peak, depth = (65535, cv2.CV_16U) if deep else (255, cv2.CV_8U)
+    # Scaled, rounded and clipped in one pass.
+    planes = (cv2.addWeighted(plane, peak, plane, 0, 0, dtype=depth) for plane in frame[0].cpu().numpy())
+    return cv2.merge([*planes])
 
 
 def _check_method(method: Method, sigma: float | None) -> None:

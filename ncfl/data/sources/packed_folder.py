@@ -5,10 +5,9 @@ one, and ``published/given.json`` says which archives these were. Plain files of
 
 Servers split what is large. Where each archive is whole by itself and holds some of the files, a sequence may be cut
 between two: if the folders of the archives are not the dataset, they are laid over each other. Where one archive is cut
-into numbered pieces (``.zip.001``), these are joined first.
+into pieces (``.zip.001``, ``.z01``, ``.tar.gz.partaa``), these are joined first (:mod:`ncfl.data.sources.pieces`).
 """
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,16 @@ from ncfl.common.files import read_json, sha256, write_json
 from ncfl.data.datasets.interface import Dataset, Tree
 from ncfl.data.sources.framefiles import index_files
 from ncfl.data.sources.overlaying import overlay
-from ncfl.data.sources.unpacking import Budget, is_archive, stem
+from ncfl.data.sources.pieces import by_whole, join
+from ncfl.data.sources.unpacking import Budget, stem
 from ncfl.data.transport.source_table import Archive
 
 RECORD = "given.json"
-_PIECE = re.compile(r"(.+)\.([0-9]{3})")
 
 
 def archives_in(given: Path) -> list[str]:
     """The archives anywhere in a folder and the pieces of such, as paths from it."""
-    return [name for name in Tree(given).files if is_archive(_whole(name))]
-
-
-def _whole(name: str) -> str:
-    """What a piece of an archive is a piece of; else the name itself."""
-    piece = _PIECE.fullmatch(name)
-    return piece[1] if piece and is_archive(piece[1]) else name
+    return [name for pieces in by_whole(Tree(given).files).values() for name in pieces]
 
 
 def is_unpacked(folder: Path) -> bool:
@@ -113,10 +106,7 @@ def _index(dataset: Dataset, files: Path, places: list[Path]) -> dict[str, Any]:
 def _unpack(given: Path, names: list[str], target: Path, rows: list[Archive], size: int) -> list[Path]:
     """Unpack each archive; where to."""
     budget, places = Budget(rows, size), []
-    by_whole: dict[str, list[str]] = {}
-    for name in names:
-        by_whole.setdefault(_whole(name), []).append(name)
-    for name, pieces in by_whole.items():
+    for name, pieces in by_whole(names).items():
         place = (target / name).with_name(stem(Path(name).name))
         if place.exists():
             continue
@@ -129,17 +119,10 @@ def _unpack(given: Path, names: list[str], target: Path, rows: list[Archive], si
 
 
 def _unpack_pieces(given: Path, name: str, pieces: list[str], place: Path, budget: Budget) -> None:
-    numbered = [piece for piece in pieces if piece != name]
-    for number, piece in enumerate(numbered, start=1):
-        if int(piece[-3:]) != number:
-            raise InputError(f"{given / name}.{number:03d}: missing, a piece of {name}; get it too")
     place.parent.mkdir(parents=True, exist_ok=True)
     joined = place.with_name(f".{Path(name).name}")
     try:
-        with joined.open("wb") as whole:
-            for piece in numbered:
-                with (given / piece).open("rb") as part:
-                    shutil.copyfileobj(part, whole, 1 << 20)
+        join(given, name, pieces, joined)
         budget.unpack(joined, place)
     finally:
         joined.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from ncfl.data.transport.archive_members import Member, clean, kind_of
 from ncfl.data.transport.archive_outputs import Outputs, encrypted
 
 _ENCRYPTED = 0x1  # an entry's flag
+_LONGEST_END = 22 + 65535  # bytes, with a comment
 
 
 class ZipReader:
@@ -17,7 +18,11 @@ class ZipReader:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path = path
-        self._zip = zipfile.ZipFile(file)
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except zipfile.BadZipFile:
+            check_not_a_piece(path, file)
+            raise
 
     def members(self) -> Iterator[Member]:
         self._check_overlap()
@@ -41,3 +46,15 @@ class ZipReader:
             if info.header_offset < end:
                 raise InputError(f"{self._path}: members overlap in the file, as in a bomb; nothing was unpacked")
             end = info.header_offset + zipfile.sizeFileHeader + info.compress_size
+
+
+def check_not_a_piece(path: Path, file: BinaryIO) -> None:
+    """Refuse the last piece of a split zip, whose end says which piece it is."""
+    file.seek(max(0, file.seek(0, 2) - _LONGEST_END))
+    _, found, end = file.read().rpartition(b"PK\x05\x06")
+    last = int.from_bytes(end[:2], "little") if found else 0
+    if 0 < last < 0xFFFF:  # which a 64-bit zip has
+        raise InputError(
+            f"{path}: is the last of {last + 1} pieces of a split zip; pass the folder that has them all, "
+            f"{path.stem}.z01 to {path.stem}.z{last:02d} too, with --from"
+        )

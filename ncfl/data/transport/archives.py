@@ -17,9 +17,9 @@ from ncfl.data.transport.archive_outputs import Outputs, Reader, new_folder
 from ncfl.data.transport.archive_rar import RarReader
 from ncfl.data.transport.archive_sevenzip import SevenZipReader
 from ncfl.data.transport.archive_tar import DECOMPRESSORS, TarReader
-from ncfl.data.transport.archive_zip import ZipReader
+from ncfl.data.transport.archive_zip import ZipReader, check_not_a_piece
 
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # the last one of a zip that was split
 _RAR = (b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00")
 _SEVENZIP = b"7z\xbc\xaf\x27\x1c"
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
@@ -87,4 +87,5 @@ def _reader(archive: Path, file: BinaryIO, *, max_files: int, max_bytes: int) ->
     decompress = next((opens for magic, opens in DECOMPRESSORS.items() if start.startswith(magic)), None)
     if decompress or start[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
         return TarReader(archive, file, decompress, max_files=max_files, max_bytes=max_bytes)
+    check_not_a_piece(archive, file)
     raise InputError(f"{archive}: no archive that is known (zip, tar, 7z, rar); it begins with {start[:16]!r}")

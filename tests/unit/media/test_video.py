@@ -1,8 +1,12 @@
 """Reading and writing video: what comes out is what went in, and what is broken is refused by name."""
 
 import errno
+import os
 import struct
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -302,3 +306,22 @@ def test_overwriting_that_was_asked_for(tmp_path):
         with open_writer(tmp_path / name, size=(48, 64), overwrite=True) as writer:
             writer.write(film(1)[0])
         assert len(read(tmp_path / name)) == 1
+
+
+@pytest.mark.parametrize("width", [96, 144, 256])
+def test_equal_frames_give_equal_files_whatever_was_in_memory_before(width, tmp_path):
+    """glibc fills memory that is given out with what it is told to: an encoder that reads it writes other files."""
+    program = (
+        "import sys; from pathlib import Path; from helpers.data_samples import film\n"
+        "from ncfl.media.video import open_writer\n"
+        f"with open_writer(Path(sys.argv[1]), size=(64, {width})) as writer:\n"
+        f"    for t, frame in enumerate(film(12, 64, {width})):\n"
+        "        writer.write(((255 - frame if t == 6 else frame) * (1 - t / 40)).astype('uint8'))\n"
+    )
+    written = []
+    for filler in ("0", "77", "170"):
+        target, tests = tmp_path / f"{filler}.mp4", str(Path(__file__).parents[2])
+        environment = {**os.environ, "MALLOC_PERTURB_": filler, "PYTHONPATH": tests}
+        subprocess.run([sys.executable, "-c", program, target], env=environment, check=True)
+        written.append(target.read_bytes())
+    assert written[0] == written[1] == written[2]

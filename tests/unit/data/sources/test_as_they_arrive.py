@@ -1,6 +1,11 @@
 """Datasets as servers and systems hand them out: split, with foreign files, in other case, one more folder on top."""
 
 import io
+import re
+import shutil
+import struct
+import subprocess
+import tarfile
 import zipfile
 
 import cv2
@@ -89,21 +94,139 @@ def test_two_versions_are_refused_by_name(tmp_path, files):
     assert not (tmp_path / "raw/published/files").exists()
 
 
-def test_pieces_of_one_archive_are_joined(tmp_path, files):
-    mine, data = tmp_path / "mine", zipped(files)
-    mine.mkdir()
-    for number, start in enumerate(range(0, len(data), len(data) // 3 + 1), start=1):
-        (mine / f"Set8.zip.{number:03d}").write_bytes(data[start : start + len(data) // 3 + 1])
+def tarred(files) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def sevenzipped(files) -> bytes:
+    buffer = io.BytesIO()
+    with pytest.importorskip("py7zr").SevenZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(data, name)
+    return buffer.getvalue()
+
+
+CUTS = {
+    "numbers": (zipped, "Set8.zip.{number:03d}"),
+    "numbers from 0": (zipped, "Set8.zip.{zero:03d}"),
+    "7z": (sevenzipped, "Set8.7z.{number:03d}"),
+    "letters": (tarred, "Set8.tar.gz.part{letters}"),
+    "letters alone": (tarred, "Set8.tgz{letters}"),
+}
+
+
+def cut(folder, data, name, pieces=3):
+    """Write cuts of a file; their paths."""
+    folder.mkdir()
+    size = len(data) // pieces + 1
+    paths = []
+    for zero in range(pieces):
+        path = folder / name.format(zero=zero, number=zero + 1, letters="a" + "abc"[zero])
+        path.write_bytes(data[zero * size : (zero + 1) * size])
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.parametrize("kind", CUTS)
+def test_pieces_of_one_archive_are_joined(kind, tmp_path, files):
+    pack, name = CUTS[kind]
+    cut(tmp_path / "mine", pack(files), name)
+    (tmp_path / "mine" / "Set8.zip.md").write_bytes(b"notes")
+    assert fetched(tmp_path, tmp_path / "mine") == WHOLE
+    assert not list((tmp_path / "raw").rglob(".Set8.*"))
+
+
+@pytest.mark.parametrize("kind", CUTS)
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_missing_piece_is_named(kind, missing, tmp_path, files):
+    pack, name = CUTS[kind]
+    gone = cut(tmp_path / "mine", pack(files), name)[missing]
+    gone.unlink()
+    if kind == "numbers from 0" and missing == 0:
+        return  # what begins at 1 is whole for all that can be known
+    with pytest.raises(InputError, match=rf"{re.escape(gone.name)}: missing, a piece of Set8"):
+        fetched(tmp_path, tmp_path / "mine")
+
+
+def split_zip(folder, files, pieces=4):
+    """What `zip -s` makes, by section 8.5 of PKWARE's APPNOTE: offsets count from the beginning of their piece."""
+    data = b"PK\x07\x08" + zipped(files)
+    end = data.rindex(b"PK\x05\x06")
+    size, at = struct.unpack_from("<2L", data, end + 12)
+    edges = [number * len(data) // pieces for number in range(pieces)]
+    where = lambda place: max(n for n, edge in enumerate(edges) if edge <= place)  # noqa: E731
+    rewritten = bytearray(data)
+    entry = at + 4
+    while data[entry : entry + 4] == b"PK\x01\x02":
+        offset = struct.unpack_from("<L", data, entry + 42)[0] + 4
+        struct.pack_into("<H", rewritten, entry + 34, where(offset))
+        struct.pack_into("<L", rewritten, entry + 42, offset - edges[where(offset)])
+        entry += 46 + sum(struct.unpack_from("<3H", data, entry + 28))
+    first, last = where(at + 4), pieces - 1
+    struct.pack_into("<2H", rewritten, end + 4, last, first)
+    struct.pack_into("<2L", rewritten, end + 12, size, at + 4 - edges[first])
+    folder.mkdir()
+    for number, (begin, stop) in enumerate(zip(edges, [*edges[1:], len(data)], strict=True), start=1):
+        name = "Set8.zip" if number == pieces else f"Set8.z{number:02d}"
+        (folder / name).write_bytes(rewritten[begin:stop])
+    return folder
+
+
+def unpacked_frames(root):
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*.png")}
+
+
+def test_a_split_zip_is_joined(tmp_path, files):
+    mine = split_zip(tmp_path / "mine", files)
     assert fetched(tmp_path, mine) == WHOLE
-    assert not list((tmp_path / "raw").rglob(".Set8.zip"))
+    assert unpacked_frames(tmp_path / "raw/published/files/Set8") == files
 
 
-def test_a_missing_piece_is_named(tmp_path, files):
-    mine, data = tmp_path / "mine", zipped(files)
+@pytest.mark.skipif(shutil.which("zip") is None, reason="no Info-ZIP here")
+def test_what_zip_splits_is_joined(tmp_path, files):
+    mine, random = tmp_path / "mine", np.random.default_rng(0)
+    files = {name: data + random.bytes(700) for name, data in files.items()}
+    for name, data in files.items():
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name).write_bytes(data)
     mine.mkdir()
-    (mine / "Set8.zip.001").write_bytes(data[:1000])
-    (mine / "Set8.zip.003").write_bytes(data[2000:])
-    with pytest.raises(InputError, match=r"Set8\.zip\.002: missing"):
+    command = ["zip", "-q", "-r", "-s", "64k", mine / "Set8.zip", "Set8"]
+    subprocess.run(command, cwd=tmp_path / "source", check=True)
+    assert (mine / "Set8.z02").exists()
+    assert fetched(tmp_path, mine) == WHOLE
+    assert unpacked_frames(tmp_path / "raw/published/files/Set8") == files
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("Set8.z02", r"Set8\.z02: missing, a piece of Set8\.zip; get it too"),
+        ("Set8.z03", r"Set8\.zip: its 3 pieces are no zip together \(its end says that there are 4\)"),
+        ("Set8.zip", r"Set8\.zip: missing, the last piece"),
+        ("Set8.z0*", r"Set8\.zip: is the last of 4 pieces of a split zip; pass the folder .* Set8\.z01 to Set8\.z03"),
+    ],
+)
+def test_a_split_zip_that_is_not_all_there(gone, said, tmp_path, files):
+    mine = split_zip(tmp_path / "mine", files)
+    for path in mine.glob(gone):
+        path.unlink()
+    with pytest.raises(InputError, match=said):
+        fetched(tmp_path, mine)
+
+
+def test_a_spoiled_split_zip_is_refused(tmp_path, files):
+    mine = split_zip(tmp_path / "mine", files)
+    (mine / "Set8.z03").write_bytes(b"\0" * (mine / "Set8.z03").stat().st_size)
+    with pytest.raises(InputError, match=r"Set8\.zip: (damaged|its 4 pieces are no zip)"):
+        fetched(tmp_path, mine)
+    (mine / "Set8.zip").write_bytes(b"nothing of a zip")
+    with pytest.raises(InputError, match=r"Set8\.zip: its 4 pieces are no zip together"):
         fetched(tmp_path, mine)
 
 
