@@ -1,6 +1,9 @@
 """The trainer: one loop of gradient descent for both stages, the compared networks and motion estimation."""
 
+import functools
+import io
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +19,7 @@ from ncfl.train.config import Stage, TrainConfig, numbers
 from ncfl.train.interruption import Interrupted, Interruption
 from ncfl.train.losses import psnr
 from ncfl.train.optimizer import adamw, autocast, descend, grad_scaler, gradient_norm, set_rates
+from ncfl.train.parallel import Processes, joined
 from ncfl.train.prefetch import prefetched
 from ncfl.train.resume import ResumeFile, key_of, source_digest
 from ncfl.train.state import TrainingState
@@ -97,9 +101,12 @@ class Trainer:
         self.log, self.progress, self.label = log, progress, label or stage.name
         self.first = config.first_iteration(stage)
         self.device = pick_device(config.device)
+        self.processes = Processes()
 
     def run(self) -> Any:
-        """Train, and give what ``write`` gives. Sets PyTorch's global seed and thread count.
+        """Train, and give what ``write`` gives: None in all but the first of several processes.
+
+        Sets PyTorch's global seed and thread count.
 
         Raises:
             InputError: an ``initial`` that does not fit, a device that is not there, or one with too little memory.
@@ -111,7 +118,9 @@ class Trainer:
         torch.manual_seed(self.config.seed)
         torch.backends.cudnn.benchmark = True  # all batches have one size
         try:
-            return self._run()
+            with joined(self.device) as self.processes:
+                self._check_shares()
+                return self._run()
         except (RuntimeError, MemoryError) as error:
             # On the processor PyTorch has no class of its own for this.
             if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
@@ -135,11 +144,18 @@ class Trainer:
             state.take_over(initial.continuation)
         resume_file.restore(state, at_most=self.stage.iterations)
         run = torch.compile(model, dynamic=False) if config.compile else model
-        with self.progress(self.stage.iterations, self.label, start=state.done) as bar:
+        self.processes.wait()  # until all have read the resume state
+        with self._progress(state.done) as bar:
             self._descend(state, run, resume_file, bar)
+        if not self.processes.first:
+            return None
         result = self.write(state)
         resume_file.remove()
         return result
+
+    def _progress(self, done: int) -> Progress:
+        make = self.progress if self.processes.first else functools.partial(Progress, stream=io.StringIO())
+        return make(self.stage.iterations, self.label, start=done)
 
     def _descend(self, state: TrainingState, model: nn.Module, resume_file: ResumeFile, bar: Progress) -> None:
         config, count, saved = self.config, self.stage.iterations, time.monotonic()
@@ -159,39 +175,49 @@ class Trainer:
                 if state.done % config.log_every == 0 or state.done == count:
                     point = {**state.mean((state.done - 1) % config.log_every + 1), **_rate_values(rates)}
                     state.history.append((iteration + 1, point))
-                    self.log(iteration + 1, point)
+                    if self.processes.first:
+                        self.log(iteration + 1, point)
                 if state.done == count:
                     break
-                if interruption or time.monotonic() - saved >= config.checkpoint_seconds:
+                ending = self.processes.any(bool(interruption), self.device)
+                if self.processes.first and (ending or time.monotonic() - saved >= config.checkpoint_seconds):
                     interruption.hold()  # a state is written whole, however long that takes
                     resume_file.save(state)
                     saved = time.monotonic()
-                if interruption:
-                    raise Interrupted(interruption.number)
+                if ending:
+                    raise Interrupted(interruption.number or signal.SIGTERM)
 
     def _gradients(
         self, state: TrainingState, model: nn.Module, batch: Any, iteration: int
     ) -> tuple[dict[str, float], Tensor]:
         """The values of an iteration and the norm of its gradients, which then lie in the weights."""
-        count = self.config.accumulate
+        count, processes = self.config.accumulate, self.processes
+        all_parts = [batch] if count * processes.count == 1 else self.task.split(batch, count * processes.count)
+        parts = processes.share(all_parts)
+        loss_of = processes.loss_of(model, self._terms, parts=count)
         means: dict[str, Tensor] = {}
-        for part in [batch] if count == 1 else self.task.split(batch, count):
-            with autocast(self.device, self.config.precision):
-                terms = _by_name(self.task.loss(model, **self.task.inputs(model, part, iteration)))
-            if count > 1:
-                terms = {name: value / count for name, value in terms.items()}
-            if self.device.type == "cpu":
-                # Before the backward pass: PyTorch's grid_sample ends the process there when a motion is no number.
-                self._refuse_non_finite(_fetch(terms), iteration, batch, watched=("loss",))
-            state.scaler.scale(terms["loss"]).backward()
+        for number, part in enumerate(parts, start=1):
+            with processes.apart(loss_of, last=number == count):
+                with autocast(self.device, self.config.precision):
+                    terms = loss_of(**self.task.inputs(model, part, iteration))
+                if count > 1:
+                    terms = {name: value / count for name, value in terms.items()}
+                if self.device.type == "cpu":
+                    # Before the backward pass: PyTorch's grid_sample ends the process there if a motion is no number.
+                    self._refuse_non_finite(_fetch(processes.mean(terms)), iteration, batch, watched=("loss",))
+                state.scaler.scale(terms["loss"]).backward()
             means = {name: means.get(name, 0) + value.detach() for name, value in terms.items()}
         state.scaler.unscale_(state.optimizer)
         norm = gradient_norm(state.model)
-        values = _fetch({**means, "gradient_norm": norm})
+        values = _fetch({**processes.mean(means), "gradient_norm": norm})
         # Under float16 a gradient that overflows is expected: the scaler skips the step and lowers its factor.
         watched = ("loss",) if state.scaler.is_enabled() else ("loss", "gradient_norm")
         self._refuse_non_finite(values, iteration, batch, watched=watched)
         return values, norm
+
+    def _terms(self, model: nn.Module, **inputs: Any) -> dict[str, Tensor]:
+        """The loss and its terms, by name."""
+        return _by_name(self.task.loss(model, **inputs))
 
     def _refuse_non_finite(
         self, values: Mapping[str, float], iteration: int, batch: Any, *, watched: Sequence[str]
@@ -201,6 +227,14 @@ class Trainer:
             raise NonFiniteLoss(
                 f"iteration {iteration} of the whole training, from 0: {found}; {batch}; "
                 f"a lower {self.task.block}.learning_rate (found {self.config.learning_rate:g}) may help"
+            )
+
+    def _check_shares(self) -> None:
+        batch, accumulate, count = self.config.batch, self.config.accumulate, self.processes.count
+        if batch % (accumulate * count):
+            raise InputError(
+                f"machine.processes: found {count}, expected a divisor of {self.task.block}.batch / "
+                f"{self.task.block}.accumulate, {batch} / {accumulate}, so that all processes have equal shares"
             )
 
     def _too_large(self) -> str:
