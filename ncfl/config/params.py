@@ -38,6 +38,11 @@ class Machine(Block):
         description="Whether torch.compile is used: it takes minutes at the start and is faster on a GPU."
     )
     channels_last: bool = Field(description="Whether feature maps are stored with their channels last.")
+    processes: Annotated[int, Field(ge=1)] = Field(
+        default=1,
+        description="The number of processes that train one network together on this machine, each with an equal share "
+        "of every batch.",
+    )
     checkpoint_seconds: Fraction = Field(description="Seconds between two resume points of a training.")
     mlflow_experiment: str | None = Field(
         description="The name of the experiment in MLflow; with null, runs are kept as JSON files only."

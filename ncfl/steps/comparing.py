@@ -7,10 +7,13 @@ from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.config.params import Params
 from ncfl.steps.common import one_of
-from ncfl.steps.training import keep_result, stage_trainer, training_step
+from ncfl.steps.training import Unrecorded, stage_trainer, train_together, training_step
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ncfl.tracking.run import Run
+    from ncfl.train.trainer import Trainer
 
 MOST_FRAMES = 1000  # no window is as long
 
@@ -25,20 +28,23 @@ def train_compared(params: Params, name: str) -> Path:
     experiment = params.all_compared[name]
     own = {"method": experiment.method, "network": experiment.network, "train": experiment.train.model_dump()}
     with training_step(params, name, 1, own) as run:
-        from ncfl.train.settings import train_config
+        return train_together(_trainer, params, name, 1, run)
 
-        config = train_config(params, name)
-        trainer = stage_trainer(
-            params,
-            name,
-            config=config,
-            stage=config.stages[0],
-            build=lambda channels: _network(params, name, channels, config.frames),
-            initial=None,
-            extra={"method": experiment.method},
-            run=run,
-        )
-        return keep_result(trainer.run(), trainer, run)
+
+def _trainer(params: Params, name: str, stage: int, run: "Run | Unrecorded") -> "Trainer":
+    from ncfl.train.settings import train_config
+
+    config = train_config(params, name)
+    return stage_trainer(
+        params,
+        name,
+        config=config,
+        stage=config.stages[stage - 1],
+        build=lambda channels: _network(params, name, channels, config.frames),
+        initial=None,
+        extra={"method": params.all_compared[name].method},
+        run=run,
+    )
 
 
 def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Module":

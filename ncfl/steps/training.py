@@ -63,24 +63,58 @@ def train(params: Params, name: str, stage: int) -> Path:
         ``results/experiments/<name>/stage<n>/checkpoint.pt``; beside it metrics.json and history.csv.
     """
     one_of(name, params.two_stage, "trained experiment")
-    experiment = params.two_stage[name]
-    parameters = {"model": params.model.model_dump(), **experiment.train.model_dump()}
+    parameters = {"model": params.model.model_dump(), **params.two_stage[name].train.model_dump()}
     with training_step(params, name, stage, parameters) as run:
-        from ncfl.train.settings import train_config
-        from ncfl.weights import checkpoint
+        return train_together(_trainer, params, name, stage, run)
 
-        config = train_config(params, name)
-        trainer = stage_trainer(
-            params,
-            name,
-            config=config,
-            stage=config.stages[stage - 1],
-            build=lambda channels: _model(params, name, channels),
-            initial=checkpoint.load(layout.stage(name, 1) / "checkpoint.pt") if stage == 2 else None,
-            extra={"variant": experiment.train.variant},
-            run=run,
-        )
-        return keep_result(trainer.run(), trainer, run)
+
+def _trainer(params: Params, name: str, stage: int, run: "Run | Unrecorded") -> "Trainer":
+    from ncfl.train.settings import train_config
+    from ncfl.weights import checkpoint
+
+    config = train_config(params, name)
+    return stage_trainer(
+        params,
+        name,
+        config=config,
+        stage=config.stages[stage - 1],
+        build=lambda channels: _model(params, name, channels),
+        initial=checkpoint.load(layout.stage(name, 1) / "checkpoint.pt") if stage == 2 else None,
+        extra={"variant": params.two_stage[name].train.variant},
+        run=run,
+    )
+
+
+class Unrecorded:
+    """What a process beside the first has in place of a run: nothing of it is kept twice."""
+
+    is_watched = False
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def checksum(self, name: str, sha256: str) -> None:
+        """Nothing."""
+
+
+def train_together(make: "Callable[..., Trainer]", params: Params, name: str, stage: int, run: "Run") -> Path:
+    """Train with as many processes as ``machine.processes`` says; gives the checkpoint.
+
+    Args:
+        make: ``make(params, name, stage, run)`` gives what trains, in each of the processes; it can be imported.
+        params, name, stage: what is trained.
+        run: of the first process, which alone writes and reports.
+    """
+    from ncfl.train.parallel import followed
+
+    with followed(params.machine.processes, _follow, make, params, name, stage):
+        trainer = make(params, name, stage, run)
+        result = trainer.run()
+    return keep_result(result, trainer, run)
+
+
+def _follow(make: "Callable[..., Trainer]", params: Params, name: str, stage: int) -> None:
+    make(params, name, stage, Unrecorded()).run()
 
 
 @contextlib.contextmanager
@@ -108,7 +142,7 @@ def stage_trainer(
     build: "Callable[[int], nn.Module]",
     initial: "Checkpoint | None",
     extra: Mapping[str, Any],
-    run: "Run",
+    run: "Run | Unrecorded",
 ) -> "Trainer":
     """What trains a stage on the dataset of its experiment; its ``run()`` gives a ``TrainingResult``.
 

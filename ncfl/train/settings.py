@@ -23,7 +23,7 @@ def train_config(params: "Params", name: str, **own: Any) -> TrainConfig:
     inverse = getattr(experiment.train, "inverse_lambda", None)
     settings = {
         **common.model_dump(exclude={"start", "gradient_clip"}),
-        **params.machine.model_dump(exclude={"mlflow_experiment"}),
+        **params.machine.model_dump(exclude={"mlflow_experiment", "processes"}),
         **{key: value for key, value in differing.items() if value is not None},
         "stages": stages(params, name),
         "lambda_": 0.0 if inverse is None else 1.0 / inverse,
@@ -59,7 +59,7 @@ def flow_training(params: "Params") -> "FlowTraining":
 
     return FlowTraining(
         **params.motion.model_dump(exclude={"weights", "sigma"}),
-        **params.machine.model_dump(exclude={"compile", "mlflow_experiment"}),
+        **params.machine.model_dump(exclude={"compile", "mlflow_experiment", "processes"}),
         sigma=tuple(params.motion.sigma),
         seed=params.seed,
         log_every=params.training.log_every,
