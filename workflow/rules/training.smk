@@ -26,9 +26,9 @@ rule train_stage1:
         layout.log("{experiment}-train-stage1"),
     wildcard_constraints:
         experiment="|".join(PARAMS.two_stage) or NEVER,
-    threads: PARAMS.training.threads
+    threads: PARAMS.training.threads * PARAMS.machine.processes
     resources:
-        gpu=GPU,
+        gpu=GPU * PARAMS.machine.processes,
     params:
         watched=watched("{experiment}-train-stage1"),
     shell:
@@ -48,9 +48,9 @@ rule train_compared:
         layout.log("{experiment}-train-stage1"),
     wildcard_constraints:
         experiment="|".join(PARAMS.all_compared) or NEVER,
-    threads: PARAMS.training.threads
+    threads: PARAMS.training.threads * PARAMS.machine.processes
     resources:
-        gpu=GPU,
+        gpu=GPU * PARAMS.machine.processes,
     params:
         watched=watched("{experiment}-train-stage1"),
     shell:
@@ -68,9 +68,9 @@ rule train_stage2:
         layout.about("{experiment}-train-stage2"),
     log:
         layout.log("{experiment}-train-stage2"),
-    threads: PARAMS.training.threads
+    threads: PARAMS.training.threads * PARAMS.machine.processes
     resources:
-        gpu=GPU,
+        gpu=GPU * PARAMS.machine.processes,
     params:
         watched=watched("{experiment}-train-stage2"),
     shell:
