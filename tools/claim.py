@@ -17,10 +17,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a bare checkout, not installed
 
 from ncfl.common.errors import InputError
+from ncfl.data.packed import read_pack
 from ncfl.release.claim import compare
-from ncfl.release.pack import read_pack
-from ncfl.release.recipes import RECIPES
 from ncfl.release.training import weights_of
+from ncfl.train.recipes import RECIPES
 from ncfl.weights import checkpoint
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from ncfl.data.degradations import awgn
+from ncfl.data.packed import PackedClip
 from ncfl.models.motion import SPyNet, warp
-from ncfl.release.pack import PackedClip
 from ncfl.train.losses import psnr
 from ncfl.train.motion.synthetic import NOISE_LEVELS
 from ncfl.weights.checkpoint import Checkpoint

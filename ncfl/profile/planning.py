@@ -7,14 +7,13 @@ from typing import Any
 import torch
 
 from ncfl.common.device import pick_device, place
+from ncfl.data.footage import Phase
 from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
-from ncfl.release.footage import Phase
-from ncfl.release.numbers import precision_of
-from ncfl.release.recipes import Recipe
 from ncfl.train.losses import clip_loss
 from ncfl.train.motion.alignment import BATCH, PATCH
 from ncfl.train.optimizer import adamw, autocast, set_rates
+from ncfl.train.recipes import Recipe, precision_of
 
 SECONDS = 10.0  # of timing per part
 FLOW, STAGE1, STAGE2 = 0.12, 0.18, 0.7  # of the time

@@ -12,11 +12,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.device import pick_device
+from ncfl.data.footage import Phase
 from ncfl.profile.planning import seconds_each, training_step
-from ncfl.release.footage import Phase
-from ncfl.release.numbers import precision_of
-from ncfl.release.recipes import Recipe
 from ncfl.train.config import TrainConfig
+from ncfl.train.recipes import Recipe, precision_of
 
 MATRIX = {"cuda": 8192, "cpu": 2048}  # rows and columns: large enough that a larger one is no faster
 

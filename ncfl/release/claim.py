@@ -14,19 +14,18 @@ import torch
 from torch import nn
 
 from ncfl.common.files import read_json, write_csv, write_json
+from ncfl.data.footage import PackStore as Clips
+from ncfl.data.footage import PhasedSampler, single_frames
+from ncfl.data.packed import Pack
 from ncfl.evaluate.shipped import SETTLED, WithoutMemory, quality, read_clip
 from ncfl.methods.interface import Recurrent
 from ncfl.methods.median.method import Median
 from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import VARIANTS, rebuild
-from ncfl.release.footage import PackStore as Clips
-from ncfl.release.footage import PhasedSampler, single_frames
-from ncfl.release.numbers import training_numbers
-from ncfl.release.pack import Pack
-from ncfl.release.recipes import SIGMA, Recipe
 from ncfl.train.config import two_stages
 from ncfl.train.memory import start_memory
+from ncfl.train.recipes import SIGMA, Recipe, training_numbers
 from ncfl.train.restoration import train_stages
 from ncfl.weights import checkpoint
 

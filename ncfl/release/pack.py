@@ -8,70 +8,21 @@
 Reading needs numpy and OpenCV alone.
 """
 
-import hashlib
-import itertools
 import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
+from ncfl.data.packed import FORMAT, find_clips, sha256_of
 
-FORMAT = "ncfl-pack-1"
 LARGEST = 48 * 2**20  # bytes: what may travel to a machine with an accelerator, with room for the program
 QUALITY = 95  # of JPEG: about 45 dB on these clips once reduced
 WIDTH = 568  # pixels: two thirds of 854, which also averages the source's own compression artefacts away
-
-
-class PackedClip(NamedTuple):
-    """A clip in memory, with what :class:`ncfl.data.sampler.TrainingSampler` asks of a prepared one.
-
-    Attributes:
-        name: of its folder or file.
-        frames: uint8 [T,H,W,3] RGB.
-    """
-
-    name: str
-    frames: np.ndarray
-
-    bayer = None
-    degraded = None
-    degraded_paths = ()
-
-    @property
-    def path(self) -> str:
-        return f"packed clip {self.name}"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.frames.shape
-
-    def unit(self, frames: np.ndarray) -> np.ndarray:
-        """Stored values as float32 in [0,1]."""
-        return frames.astype(np.float32) / np.float32(255)
-
-
-class Pack(NamedTuple):
-    """A pack in memory.
-
-    Attributes:
-        photographs: name -> uint8 [H,W,3] RGB, to train on.
-        held_out: the same, to measure on.
-        clips: real footage to train on.
-        manifest: names, sizes, checksums and licences of all of it.
-        sha256: of the file.
-    """
-
-    photographs: dict[str, np.ndarray]
-    held_out: dict[str, np.ndarray]
-    clips: list[PackedClip]
-    manifest: dict[str, Any]
-    sha256: str
 
 
 def write_pack(
@@ -135,31 +86,6 @@ def write_pack(
     return manifest
 
 
-def read_pack(path: Path) -> Pack:
-    """Read a pack and hold every part against its checksum.
-
-    Raises:
-        InputError: no such file, no pack, a damaged part.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; make it with tools/pretrain pack")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored = {name: archive[name] for name in archive.files}
-        manifest = json.loads(stored["manifest"].tobytes())
-        if manifest["format"] != FORMAT:
-            raise InputError(f"{path}: found format {manifest['format']!r}, allowed: {FORMAT}")
-        splits: dict[str, dict[str, np.ndarray]] = {"train": {}, "test": {}}
-        for entry in manifest["photographs"]:
-            data = _checked(path, stored, f"photograph/{entry['name']}", entry)
-            splits[entry["split"]][entry["name"]] = _decoded(path, data)
-        clips = [_clip(path, stored, entry) for entry in manifest["clips"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not readable as a pack ({type(error).__name__}: {error})") from None
-    return Pack(splits["train"], splits["test"], clips, manifest, _sha256(path.read_bytes()))
-
-
 def embedded() -> dict[str, tuple[Path, str, str]]:
     """The embedded photographs as :func:`write_pack` takes them; licences as in docs/datasets.md."""
     from ncfl.data.synthetic import photographs
@@ -180,31 +106,6 @@ LICENCES = {
     "flower": "CC BY 2.0 (scikit-learn)",
     "rocket": "public domain, SpaceX (scikit-image)",
 }
-
-
-def find_clips(places: Sequence[Path]) -> dict[str, Path]:
-    """Videos and folders of pictures by name. InputError: none, or two of one name."""
-    found: dict[str, Path] = {}
-    for clip in itertools.chain.from_iterable(_clips_below(Path(place)) for place in places):
-        name = clip.name if clip.is_dir() else clip.stem
-        if name in found:
-            raise InputError(f"{clip}: a second clip named {name}, the first is {found[name]}")
-        found[name] = clip
-    if not found:
-        raise InputError(f"clips: none in {', '.join(map(str, places))}; allowed: videos, folders of pictures")
-    return found
-
-
-def _clips_below(place: Path) -> Iterator[Path]:
-    from ncfl.media.pictures import list_pictures
-
-    if not place.exists():
-        raise InputError(f"{place}: no such file or folder")
-    if place.is_file() or list_pictures(place):
-        yield place
-        return
-    for folder in sorted(child for child in place.iterdir() if child.is_dir()):
-        yield from _clips_below(folder)
 
 
 def _encoded(
@@ -241,31 +142,5 @@ def _encode(source: Path, width: int, quality: int) -> tuple[bytes, list[int], d
     return b"".join(parts), ends, about
 
 
-def _clip(path: Path, stored: Mapping[str, np.ndarray], entry: Mapping[str, Any]) -> PackedClip:
-    name = f"clip/{entry['name']}"
-    data, ends = _checked(path, stored, name, entry), stored[f"{name}/ends"]
-    frames = np.stack([_decoded(path, data[a:b]) for a, b in itertools.pairwise([0, *ends.tolist()])])
-    if frames.shape != (entry["frames"], entry["height"], entry["width"], 3):
-        raise InputError(f"{path}: {name}: found {list(frames.shape)}, the manifest says otherwise")
-    return PackedClip(entry["name"], frames)
-
-
-def _checked(path: Path, stored: Mapping[str, np.ndarray], name: str, entry: Mapping[str, Any]) -> np.ndarray:
-    if _sha256(stored[name].tobytes()) != entry["sha256"]:
-        raise InputError(f"{path}: {name} is damaged: its SHA-256 is not the manifest's")
-    return stored[name]
-
-
-def _decoded(path: Path, data: np.ndarray) -> np.ndarray:
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-    if picture is None:
-        raise InputError(f"{path}: a picture in it is not readable")
-    return picture
-
-
 def _digest(data: bytes) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": _sha256(data)}
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return {"bytes": len(data), "sha256": sha256_of(data)}

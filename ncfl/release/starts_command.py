@@ -58,15 +58,15 @@ def _common(options: argparse.ArgumentParser, file: Path) -> None:
 def _motion(options: argparse.Namespace) -> None:
     import json
 
+    from ncfl.data.packed import read_footage
     from ncfl.models.motion import SPyNet
-    from ncfl.release import motion
-    from ncfl.release.recipes import SIGMA
-    from ncfl.release.starting import read_footage
     from ncfl.release.starts import write_motion
+    from ncfl.train.motion import all_ranges
+    from ncfl.train.recipes import SIGMA
     from ncfl.weights import checkpoint, shipped
 
-    pack = read_footage(options.clips, hold_out=options.hold_out, widths=motion.WIDTHS)
-    found = motion.pretrain(
+    pack = read_footage(options.clips, hold_out=options.hold_out, widths=all_ranges.WIDTHS)
+    found = all_ranges.pretrain(
         pack=pack,
         output=options.output,
         width=options.width,
@@ -83,8 +83,8 @@ def _motion(options: argparse.Namespace) -> None:
 
 
 def _warping_gain(options: argparse.Namespace) -> None:
+    from ncfl.evaluate.warping_gain import markdown, measure_clips
     from ncfl.release.starts import read_motion
-    from ncfl.release.warping_gain import markdown, measure_clips
 
     networks = {file.stem: read_motion(file).eval() for file in options.file}
     found = measure_clips(
@@ -117,10 +117,10 @@ def _compared(options: argparse.Namespace) -> None:
 
 
 def _start(options: argparse.Namespace) -> None:
-    from ncfl.release import supernet
-    from ncfl.release.recipes import SIGMA
-    from ncfl.release.starting import read_footage
+    from ncfl.data.packed import read_footage
     from ncfl.release.starts import write_start
+    from ncfl.train import supernet
+    from ncfl.train.recipes import SIGMA
     from ncfl.weights import checkpoint, shipped
 
     network = shipped.find(options.begin).load()

@@ -21,18 +21,17 @@ from torch import nn
 from ncfl.common.device import pick_device
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
+from ncfl.data.footage import PackStore, PhasedSampler, single_frames
+from ncfl.data.packed import Pack
 from ncfl.evaluate.motion import examine_flow
 from ncfl.models.variants import m_f, rebuild
 from ncfl.profile.planning import plan_iterations
-from ncfl.release.footage import PackStore, PhasedSampler, single_frames
-from ncfl.release.numbers import training_numbers
-from ncfl.release.pack import Pack
-from ncfl.release.recipes import SEED, SIGMA, Recipe
 from ncfl.tracking import provenance
 from ncfl.train.config import Stage, TrainConfig, two_stages
 from ncfl.train.memory import start_memory
 from ncfl.train.motion.alignment import ITERATIONS
 from ncfl.train.motion.levels import LEVELS, pretrain_levels
+from ncfl.train.recipes import SEED, SIGMA, Recipe, training_numbers
 from ncfl.train.restoration import train_stages
 from ncfl.weights import checkpoint
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-RECIPES = ("half", "published")  # the keys of ncfl.release.recipes.RECIPES, which would import PyTorch
+RECIPES = ("half", "published")  # the keys of ncfl.train.recipes.RECIPES, which would import PyTorch
 
 
 def add(commands: Any) -> None:
@@ -70,9 +70,9 @@ def _train_options(options: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from ncfl.common.errors import InputError
-    from ncfl.release.pack import read_pack
-    from ncfl.release.recipes import RECIPES
+    from ncfl.data.packed import read_pack
     from ncfl.release.training import Pretraining
+    from ncfl.train.recipes import RECIPES
 
     recipe, iterations = RECIPES[options.recipe], None
     given = (options.stage_iterations, options.flow_iterations)
@@ -121,7 +121,7 @@ def _bench(options: argparse.Namespace) -> None:
     import json
 
     from ncfl.profile.training import bench
-    from ncfl.release.recipes import RECIPES
+    from ncfl.train.recipes import RECIPES
 
     found = bench(
         RECIPES[options.recipe],

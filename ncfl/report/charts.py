@@ -7,8 +7,8 @@ on the paper's data.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ncfl.report.denoising_tables import parts, table1, table2, table5
 from ncfl.report.history import CURVES, history
-from ncfl.report.queries import parts, table1, table2, table5
 from ncfl.report.results import Results
 from ncfl.report.style import FAINT, MEASURED, METHODS, PAPER, canvas, empty, footer
 from ncfl.report.table import Record, Table, labels

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
 from ncfl.report import charts, inside, strip
+from ncfl.report.denoising_tables import table1, table2, table5
 from ncfl.report.drawing import draw
-from ncfl.report.queries import table1, table2, table5
 from ncfl.report.results import TITLES, MeasuredExperiment, Results, other_data
 from ncfl.report.structure import diagrams
 from ncfl.report.style import canvas, empty, save, style

@@ -11,7 +11,7 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.report.cells import SLUGS, distinct, experiments_of
-from ncfl.report.queries import MODULES, WEIGHTS, table3
+from ncfl.report.denoising_tables import MODULES, WEIGHTS, table3
 from ncfl.report.results import SPACES, TITLES, Results
 from ncfl.report.table import Record, labels
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ncfl.common.files import atomic_path, write_csv
-from ncfl.report.queries import TABLES
+from ncfl.report.denoising_tables import TABLES
 from ncfl.report.render import document, latex, markdown
 from ncfl.report.results import MeasuredExperiment, Results
 from ncfl.report.table import Table

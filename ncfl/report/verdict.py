@@ -14,7 +14,7 @@ def judge(tables: Mapping[str, Table], setting: Setting) -> list[Claim]:
     """The paper's claims in the order of how firmly they can be decided.
 
     Args:
-        tables: the tables by name (:data:`ncfl.report.queries.TABLES`).
+        tables: the tables by name (:data:`ncfl.report.denoising_tables.TABLES`).
         setting: what was run.
     """
     return [claim for line in LINES for claim in line({name: t.records for name, t in tables.items()}, setting)]

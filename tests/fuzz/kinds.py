@@ -147,7 +147,7 @@ def _read_shipped(file: Path, folder: Path) -> None:
 
 def _start(folder: Path) -> Path:
     from ncfl.release.starts import write_start
-    from ncfl.release.supernet import build, tensors_of
+    from ncfl.train.supernet import build, tensors_of
 
     torch.manual_seed(0)
     network = m_f(**{**SIZES, "mv_width": 8})

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ncfl.common.device import pick_device
+from ncfl.data.packed import Pack
 from ncfl.models.motion import SPyNet
-from ncfl.release.pack import Pack
 from ncfl.train.motion import pairs as flow_pairs
-from ncfl.train.motion.alignment import ITERATIONS, align
+from ncfl.train.motion.alignment import BATCH, ITERATIONS, align
 from ncfl.train.motion.pairs import Pairs, render_pairs
 from ncfl.train.motion.real_pairs import real_pairs
 from ncfl.train.motion.start import start
@@ -72,20 +72,50 @@ def pretrain_levels(
     Returns:
         As :func:`ncfl.train.motion.synthetic.measure`, on rendered pairs of other photographs.
     """
-    torch.set_num_threads(machine["threads"])
     spynet = SPyNet(levels=len(levels), width=width)
     start(spynet, torch.Generator().manual_seed(seed))
     rendered = render_pairs(pack.photographs, RENDERED, WINDOW, seed, max_motion)
-    pool = Pairs(*map(torch.cat, zip(rendered, real_pairs(pack.clips, REAL, WINDOW, seed), strict=True)))
-    train_levels(spynet, pool, levels, output=output, resume=resume, seed=seed, sigma=sigma, machine=machine)
-    if aligned:
-        align(spynet, pool, iterations=aligned, seed=seed, sigma=sigma, resume=resume, machine=machine)
-    spynet.to("cpu")
+    pool = together(rendered, real_pairs(pack.clips, REAL, WINDOW, seed))
+    shared = {"resume": resume, "seed": seed, "sigma": sigma, "machine": machine}
+    train_motion(spynet, pool, levels, output=output, aligned=aligned, **shared)
     held_out = render_pairs(pack.held_out, HELD_OUT, 96, seed + 1, max_motion)
     found = {name: round(value, 4) for name, value in measure(spynet, held_out, seed).items()}
     extra = {"levels": [list(level) for level in levels], "aligned": aligned}
     checkpoint.save(Path(output) / "spynet.pt", model=spynet, extra=extra)
     return found
+
+
+def together(*pools: Pairs) -> Pairs:
+    """The pairs of several pools in one."""
+    return Pairs(*map(torch.cat, zip(*pools, strict=True)))
+
+
+def train_motion(
+    spynet: SPyNet,
+    pool: Pairs,
+    levels: Sequence[Level],
+    *,
+    output: Path,
+    resume: Path,
+    aligned: int,
+    seed: int,
+    sigma: tuple[float, float],
+    machine: Mapping[str, Any],
+    aligned_batch: int = BATCH,
+) -> None:
+    """Train the first levels one after the other, then all together; in place, on the processor at the end.
+
+    Args:
+        spynet, pool, levels, output: as for :func:`train_levels`.
+        resume, seed, sigma, machine: as for :func:`pretrain_levels`.
+        aligned, aligned_batch: iterations of all levels together, and pairs in each of them.
+    """
+    torch.set_num_threads(machine["threads"])
+    shared = {"resume": resume, "seed": seed, "sigma": sigma, "machine": machine}
+    train_levels(spynet, pool, levels, output=output, **shared)
+    if aligned:
+        align(spynet, pool, iterations=aligned, batch=aligned_batch, **shared)
+    spynet.to("cpu")
 
 
 def train_levels(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ncfl.common.errors import InputError
-from ncfl.release.pack import PackedClip
+from ncfl.data.packed import PackedClip
 from ncfl.train.motion.pairs import Pairs
 
 

@@ -6,7 +6,7 @@ from helpers.command_line import ROOT
 from ncfl.config import describing
 from ncfl.config.data import PublishedData
 from ncfl.config.params import load
-from ncfl.report.queries import CLEAN, MODULES, WEIGHTS
+from ncfl.report.denoising_tables import CLEAN, MODULES, WEIGHTS
 from ncfl.steps.common import data_label
 
 SHOWN = {

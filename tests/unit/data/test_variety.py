@@ -8,9 +8,9 @@ import torch
 from helpers.clip_samples import pan
 
 from ncfl.common.errors import InputError
+from ncfl.data.packed import PackedClip
 from ncfl.data.sampler import TrainingSampler
 from ncfl.data.variety import Variety, as_file, grayed
-from ncfl.release.pack import PackedClip
 from ncfl.train.config import TrainConfig
 
 FRAMES, LENGTH = 5, 21

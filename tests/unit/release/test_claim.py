@@ -8,13 +8,13 @@ from helpers.clip_samples import pan
 from helpers.data_samples import pictures
 from helpers.tiny_networks import SIZES
 
+from ncfl.data import footage
+from ncfl.data.footage import Phase
+from ncfl.data.packed import Pack, PackedClip
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
 from ncfl.models import variants
-from ncfl.release import footage
 from ncfl.release.claim import NETWORKS, compare, started, tables
-from ncfl.release.footage import Phase
-from ncfl.release.pack import Pack, PackedClip
-from ncfl.release.recipes import Recipe
+from ncfl.train.recipes import Recipe
 from ncfl.weights import checkpoint
 
 

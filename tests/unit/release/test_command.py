@@ -11,11 +11,13 @@ from helpers.clip_samples import pan
 from helpers.data_samples import pictures
 from helpers.tiny_networks import SIZES
 
+from ncfl.data import footage
+from ncfl.data.footage import Phase
 from ncfl.models.variants import m_f
 from ncfl.profile import planning
 from ncfl.profile import training as bench
-from ncfl.release import background, command, footage, recipes
-from ncfl.release.footage import Phase
+from ncfl.release import background, command
+from ncfl.train import recipes
 from ncfl.train.motion import alignment, levels
 from ncfl.train.motion.levels import Level
 from ncfl.weights import checkpoint

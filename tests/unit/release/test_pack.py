@@ -6,8 +6,9 @@ from helpers.clip_samples import pan
 from helpers.data_samples import pictures
 
 from ncfl.common.errors import InputError
+from ncfl.data.packed import read_pack
 from ncfl.data.synthetic.photographs import TEST_PHOTOGRAPHS, TRAIN_PHOTOGRAPHS, path
-from ncfl.release.pack import read_pack, write_pack
+from ncfl.release.pack import write_pack
 
 PHOTOGRAPHS = {
     "seen": (path(TRAIN_PHOTOGRAPHS[0]), "train", "CC0"),

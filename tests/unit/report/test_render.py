@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.report_samples import EXPERIMENTS, write_results
 
-from ncfl.report.queries import table3
+from ncfl.report.denoising_tables import table3
 from ncfl.report.render import document, escape_latex, escape_markdown, groups, latex, markdown, once
 from ncfl.report.results import Results
 from ncfl.report.table import Column, Table

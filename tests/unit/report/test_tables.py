@@ -10,7 +10,7 @@ import pytest
 from helpers.report_samples import EXPERIMENTS, SIGMAS, find, made_up_psnr, read, summary, write, write_results
 
 from ncfl.common.errors import InputError
-from ncfl.report.queries import _short_note
+from ncfl.report.denoising_tables import _short_note
 from ncfl.report.results import MeasuredExperiment, data_label
 from ncfl.report.tables import OUTPUTS, write_tables
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ncfl.report.claims import NOT_SEEN, OPEN, SEEN, Claim, Setting
-from ncfl.report.queries import TABLES
+from ncfl.report.denoising_tables import TABLES
 from ncfl.report.results import Results
 from ncfl.report.table import Table
 from ncfl.report.verdict import judge

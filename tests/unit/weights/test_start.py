@@ -7,13 +7,14 @@ from helpers.data_samples import pictures
 from helpers.tiny_networks import SIZES as TINY
 
 from ncfl.common.errors import InputError
+from ncfl.data.packed import read_footage
 from ncfl.models.variants import VARIANTS, m_f
-from ncfl.release import command, motion, supernet
-from ncfl.release.starting import read_footage
+from ncfl.release import command
 from ncfl.release.starts import write_motion, write_start
-from ncfl.release.supernet import build, tensors_of
-from ncfl.train.motion import alignment
+from ncfl.train import supernet
+from ncfl.train.motion import alignment, all_ranges
 from ncfl.train.motion.levels import Level
+from ncfl.train.supernet import build, tensors_of
 from ncfl.weights import checkpoint
 from ncfl.weights.start import adopt_start
 from ncfl.weights.tensorfile import read_tensors
@@ -94,13 +95,13 @@ def clips(tmp_path, monkeypatch):
     pictures(tmp_path / "clips" / "one", pan(8, 96, 128))
     pictures(tmp_path / "clips" / "two", pan(8, 96, 128, top=40))
     for module, name, value in (
-        (motion, "WINDOW", 64),
-        (motion, "RENDERED", 1),
-        (motion, "REAL", 2),
-        (motion, "LEVELS", (Level(2, 1e-3, 1, 64),)),
-        (motion, "ALIGNED", 2),
-        (motion, "HELD_OUT_PAIRS", 1),
-        (motion, "HELD_OUT_SIZE", 64),
+        (all_ranges, "WINDOW", 64),
+        (all_ranges, "RENDERED", 1),
+        (all_ranges, "REAL", 2),
+        (all_ranges, "LEVELS", (Level(2, 1e-3, 1, 64),)),
+        (all_ranges, "ALIGNED", 2),
+        (all_ranges, "HELD_OUT_PAIRS", 1),
+        (all_ranges, "HELD_OUT_SIZE", 64),
         (alignment, "PATCH", 32),
         (supernet, "PATCH", 32),
     ):

@@ -6,9 +6,9 @@ import torch
 from helpers.clip_samples import pan
 
 from ncfl.common.errors import InputError
+from ncfl.data.packed import Pack, PackedClip
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
 from ncfl.models.motion import SPyNet
-from ncfl.release.pack import Pack, PackedClip
 from ncfl.train.motion import alignment, levels
 from ncfl.train.motion.levels import Level, draw, reduced, train_level
 from ncfl.train.motion.pairs import Pairs

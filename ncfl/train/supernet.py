@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ncfl.data.footage import PackStore
+from ncfl.data.packed import Pack
 from ncfl.data.sampler import TrainingSampler
 from ncfl.models.compression import NConv
 from ncfl.models.ncfl import NCFL
-from ncfl.release.footage import PackStore
-from ncfl.release.pack import Pack
 from ncfl.train.config import Stage, TrainConfig
 from ncfl.train.losses import Loss, clip_loss
 from ncfl.train.rate_start import start_rate

@@ -1,6 +1,7 @@
-"""How long a file and a function may be, so that a reader can take each in at once."""
+"""What docs/architecture.md promises of the code: imports point downwards, and nothing is longer than it should be."""
 
 import ast
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE, FUNCTION = 400, 60  # lines
+# The folders that look upwards, and at what.
+UPWARDS = {"config": ("ncfl.data.transport.source_table", "ncfl.methods"), "weights": ("ncfl.methods",)}
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -39,3 +42,32 @@ def test_no_file_is_too_long():
 def test_lines_are_counted_with_decorator_and_docstring(lines, found):
     text = "@staticmethod\ndef f():\n    '''What.'''\n" + "    x = 1\n" * (lines - 3)
     assert long_functions(text) == found
+
+
+def imported(text: str) -> list[str]:
+    """The modules of the package that a file imports anywhere, as dotted names."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module == "ncfl":
+            found += [f"ncfl.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(node.module or "")
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+    return [name for name in found if name.startswith("ncfl.")]
+
+
+def test_imports_point_downwards_in_the_documents_list():
+    order = re.findall(r"^ncfl/(\w+)/ ", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    folders = {path.parent.name for path in (ROOT / "ncfl").glob("*/*.py")}
+    assert set(order) == folders
+    assert len(order) == len(folders)
+    upwards = {}
+    for path in tracked("ncfl/*/*.py"):
+        here = path.relative_to(ROOT / "ncfl").parts[0]
+        for module in imported(path.read_text()):
+            there = module.split(".")[1]
+            allowed = there not in order or module.startswith(UPWARDS.get(here, ("-",)))
+            if not allowed and order.index(there) < order.index(here):
+                upwards.setdefault(f"{path.relative_to(ROOT)}", []).append(module)
+    assert upwards == {}

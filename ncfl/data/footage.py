@@ -7,11 +7,11 @@ import numpy as np
 from torch import Tensor
 
 from ncfl.common.errors import InputError
+from ncfl.data.packed import Pack, PackedClip
 from ncfl.data.sampler import Batch, TrainingSampler
 from ncfl.data.synthetic.outlines import OUTLINES
 from ncfl.data.synthetic.scenes import Scene
 from ncfl.data.variety import PLAIN, Variety
-from ncfl.release.pack import Pack, PackedClip
 
 SCENES, SCENE_FRAMES, SCENE_SIZE = 32, 16, 160  # synthetic clips; frames of each; pixels, square
 SCENE_MOTION = 8.0  # pixels per frame at most

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import torch
 
+from ncfl.data.packed import Pack
 from ncfl.models.motion import SPyNet
-from ncfl.release.pack import Pack
-from ncfl.train.motion.alignment import align
-from ncfl.train.motion.levels import Level, train_levels
-from ncfl.train.motion.pairs import Pairs, render_pairs
+from ncfl.train.motion.levels import Level, together, train_motion
+from ncfl.train.motion.pairs import render_pairs
 from ncfl.train.motion.real_pairs import real_pairs
 from ncfl.train.motion.start import start
 from ncfl.train.motion.synthetic import measure
@@ -54,7 +53,6 @@ def pretrain(
     Returns:
         As :func:`ncfl.train.motion.synthetic.measure`, by the largest motion of rendered pairs of other photographs.
     """
-    torch.set_num_threads(threads)
     machine = {"device": "cpu", "threads": threads, "checkpoint_seconds": checkpoint_seconds}
     output, resume = Path(output), Path(output) / "resume"
     spynet = SPyNet(levels=4, width=width)
@@ -62,18 +60,10 @@ def pretrain(
         start(spynet, torch.Generator().manual_seed(seed))
     else:
         checkpoint.load_weights(spynet, begin.state_dict(), "motion estimation to go on from")
-    pool = _pool(pack, seed)
-    train_levels(spynet, pool, LEVELS, output=output, resume=resume, seed=seed, sigma=sigma, machine=machine)
-    align(
-        spynet,
-        pool,
-        iterations=ALIGNED,
-        batch=ALIGNED_BATCH,
-        seed=seed,
-        sigma=sigma,
-        resume=resume,
-        machine=machine,
-    )
+    pools = [render_pairs(pack.photographs, RENDERED, WINDOW, seed + int(motion), motion) for motion in MOTIONS]
+    pool = together(*pools, real_pairs(pack.clips, REAL, WINDOW, seed))
+    shared = {"resume": resume, "seed": seed, "sigma": sigma, "machine": machine}
+    train_motion(spynet, pool, LEVELS, output=output, aligned=ALIGNED, aligned_batch=ALIGNED_BATCH, **shared)
     extra = {"levels": [list(level) for level in LEVELS], "aligned": ALIGNED, "seed": seed, **pack.manifest}
     checkpoint.save(output / "spynet.pt", model=spynet, extra=extra)
     return {
@@ -82,9 +72,3 @@ def pretrain(
         )
         for motion in HELD_OUT_MOTIONS
     }
-
-
-def _pool(pack: Pack, seed: int) -> Pairs:
-    pools = [render_pairs(pack.photographs, RENDERED, WINDOW, seed + int(motion), motion) for motion in MOTIONS]
-    pools.append(real_pairs(pack.clips, REAL, WINDOW, seed))
-    return Pairs(*map(torch.cat, zip(*pools, strict=True)))

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.data.packed import read_footage
 from ncfl.evaluate.speed import dis, ranges
 from ncfl.models.motion import SPyNet, warp
-from ncfl.release.starting import read_footage
 
 EDGES = (0.0, 3.0, 6.0, 12.0, 24.0, float("inf"))  # pixels per frame
 BLUR = 1.5  # pixels, of noisy frames before DIS sees them

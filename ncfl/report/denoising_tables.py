@@ -23,7 +23,7 @@ from ncfl.report.cells import (
     runs_of,
     ssim_cells,
 )
-from ncfl.report.paired import NO_NOISE, additional, table4
+from ncfl.report.deraining_tables import NO_NOISE, additional, table4
 from ncfl.report.results import Results
 from ncfl.report.table import Column, Record, Table, shown_cell
 

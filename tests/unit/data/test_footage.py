@@ -6,9 +6,9 @@ import torch
 from helpers.clip_samples import pan
 
 from ncfl.common.errors import InputError
+from ncfl.data.footage import REAL_SHARE, PackStore, Phase, PhasedSampler, render, single_frames
+from ncfl.data.packed import Pack, PackedClip
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
-from ncfl.release.footage import REAL_SHARE, PackStore, Phase, PhasedSampler, render, single_frames
-from ncfl.release.pack import Pack, PackedClip
 
 NOISE = (0.0, 55.0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.report_samples import EXPERIMENTS, find, level, made_up_psnr, read, summary, write, write_results
 
-from ncfl.report.paired import _below_input
+from ncfl.report.deraining_tables import _below_input
 from ncfl.report.results import MeasuredExperiment, Results
 from ncfl.report.tables import write_tables
 
