@@ -1,7 +1,7 @@
 """MLflow's pages in a real browser: the list of experiments, and the page of one with its curve.
 
-The store is a made-up one; `mlflow server` serves it on a port of this machine that nobody else has. A slow machine needs minutes for what takes seconds: nothing is waited for but what
-is looked at.
+The store is a made-up one; `mlflow server` serves it on a port of this machine that nobody else has. A slow machine
+needs minutes for what takes seconds: nothing is waited for but what is looked at.
 """
 
 import os
