@@ -2,28 +2,12 @@
 
 import json
 
-from helpers.tracking_samples import TAGS, client, curve, deferred, empty_database, project, runs
+from helpers.tracking_samples import client, curve, deferred, empty_database, project, runs, trained
 
 from ncfl.config import layout
 from ncfl.tracking import browsing, ingest
-from ncfl.tracking import run as tracking
 
 __all__ = ["deferred", "empty_database", "project"]  # fixtures
-
-
-def trained(name: str, rate: float = 0.5, psnr: float = 30.25) -> None:
-    """Both stages and the evaluation of an experiment, as the steps track them."""
-    own = {"mlflow_experiment": "ncfl", "experiment": name, "tags": {**TAGS, "method": "m_a"}}
-    for stage, first in ((1, 0), (2, 10)):
-        with tracking.run(f"train-stage{stage}", parameters={"stage": stage, "rate": rate}, **own) as run:
-            run.checksum("davis", "ab" * 32)
-            run.checksum("checkpoint", "cd" * 32)
-            for n in (5, 10):
-                run.log(first + n, {"loss": 1 / (first + n)})
-            run.figure(loss=0.25)
-    with tracking.run("evaluate", parameters={"seed": 7}, **own) as run:
-        run.checksum("set8", "ef" * 32)
-        run.figure(**{"set8.psnr.sigma50": psnr})
 
 
 def test_an_experiment_has_the_parameters_figures_data_and_curves_of_its_steps(deferred):
