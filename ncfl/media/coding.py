@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ncfl.media.frame_io import Origin
 from ncfl.media.notes import note
 from ncfl.media.planes import COEFFICIENTS, Samples
+from ncfl.media.siting import CENTER, IN_Y4M, OPTION
 from ncfl.media.video_input import HD_ROWS, UNSPECIFIED
 
 BT709 = 1
@@ -47,6 +48,7 @@ def coding_of(suffix: str, size: tuple[int, int], quality: int, bits: int, origi
     odd = size[0] % 2 or size[1] % 2
     chroma = (origin and origin.chroma) or "420"
     chroma = "444" if odd else _ROOM.get(chroma, chroma)
+    sited = {OPTION: origin.siting} if origin and origin.siting and chroma == "420" else {}
     if suffix == ".avi":  # JPEG is BT.601 and full range by definition
         return Coding("mjpeg", {"qmin": "2", "qmax": "2"}, f"yuvj{chroma}p", chroma, 8, 5, True)
     # Pictures of 16 bits become 10, which players know.
@@ -57,17 +59,17 @@ def coding_of(suffix: str, size: tuple[int, int], quality: int, bits: int, origi
     pix_fmt = f"yuv{chroma}p" + ("" if depth == 8 else f"{depth}le")
     full_range = bool(origin and origin.full_range)
     if suffix == ".y4m":  # read by the rule for files that name no matrix
-        return Coding("wrapped_avframe", {}, pix_fmt, chroma, depth, BT709 if size[0] >= HD_ROWS else 5, full_range)
+        return Coding("wrapped_avframe", sited, pix_fmt, chroma, depth, BT709 if size[0] >= HD_ROWS else 5, full_range)
     named = origin is not None and origin.chroma is not None and origin.matrix != UNSPECIFIED
     matrix = origin.matrix if named else BT709
     if depth == 8 or tiny:
-        options = {"crf": str(quality)}
+        options = {"crf": str(quality), **sited}
         if -(-size[1] // _X264_BLOCK) % 8 > 0:
             # x264 weighs blocks eight at a time, the last ones of a row with what is not its memory: files would differ
             # from run to run.
             options["x264-params"] = "mbtree=0"
         return Coding("libx264", options, pix_fmt, chroma, depth, matrix, full_range)
-    options = {"crf": str(quality), "x265-params": "log-level=error"}
+    options = {"crf": str(quality), **sited, "x265-params": "log-level=error"}
     return Coding("libx265", options, pix_fmt, chroma, depth, matrix, full_range)
 
 
@@ -81,4 +83,7 @@ def coding_notes(coding: Coding, suffix: str, bits: int, origin: Origin | None) 
     if origin and origin.aspect not in (None, 1) and suffix == ".y4m":
         shape = f"{origin.aspect.numerator}:{origin.aspect.denominator}"
         notes.append(note("aspect", shape=shape, suffix=suffix))
+    held = {".avi": (CENTER,), ".y4m": IN_Y4M}.get(suffix)
+    if origin and origin.siting and coding.chroma == "420" and held and origin.siting not in held:
+        notes.append(note("siting", siting=origin.siting, suffix=suffix, taken=CENTER))
     return notes

@@ -39,6 +39,7 @@ class Origin:
         aspect: width / height of a pixel, as the frames are turned; None where the file does not say.
         matrix, primaries, transfer: of its colors, numbered as in ISO/IEC 23091-2; 2 is "unspecified".
         full_range: whether luma goes from 0 to the greatest value, and not from 16 to 235 (of 255).
+        siting: where the chroma samples of 4:2:0 lie (:mod:`ncfl.media.siting`); None where the file does not say.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Origin:
     primaries: int
     transfer: int
     full_range: bool
+    siting: str | None = None
 
 
 class FrameReader:

@@ -11,8 +11,8 @@ from fractions import Fraction
 # name: words. A name is what the table of files knows a note by.
 WORDS = {
     "alpha": "transparency (alpha) is left out: only the colors are restored",
-    "interlaced": "frames are interlaced ({first} field first): they are restored and written as whole frames; "
-    "deinterlace before for a better result",
+    "interlaced": "frames are interlaced ({first} field first), all or some: they are restored and written as whole "
+    "frames; deinterlace before for a better result",
     "records": "HDR records are left out: {names}",
     "profile": "an ICC color profile is left out: the numbers of the pixels are kept",
     "matrix": "the color matrix (number {number} of ISO/IEC 23091-2) is taken for BT.709: colors come out "
@@ -35,6 +35,8 @@ WORDS = {
     "bits": "{bits} bits are reduced to {fewer}: {suffix} is written with {fewer}",
     "rgb": "RGB is stored with a quarter of the color samples (4:2:0), as players expect; "
     "a folder of pictures keeps all",
+    "siting": "chroma samples lie as they did ({siting}), but {suffix} says {taken}: players may show colors moved by "
+    "half a pixel",
     "aspect": "pixels of {shape} are written as square ones: {suffix} does not say their shape here",
     "scenes": "{scenes} (at frame {frames}, from 0): nothing is remembered across; --no-cuts goes on instead",
     "gray": "gray frames are restored with color noise added, which is averaged out again: noise alike in all channels "

@@ -8,6 +8,7 @@ OpenCV alone.
 
 import io
 import threading
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,7 +109,8 @@ def _told(data: bytes, path: Path) -> _Told:
     except ImportError:
         return _Told(1, False, False)
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        # What is cut off is refused in one line by whoever decodes it; Pillow would say it on standard error too.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
             turn = image.getexif().get(_EXIF_ORIENTATION, 1)
             return _Told(turn if turn in range(1, 9) else 1, "icc_profile" in image.info, image.mode == "CMYK")
     except Exception:  # Pillow knows fewer layouts than OpenCV, and says so in many ways

@@ -50,10 +50,21 @@ ROWS = (
     ),
     Row(
         "chroma",
-        "4:2:0, 4:2:2, 4:4:4; 4:0:0 and 4:1:0 as 4:2:0, 4:1:1 as 4:2:2, 4:4:0 as 4:4:4; where its samples lie",
+        "4:2:0, 4:2:2, 4:4:4; 4:0:0 and 4:1:0 as 4:2:0, 4:1:1 as 4:2:2, 4:4:0 as 4:4:4",
+    ),
+    Row(
+        "siting of chroma",
+        "nothing moves; what the file names: MP4, MOV, MKV; left, center and top left in Y4M",
+        "what AVI, where it is the center, and Y4M cannot say",
+        notes=("siting",),
     ),
     Row("RGB", "in a folder of pictures", "in videos: 4:2:0", notes=("rgb",)),
     Row("interlaced frames", noted="restored and written as whole frames", notes=("interlaced",)),
+    Row(
+        "telecine",
+        "fields that players are to repeat: as the times of frames",
+        "frames of two pictures' fields, where any says that it is interlaced; they stay as they are",
+    ),
     Row("transparency", noted="in videos and pictures", notes=("alpha",)),
     Row("size", "odd sizes, as 4:4:4; from 16 x 16", refused="smaller; several sizes in one clip"),
     Row("length that the file does not say", "all frames"),
@@ -122,8 +133,7 @@ exit code 2. This table is written by `python -m ncfl.media.table`; each of its 
 """
     rows = (f"| {row.name} | {row.kept} | {row.noted} | {row.refused} |\n" for row in ROWS)
     tail = """
-A sample of an identity method comes back as it was to within a step of its own depth, whatever the siting of chroma;
-which siting a file names is not carried over. Telecine is not undone.
+A sample of an identity method comes back as it was to within a step of its own depth, whatever the siting of chroma.
 
 **Long films.** `--resume` keeps what is done in `OUTPUT.parts`, 60 frames at a time. After any end, a kill too, the
 same command goes on: its frames are those of a run that nothing disturbed, since the method's memory is kept as well

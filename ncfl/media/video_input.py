@@ -1,6 +1,7 @@
 """Video files in, through PyAV: frames in RGB with their times, upright, one in memory at a time."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,7 @@ from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av, open_
 from ncfl.media.notes import Properties
 from ncfl.media.passengers import OF_THE_FILE
 from ncfl.media.planes import COEFFICIENTS, SHARE, Samples, planes_of, to_rgb
+from ncfl.media.siting import siting_of
 from ncfl.media.standard import is_standard, open_input
 
 HD_ROWS = 720  # from here up, a file that names no color matrix is taken for BT.709
@@ -31,14 +33,14 @@ _RECORDS = {
 
 
 class _Seen:
-    """What the first frame has that its restoration may not keep."""
+    """What frames have that their restoration may not keep: the first one, and of fields all so far."""
 
     def __init__(self, frame: Any) -> None:
         names = (getattr(record.type, "name", str(record.type)) for record in frame.side_data)
         self.records = tuple(dict.fromkeys(_RECORDS[name] for name in names if name in _RECORDS))
-        self.interlaced = bool(frame.interlaced_frame)
         self.alpha = any(component.is_alpha for component in frame.format.components)
         matrix = int(frame.colorspace)
+        self.interlaced = False
         self.matrix = None if frame.format.is_rgb or matrix in (*COEFFICIENTS, UNSPECIFIED) else matrix
 
 
@@ -61,6 +63,8 @@ def open_video(path: Path, *, deep: bool, skip: int = 0) -> FrameReader:
     image, time, origin, seen = first
     rate = stream.average_rate or stream.guessed_rate
     properties = _properties(av, container, stream, seen, rate)
+    order = str(getattr(stream.codec_context, "field_order", "") or "")
+    first_field = "bottom" if order.startswith("b") else "top"
     return FrameReader(
         path,
         size=image.shape[:2],
@@ -70,7 +74,7 @@ def open_video(path: Path, *, deep: bool, skip: int = 0) -> FrameReader:
         bits=origin.bits if deep else 8,
         deep=deep,
         origin=origin,
-        properties=lambda: properties,
+        properties=lambda: replace(properties, interlaced=first_field if seen.interlaced else None),
         close=container.close,
     )
 
@@ -119,8 +123,9 @@ def _decode(
                 if frame.is_corrupt:
                     raise InputError(f"{path}: frame {count} is corrupt")
                 # Once: a frame whose side data were looked at holds itself, until Python's garbage is collected.
-                first = first or (frame.height, frame.width, _origin(path, stream, frame), _display_matrix(frame))
+                first = first or (frame.height, frame.width, _origin(av, path, stream, frame), _display_matrix(frame))
                 seen = seen or _Seen(frame)
+                seen.interlaced |= bool(frame.interlaced_frame)
                 if (frame.height, frame.width) != first[:2]:
                     raise InputError(
                         f"{path}: frame {count} is {frame.height} x {frame.width} pixels, those before it "
@@ -145,11 +150,9 @@ def _properties(av: Any, container: Any, stream: Any, seen: _Seen, rate: Any) ->
     timecodes = [other.metadata.get("timecode") for other in container.streams]
     timecode = next(filter(None, [container.metadata.get("timecode"), *timecodes]), None)
     clocks = sum(other.type == "data" and "timecode" in other.metadata for other in container.streams)
-    order = str(getattr(stream.codec_context, "field_order", "") or "")
     return Properties(
         rate=Fraction(rate) if rate else None,
         alpha=seen.alpha,
-        interlaced=("bottom" if order.startswith("b") else "top") if seen.interlaced else None,
         matrix=seen.matrix,
         records=seen.records,
         sounds=kinds.count("audio"),
@@ -178,13 +181,14 @@ class _Clock:
         return FrameTime(start, duration)
 
 
-def _origin(path: Path, stream: Any, frame: Any) -> Origin:
+def _origin(av: Any, path: Path, stream: Any, frame: Any) -> Origin:
     form, context = frame.format, stream.codec_context
     aspect = stream.sample_aspect_ratio or None
     if aspect and _turned(_display_matrix(frame)):
         aspect = 1 / aspect
     share = (64 // form.chroma_height(64), 64 // form.chroma_width(64))
     chroma = next((name for name, known in SHARE.items() if known == share), "420")
+    colored = len(form.components) >= 3 and not form.is_rgb and not form.has_palette
     return Origin(
         path=path,
         time_base=Fraction(stream.time_base),
@@ -195,6 +199,7 @@ def _origin(path: Path, stream: Any, frame: Any) -> Origin:
         primaries=int(context.color_primaries),
         transfer=int(context.color_trc),
         full_range=not form.is_rgb and (int(frame.color_range) == FULL_RANGE or form.name.startswith("yuvj")),
+        siting=siting_of(av, stream, frame) if colored and chroma == "420" else None,
     )
 
 

@@ -167,6 +167,42 @@ def test_interlaced_frames_are_noted(tmp_path):
     assert through(source, tmp_path / "b.mp4") == ["interlaced"]
 
 
+@cell("telecine", "noted")
+def test_fields_that_only_some_frames_have_are_noted(tmp_path):
+    """Telecine shows three whole frames, then two of the fields of their neighbors; here by one clip behind another."""
+    whole = video(tmp_path / "a.mkv", codec="mpeg2video", frames=3)
+    fields = video(tmp_path / "b.mkv", codec="mpeg2video", frames=3, flags=1 << 18 | 1 << 29, field_order=2)
+    with av.open(str(whole)) as first, av.open(str(fields)) as second, av.open(str(tmp_path / "c.mkv"), "w") as joined:
+        stream = joined.add_stream_from_template(first.streams.video[0])
+        packets = [packet for part in (first, second) for packet in part.demux(video=0) if packet.size]
+        for number, packet in enumerate(packets):
+            packet.stream, packet.pts, packet.dts = stream, 40 * number, 40 * number
+            joined.mux(packet)
+    with av.open(str(tmp_path / "c.mkv")) as container:
+        assert [frame.interlaced_frame for frame in container.decode(video=0)] == [False] * 3 + [True] * 3
+    assert through(tmp_path / "c.mkv", tmp_path / "d.mp4") == ["interlaced"]
+
+
+@cell("siting of chroma", "kept")
+@pytest.mark.parametrize("place", ["left", "center", "topleft"])
+@pytest.mark.parametrize("target", ["b.mp4", "b.mkv", "b.y4m", "deep.mp4"])
+def test_where_chroma_lies_is_said_again(place, target, tmp_path):
+    deep = target.startswith("deep")
+    codec, pix_fmt = ("libx265", "yuv420p10le") if deep else ("libx264", "yuv420p")
+    options = {"chroma_sample_location": place, **({"x265-params": "log-level=none"} if deep else {})}
+    source = video(tmp_path / "a.mp4", pix_fmt, codec, size=(64, 128), options=options)
+    assert through(source, tmp_path / target) == []
+    assert [probed(path, "chroma_location") for path in (source, tmp_path / target)] == [{"chroma_location": place}] * 2
+
+
+@cell("siting of chroma", "noted")
+@pytest.mark.parametrize(("place", "target"), [("left", "b.avi"), ("topleft", "b.avi"), ("bottom", "b.y4m")])
+def test_where_chroma_lies_is_noted_where_it_cannot_be_said(place, target, tmp_path):
+    source = video(tmp_path / "a.mp4", codec="libx264", options={"chroma_sample_location": place})
+    assert through(source, tmp_path / target) == ["siting"]
+    assert through(source, tmp_path / "c") == ["rate"]
+
+
 @cell("transparency", "noted")
 def test_transparency_is_noted(tmp_path):
     assert through(video(tmp_path / "a.mkv", "yuva444p"), tmp_path / "b.mp4") == ["alpha"]

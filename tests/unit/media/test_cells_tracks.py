@@ -1,5 +1,6 @@
 """The table of files, its rows of time and of what stands beside the pictures."""
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -53,6 +54,26 @@ def test_uneven_times_stay(suffix, tmp_path):
     source = video(tmp_path / "a.mkv", times=given)
     assert through(source, tmp_path / f"b{suffix}") == []
     assert times(tmp_path / f"b{suffix}") == [Fraction(time, 1000) for time in given]
+
+
+@cell("telecine", "kept")
+def test_a_frame_whose_fields_are_repeated_is_shown_as_long(tmp_path):
+    given = (0, 40, 120, 160)
+
+    def later(packet: av.Packet) -> av.Packet:
+        packet.pts = packet.dts = given[round(packet.pts * packet.time_base * 25)]
+        return packet
+
+    even = video(tmp_path / "even.mkv", codec="mpeg2video", frames=4, max_b_frames=0)
+    source = copied(even, tmp_path / "a.mkv", later)
+    data = bytearray(source.read_bytes())
+    # In the second picture's coding extension of MPEG-2: show it twice. Its time in the file already says so.
+    starts = [found.start() for found in re.finditer(rb"\x00\x00\x01\xb5[\x80-\x8f]", data)]
+    data[starts[1] + 7] |= 0x02
+    source.write_bytes(data)
+    assert len(starts) == 4
+    assert through(source, tmp_path / "b.mp4") == []
+    assert times(tmp_path / "b.mp4") == [Fraction(time, 1000) for time in given]
 
 
 @cell("frame times", "noted")
@@ -192,7 +213,9 @@ def beside(path: Path, add: Callable, codec: str = "libx264") -> Path:
 
 @cell("chapters", "noted")
 @cell("title, tags", "noted")
-@pytest.mark.parametrize(("target", "notes"), [("b.y4m", ["chapters", "tags"]), ("b.avi", ["chapters"]), ("b.mp4", [])])
+@pytest.mark.parametrize(
+    ("target", "notes"), [("b.y4m", ["chapters", "tags"]), ("b.avi", ["chapters", "siting"]), ("b.mp4", [])]
+)
 def test_chapters_and_titles_are_noted_where_they_are_lost(target, notes, tmp_path):
     def add(container: av.container.OutputContainer) -> None:
         container.metadata["title"] = "our film"
