@@ -91,20 +91,21 @@ def sampling(dataset: str, experiment: str) -> None:
     from ncfl.config.params import load
     from ncfl.data.sampler import TrainingSampler
     from ncfl.data.store import ClipStore
-    from ncfl.steps.training import _model, _sigma
+    from ncfl.steps.training import network_of
+    from ncfl.train.settings import sigma_of
 
     params = load(Path("params.yaml"))
     torch.set_num_threads(params.training.threads)
-    spec = params.trained[experiment]
+    store = ClipStore(layout.prepared(dataset))
     sampler = TrainingSampler(
-        ClipStore(layout.prepared(dataset)),
+        store,
         patch=params.schedules[dataset].patch,
         frames=params.training.frames,
         batch=params.training.batch,
         seed=0,
-        sigma=_sigma(spec),
+        sigma=sigma_of(params, experiment),
     )
-    model = _model(params, experiment).train()
+    model = network_of(params, experiment, store.split("train")[0].shape[-1]).train()
     sampler.batch(0)
     began = time.perf_counter()
     for iteration in range(50):

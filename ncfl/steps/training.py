@@ -78,7 +78,7 @@ def _trainer(params: Params, name: str, stage: int, run: "Run | Unrecorded") -> 
         name,
         config=config,
         stage=config.stages[stage - 1],
-        build=lambda channels: _model(params, name, channels),
+        build=lambda channels: network_of(params, name, channels),
         initial=checkpoint.load(layout.stage(name, 1) / "checkpoint.pt") if stage == 2 else None,
         extra={"variant": params.two_stage[name].train.variant},
         run=run,
@@ -204,7 +204,7 @@ def keep_result(result: "TrainingResult", trainer: "Trainer", run: "Run") -> Pat
     return result.checkpoint
 
 
-def _model(params: Params, name: str, channels: int) -> "nn.Module":
+def network_of(params: Params, name: str, channels: int) -> "nn.Module":
     """The network of an experiment: begun from the start where there is one, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
     from ncfl.weights import checkpoint
