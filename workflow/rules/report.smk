@@ -1,5 +1,7 @@
 """What people see: tables, figures, the report page. Each is a query over the experiments."""
 
+from ncfl.report import captions
+
 
 def measured(wildcards):
     """Everything that the experiments left."""
@@ -20,7 +22,13 @@ rule tables:
         layout.COMPLEXITY / "complexity.json",
         sources(*made_by.SHOWN_BY),
     output:
-        report(directory(layout.TABLES), patterns=["{name}.csv"], category="Tables"),
+        report(
+            directory(layout.TABLES),
+            patterns=["{name}.csv"],
+            category="Tables",
+            labels=lambda wildcards: captions.of_table(layout.TABLES / f"{wildcards.name}.md"),
+            caption="../report/tables.rst",
+        ),
         layout.about("tables"),
     log:
         layout.log("tables"),
@@ -36,7 +44,13 @@ rule figures:
         layout.COMPLEXITY / "complexity.json",
         sources(*made_by.DRAWN_BY),
     output:
-        report(directory(layout.FIGURES), patterns=["{name}.png"], category="Figures"),
+        report(
+            directory(layout.FIGURES),
+            patterns=["{name}.png"],
+            category="Figures",
+            labels=lambda wildcards: captions.of_figure(layout.FIGURES / f"{wildcards.name}.png"),
+            caption="../report/figures.rst",
+        ),
         layout.about("figures"),
     log:
         layout.log("figures"),
