@@ -34,7 +34,7 @@ def siting_of(av: Any, stream: Any, frame: Any) -> str | None:
 def taken_for(suffix: str, chroma: str, siting: str | None) -> str | None:
     """What a file of a format is taken for where it cannot say this siting; None where it can, or none is to be said.
 
-    JPEG's is the center by definition; Y4M knows three; 4:2:2 lies beside luma in the others, which have no word for it.
+    JPEG's is the center by definition; Y4M knows three; elsewhere 4:2:2 lies beside luma, unsaid.
     """
     if siting is None or chroma not in ("420", "422"):
         return None
