@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ncfl.media.frame_io import Origin
 from ncfl.media.notes import note
 from ncfl.media.planes import COEFFICIENTS, Samples
-from ncfl.media.siting import CENTER, IN_Y4M, OPTION
+from ncfl.media.siting import OPTION, taken_for
 from ncfl.media.video_input import HD_ROWS, UNSPECIFIED
 
 BT709 = 1
@@ -83,7 +83,6 @@ def coding_notes(coding: Coding, suffix: str, bits: int, origin: Origin | None) 
     if origin and origin.aspect not in (None, 1) and suffix == ".y4m":
         shape = f"{origin.aspect.numerator}:{origin.aspect.denominator}"
         notes.append(note("aspect", shape=shape, suffix=suffix))
-    held = {".avi": (CENTER,), ".y4m": IN_Y4M}.get(suffix)
-    if origin and origin.siting and coding.chroma == "420" and held and origin.siting not in held:
-        notes.append(note("siting", siting=origin.siting, suffix=suffix, taken=CENTER))
+    if origin and (taken := taken_for(suffix, coding.chroma, origin.siting)):
+        notes.append(note("siting", siting=origin.siting, suffix=suffix, taken=taken))
     return notes

@@ -39,7 +39,8 @@ class Origin:
         aspect: width / height of a pixel, as the frames are turned; None where the file does not say.
         matrix, primaries, transfer: of its colors, numbered as in ISO/IEC 23091-2; 2 is "unspecified".
         full_range: whether luma goes from 0 to the greatest value, and not from 16 to 235 (of 255).
-        siting: where the chroma samples of 4:2:0 lie (:mod:`ncfl.media.siting`); None where the file does not say.
+        siting: where the chroma samples of 4:2:0 and 4:2:2 lie (:mod:`ncfl.media.siting`); None where the file does
+            not say.
     """
 
     path: Path

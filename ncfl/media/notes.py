@@ -35,8 +35,8 @@ WORDS = {
     "bits": "{bits} bits are reduced to {fewer}: {suffix} is written with {fewer}",
     "rgb": "RGB is stored with a quarter of the color samples (4:2:0), as players expect; "
     "a folder of pictures keeps all",
-    "siting": "chroma samples lie as they did ({siting}), but {suffix} says {taken}: players may show colors moved by "
-    "half a pixel",
+    "siting": "chroma samples lie as they did ({siting}), but {suffix} is taken for {taken}: players may show colors "
+    "moved by half a pixel",
     "aspect": "pixels of {shape} are written as square ones: {suffix} does not say their shape here",
     "scenes": "{scenes} (at frame {frames}, from 0): nothing is remembered across; --no-cuts goes on instead",
     "gray": "gray frames are restored with color noise added, which is averaged out again: noise alike in all channels "

@@ -55,7 +55,7 @@ ROWS = (
     Row(
         "siting of chroma",
         "nothing moves; what the file names: MP4, MOV, MKV; left, center and top left in Y4M",
-        "what AVI, where it is the center, and Y4M cannot say",
+        "what cannot be said: AVI is taken for the center, 4:2:2 elsewhere for left",
         notes=("siting",),
     ),
     Row("RGB", "in a folder of pictures", "in videos: 4:2:0", notes=("rgb",)),

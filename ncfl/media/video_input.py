@@ -52,7 +52,6 @@ def open_video(path: Path, *, deep: bool, skip: int = 0) -> FrameReader:
         stream = _picture_stream(av, path, container)
         # Without it a decoder conceals damage by repeating what it has.
         stream.codec_context.options = {"err_detect": "explode"}
-        stream.thread_type = "AUTO"  # the next frames are decoded while one is restored
         frames = _decode(av, path, container, stream, deep, length, skip)
         first = next(frames, None)
         if first is None:
@@ -116,10 +115,10 @@ def _decode(
     """The first frame, and those after the first ``skip``."""
     count, first, seen, end, clock = 0, None, None, 0, _Clock(stream)
     try:
-        for packet in container.demux(stream):
+        for packet, frames in _decoded(av, container, stream):
             if packet.size:
                 end = packet.pos + packet.size
-            for frame in packet.decode():
+            for frame in frames:
                 if frame.is_corrupt:
                     raise InputError(f"{path}: frame {count} is corrupt")
                 # Once: a frame whose side data were looked at holds itself, until Python's garbage is collected.
@@ -140,6 +139,29 @@ def _decode(
         raise InputError(f"{path}: frame {count} is corrupt or cut off ({reason})") from None
     if (is_standard(path) or path.suffix.lower() == ".y4m") and end < length():
         raise InputError(f"{path}: truncated: ends within frame {count}")
+
+
+def _decoded(av: Any, container: Any, stream: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """Packets and the frames that come out with each.
+
+    Where a clip was cut in an open group of pictures, frames that lean on what was cut away stand behind the first key
+    frame, but would be shown before it: they can't be decoded, and are passed over.
+    """
+    key, leading, given = None, 0, False
+    for packet in container.demux(stream):
+        if key is None and packet.is_keyframe:
+            key = packet.pts
+        elif key is not None and packet.pts is not None and packet.pts < key:
+            leading += 1
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            if given or leading == 0:
+                raise
+            leading -= 1
+            continue
+        given = given or bool(frames)
+        yield packet, frames
 
 
 def _properties(av: Any, container: Any, stream: Any, seen: _Seen, rate: Any) -> Properties:
@@ -199,7 +221,7 @@ def _origin(av: Any, path: Path, stream: Any, frame: Any) -> Origin:
         primaries=int(context.color_primaries),
         transfer=int(context.color_trc),
         full_range=not form.is_rgb and (int(frame.color_range) == FULL_RANGE or form.name.startswith("yuvj")),
-        siting=siting_of(av, stream, frame) if colored and chroma == "420" else None,
+        siting=siting_of(av, stream, frame) if colored and chroma in ("420", "422") else None,
     )
 
 

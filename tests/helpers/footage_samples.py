@@ -11,7 +11,8 @@ from helpers.data_samples import film
 # What is noted of H.264, whose chroma lies left where nothing else is said, in a file of JPEGs.
 SITED = {
     ".avi": [
-        "chroma samples lie as they did (left), but .avi says center: players may show colors moved by half a pixel"
+        "chroma samples lie as they did (left), but .avi is taken for center: players may show colors moved by half a "
+        "pixel"
     ]
 }
 UNEVEN = (0, 3003, 3003 + 1501, 9009, 20020, 21021, 30030, 40040)  # in units of 1/90000 s

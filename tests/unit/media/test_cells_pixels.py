@@ -203,6 +203,14 @@ def test_where_chroma_lies_is_noted_where_it_cannot_be_said(place, target, tmp_p
     assert through(source, tmp_path / "c") == ["rate"]
 
 
+@cell("siting of chroma", "noted")
+def test_colors_of_a_camera_s_jpegs_lie_elsewhere_in_other_files(tmp_path):
+    source = video(tmp_path / "a.mov", "yuvj422p", "mjpeg", color_range=2)
+    assert probed(source, "chroma_location") == {"chroma_location": "center"}
+    assert through(source, tmp_path / "b.mp4") == ["siting"]
+    assert through(source, tmp_path / "b.avi") == []
+
+
 @cell("transparency", "noted")
 def test_transparency_is_noted(tmp_path):
     assert through(video(tmp_path / "a.mkv", "yuva444p"), tmp_path / "b.mp4") == ["alpha"]

@@ -157,6 +157,27 @@ def test_a_file_that_says_no_length(name, settings, tmp_path):
     assert len(planes(tmp_path / "b.y4m")) == 5
 
 
+@cell("clips cut without encoding, open GOPs", "kept")
+def test_a_clip_that_begins_with_frames_which_lean_on_others_before_it(tmp_path):
+    """B-frames that others lean on: a decoder which conceals nothing has an error for each that lost its own."""
+    options = {"x264-params": "open-gop=1:keyint=20:min-keyint=20:bframes=3:b-adapt=0:scenecut=0"}
+    whole = video(tmp_path / "all.mkv", codec="libx264", frames=60, size=(240, 320), options=options)
+    keys = []
+
+    def late(packet: av.Packet) -> av.Packet | None:
+        keys.append(packet.is_keyframe)
+        return packet if sum(keys) >= 2 else None
+
+    source = copied(whole, tmp_path / "a.mkv", late)
+    with av.open(str(source)) as container:
+        pts = [packet.pts for packet in container.demux(video=0) if packet.size]
+    leading = sum(time < pts[0] for time in pts)
+    assert leading > 0
+    assert through(source, tmp_path / "b.mp4") == []
+    assert len(shown(tmp_path / "b.mp4")) >= len(pts) - leading
+    assert shown(tmp_path / "b.mp4")[leading - len(pts) :] == pytest.approx(shown(whole)[leading - len(pts) :], abs=1.5)
+
+
 @cell("sound", "kept")
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 def test_sounds_keep_their_layout_language_default_and_offset(suffix, tmp_path):
