@@ -33,12 +33,15 @@ def verify(
         bool, typer.Option("--tell-dvc", help="Commit the results to DVC if all of them are as recorded.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only what is wrong.")] = False,
+    of_table: Annotated[
+        str, typer.Option("--table", metavar="N", help="Walk back from each number of a table: 1 to 5, or its name.")
+    ] = "",
     config: ParamsFile = PARAMS,
 ) -> None:
     """Check, from the tables back to the data, that every file is what its step made and its inputs are unchanged."""
     from ncfl.steps.verifying import verify as walk
 
-    walk(read(config), deep=deep, tell_dvc=tell_dvc, quiet=quiet)
+    walk(read(config), deep=deep, tell_dvc=tell_dvc, quiet=quiet, of_table=of_table)
 
 
 @app.command("mlflow-sync")

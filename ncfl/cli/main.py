@@ -8,7 +8,7 @@ from ncfl.cli import configuring, looking, running, videos
 from ncfl.cli.app import app
 from ncfl.common.console import say
 from ncfl.common.environment import refuse_a_copied_one
-from ncfl.common.errors import InputError, StepError
+from ncfl.common.errors import InputError, StepError, is_out_of_memory
 from ncfl.common.files import FULL, UNWRITABLE
 
 # What no program can mend: a full disk, a place where nothing may be written, a failing disk, too many open files.
@@ -27,6 +27,15 @@ def main() -> None:
         sys.exit(2)
     except (StepError, FloatingPointError) as error:
         say(f"ncfl: {error}")
+        sys.exit(1)
+    except (RuntimeError, MemoryError) as error:  # trainings say themselves which of their numbers are too large
+        if not is_out_of_memory(error):
+            raise
+        reason = (str(error).splitlines() or ["MemoryError"])[0][:200]
+        say(
+            f"ncfl: out of memory ({reason}); on a GPU: machine.device: cpu in params.yaml, or --device cpu, "
+            "takes the computer's own; else smaller frames, or fewer steps at once (snakemake --cores 1)"
+        )
         sys.exit(1)
     except ModuleNotFoundError as error:
         needed = (error.name or "").partition(".")[0]

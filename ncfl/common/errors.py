@@ -27,3 +27,9 @@ class StepError(_OneLine):
 
     The command line prints it on stderr without a traceback and leaves with exit code 1.
     """
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the computer, or a device of PyTorch (which need not be imported for that), had too little memory."""
+    torch_says = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError) or torch_says

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from ncfl.common.errors import InputError
 
+# What is of no one step: what a step begins with, how its files are written.
+_ALL_BY = ("versions.txt", "steps/common.py", "common/files.py")
+_COMPUTED_BY = (*_ALL_BY, "common/device.py")
 BROUGHT_BY = (
-    "versions.txt",
+    *_ALL_BY,
     "data/fetch.py",
     "data/sources",
     "data/datasets",
@@ -23,9 +26,18 @@ BROUGHT_BY = (
     "steps/data.py",
 )
 PREPARED_BY = (*BROUGHT_BY, "data/prepare.py", "data/store.py", "data/store_writer.py")
-FLOW_BY = ("versions.txt", "data/synthetic", "data/variety.py", "models", "train", "weights", "steps/training.py")
+FLOW_BY = (
+    *_COMPUTED_BY,
+    "data/synthetic",
+    "data/variety.py",
+    "models",
+    "train",
+    "weights",
+    "methods/spynet6",  # whose names of weights `motion.weights` may bear
+    "steps/training.py",
+)
 TRAINED_BY = (
-    "versions.txt",
+    *_COMPUTED_BY,
     "data/store.py",
     "data/sampler.py",
     "data/variety.py",
@@ -38,7 +50,7 @@ TRAINED_BY = (
 )
 COMPARED_BY = (*TRAINED_BY, "methods", "steps/comparing.py")
 MEASURED_BY = (
-    "versions.txt",
+    *_COMPUTED_BY,
     "data/sources",
     "data/datasets",
     "data/splits",
@@ -56,8 +68,8 @@ MEASURED_BY = (
     "steps/evaluation.py",
     "steps/importing.py",
 )
-COUNTED_BY = ("models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
-SHOWN_BY = ("report", "methods", "steps/reporting.py")
+COUNTED_BY = (*_ALL_BY, "models", "methods", "weights", "profile/complexity.py", "report", "steps/complexity.py")
+SHOWN_BY = (*_ALL_BY, "config", "report", "methods", "steps/reporting.py")
 DRAWN_BY = (*SHOWN_BY, "models")
 
 

@@ -97,6 +97,8 @@ def _picture_stream(av: Any, path: Path, container: Any) -> Any:
     moving = [stream for stream in container.streams.video if cover not in stream.disposition]
     if not moving:
         raise InputError(f"{path}: no video in it")
+    if moving[0].codec_context is None:
+        raise InputError(f"{path}: its video is coded in a way that nothing here decodes")
     return moving[0]
 
 

@@ -66,7 +66,8 @@ def _commit() -> str:
     return found["commit"] + (" (with changes)" if found["modified"] == "yes" else "")
 
 
-def _arguments(params: Params) -> dict[str, Any]:
+def arguments(params: Params) -> dict[str, Any]:
+    """What reads the results: their folder, the preset, and what is to be known of each experiment."""
     return {"results": layout.RESULTS, "preset": params.preset, "experiments": _experiments(params)}
 
 
@@ -79,7 +80,7 @@ def tables(params: Params) -> Path:
     with step(params, "tables", parameters={"preset": params.preset}, datasets=params.datasets) as run:
         from ncfl.report.tables import write_tables
 
-        for path in write_tables(output=layout.TABLES, **_arguments(params)):
+        for path in write_tables(output=layout.TABLES, **arguments(params)):
             run.artifact(path)
     return layout.TABLES
 
@@ -93,7 +94,7 @@ def figures(params: Params) -> Path:
     with step(params, "figures", parameters={"preset": params.preset}, datasets=params.datasets) as run:
         from ncfl.report.figures import write_figures
 
-        write_figures(output=layout.FIGURES, model=params.model.model_dump(), **_arguments(params))
+        write_figures(output=layout.FIGURES, model=params.model.model_dump(), **arguments(params))
         run.artifact(layout.FIGURES)
     return layout.FIGURES
 
@@ -118,7 +119,7 @@ def report(params: Params, config: Path = Path("params.yaml")) -> Path:
             versions=provenance.versions(),
             parameters=config.read_text(encoding="utf-8"),
             edited=presets.edited(config),
-            **_arguments(params),
+            **arguments(params),
         )
         run.artifact(path)
     return path

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.common.device import pick_device, place
-from ncfl.common.errors import InputError, StepError
+from ncfl.common.errors import InputError, StepError, is_out_of_memory
 from ncfl.common.progress import Progress
 from ncfl.train.config import Stage, TrainConfig, numbers
 from ncfl.train.interruption import Interrupted, Interruption
@@ -123,7 +123,7 @@ class Trainer:
                 return self._run()
         except (RuntimeError, MemoryError) as error:
             # On the processor PyTorch has no class of its own for this.
-            if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
+            if isinstance(error, RuntimeError) and not is_out_of_memory(error):
                 raise
             raise InputError(self._too_large()) from error
 
@@ -261,10 +261,6 @@ class Trainer:
             "sources": source_digest(self.model),
         }
         return key_of(configuration, weights=self.model.state_dict(), batches=batches)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _by_name(loss: Any) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ncfl.common.errors import InputError
-from ncfl.config import layout, made_by
+from ncfl.config import layout
 from ncfl.config.jobs import Job
 from ncfl.trust import records
 from ncfl.trust.chains import HOLD, Link
@@ -61,7 +61,7 @@ def _accept(job: Job, noted: Callable[[str], float | None], forget: Callable[[st
         for path in outputs:
             forget(path.as_posix())
     if job.outputs[0].exists():
-        given = [time for path in (*job.inputs, *made_by.source_files(job.sources)) if (time := _time(path))]
+        given = [time for path in job.inputs if (time := _time(path))]
         if max(given, default=0.0) > min(time for path in outputs if (time := _time(path))):
             for path in outputs:
                 _touch(path)

@@ -52,6 +52,18 @@ def links(params: Params, *, deep: bool = False) -> dict[str, Link]:
     return found
 
 
+def behind(found: Mapping[str, Link], name: str) -> list[Link]:
+    """A step, and all whose outputs it depends on, back to the data."""
+    makers = {path: link.job.name for link in found.values() for path in link.job.outputs}
+    seen, todo = {name: found[name]}, [name]
+    while todo:
+        upstream = [makers[path] for path in found[todo.pop()].job.inputs if path in makers]
+        new = [one for one in dict.fromkeys(upstream) if one not in seen]
+        seen |= {one: found[one] for one in new}
+        todo += new
+    return list(seen.values())
+
+
 def _record(job: Job) -> Mapping[str, Any]:
     """A job's record; where nothing that it made is here, the last that was kept."""
     found = records.read(job)

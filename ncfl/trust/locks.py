@@ -55,8 +55,12 @@ def take(name: str, what: str) -> int | None:
             if os.fstat(file).st_ino == path.stat().st_ino:
                 break
         os.close(file)
-    os.ftruncate(file, 0)
-    os.write(file, json.dumps({"pid": os.getpid(), "since": time.time(), "what": what}).encode())
+    try:
+        os.ftruncate(file, 0)
+        os.write(file, json.dumps({"pid": os.getpid(), "since": time.time(), "what": what}).encode())
+    except OSError as error:
+        let_go(name, file)
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     return file
 
 

@@ -37,11 +37,16 @@ def _differences(key: str, then: Any, now: Any) -> Iterator[tuple[str, Any, Any]
 
 def watched_sources(job: Job) -> str:
     """One checksum of all files that both engines watch for a job: an edit in any of them makes it due."""
-    return _watched(job.sources, Path.cwd())
+    return checksum_of_sources(job.sources)
+
+
+def checksum_of_sources(parts: tuple[str, ...]) -> str:
+    """The same of parts of ``ncfl/``, as the jobs name them."""
+    return _checksum_of_all(parts, Path.cwd())
 
 
 @functools.cache
-def _watched(sources: tuple[str, ...], here: Path) -> str:
+def _checksum_of_all(sources: tuple[str, ...], here: Path) -> str:
     digest = hashlib.sha256()
     for path in made_by.source_files(sources):
         if path.is_file():

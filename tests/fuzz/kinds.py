@@ -17,6 +17,7 @@ from helpers.report_samples import EXPERIMENTS, write_results
 from helpers.shipped_samples import TINY, export
 from helpers.tiny_networks import SIZES
 
+from fuzz.formats import some_boxes, some_chunks, some_entries, some_head_fields
 from fuzz.mutations import changed, some_bytes, some_lines, some_member, some_values
 from fuzz.runner import Kind
 from ncfl.config.params import load
@@ -294,11 +295,11 @@ KINDS = (
     Kind("tar", _plain_tar, _unpack, (some_bytes,)),
     Kind("tar.gz", _tar, _unpack, (some_bytes,)),
     Kind("7z", _sevenzip, _unpack, (some_bytes,)),
-    Kind("mp4", _film, _play, (some_bytes,)),
-    Kind("y4m", _y4m, _play, (some_bytes, some_lines)),
-    Kind("png", _picture(".png"), _look, (some_bytes,)),
+    Kind("mp4", _film, _play, (some_bytes, some_boxes, some_boxes)),
+    Kind("y4m", _y4m, _play, (some_bytes, some_head_fields, some_head_fields)),
+    Kind("png", _picture(".png"), _look, (some_bytes, some_chunks, some_chunks)),
     Kind("jpeg", _picture(".jpg"), _look, (some_bytes,)),
-    Kind("tiff", _deep_tiff, _look, (some_bytes,)),
+    Kind("tiff", _deep_tiff, _look, (some_bytes, some_entries, some_entries)),
     Kind("webp", _picture(".webp"), _look, (some_bytes,)),
     Kind("sources.csv", _sources, _read_sources, (some_lines, some_bytes)),
     Kind("summary.json", _results("experiments/ncfl-davis/evaluation/summary.json"), _show, JSON),

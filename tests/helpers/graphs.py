@@ -1,4 +1,4 @@
-"""Both graphs as plain data, so that they can be compared: outputs -> (inputs, command, watched parameters)."""
+"""Both graphs as plain data, so that they can be compared: outputs -> (inputs, command, parameters, sources)."""
 
 import contextlib
 import io
@@ -8,12 +8,14 @@ from typing import NamedTuple
 import dpath  # as DVC reads a parameter
 
 from ncfl.config.yaml12 import load_yaml
+from ncfl.trust.wanted import checksum_of_sources
 
 
 class Job(NamedTuple):
     inputs: frozenset[str]
     command: str
     watched: dict
+    sources: str  # one checksum of the package's files that it watches
 
 
 def resolved_dag(root: Path, *, all_jobs: bool) -> list:
@@ -42,6 +44,7 @@ def snakemake_jobs(root: Path) -> dict[frozenset[str], Job]:
             frozenset(map(str, job.input)),
             job.shellcmd.strip().removesuffix(f" > {job.log} 2>&1"),
             dict(getattr(job.params, "watched", {})),
+            job.params.sources,
         )
         for job, _ in resolved_dag(root, all_jobs=True)
     }
@@ -70,29 +73,27 @@ def dvc_jobs(root: Path) -> dict[frozenset[str], Job]:
         declared = {relative(out.fs_path, root) for stage in stages for out in stage.outs}
         jobs = {}
         for stage in stages:
-            inputs, watched = set(), {}
+            inputs, watched, parts = set(), {}, []
             for dependency in stage.deps:
                 names = getattr(dependency, "params", None)
-                if names is None:
-                    inputs |= opened(relative(dependency.fs_path, root), root, declared)
+                path = relative(dependency.fs_path, root)
+                if path.startswith("ncfl/"):
+                    parts.append(path.removeprefix("ncfl/"))
+                elif names is None:
+                    inputs |= opened(path, declared)
                 else:
                     watched |= {name: dpath.get(params, name, separator=".") for name in names}
             outputs = frozenset(relative(out.fs_path, root) for out in stage.outs)
-            jobs[outputs] = Job(frozenset(inputs), stage.cmd, watched)
+            with contextlib.chdir(root):
+                sources = checksum_of_sources(tuple(parts))
+            jobs[outputs] = Job(frozenset(inputs), stage.cmd, watched, sources)
     return jobs
 
 
-def opened(path: str, root: Path, declared: set[str]) -> set[str]:
-    """A folder of sources as its files, a folder of results as the outputs declared below it."""
-    if path in declared:
-        return {path}
+def opened(path: str, declared: set[str]) -> set[str]:
+    """A folder of results as the outputs declared below it."""
     below = {output for output in declared if output.startswith(f"{path}/")}
-    if below:
-        return below
-    if (root / path).is_dir():
-        files = (root / path).rglob("*.*")
-        return {relative(file, root) for file in files if "__pycache__" not in file.parts and file.is_file()}
-    return {path}
+    return below if below and path not in declared else {path}
 
 
 def relative(path: str | Path, root: Path) -> str:

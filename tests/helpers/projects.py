@@ -40,12 +40,13 @@ def git(command: str, root: Path) -> None:
 
 
 def smaller(params: str) -> str:
-    """Of the tiny graph one training of two stages, the noisy input, and all that these need."""
+    """Of the tiny graph one training of two stages, begun from a shipped file, the noisy input, and all these need."""
     found = yaml.safe_load(params)
     for dataset in ("crvd", "ntu-rain"):
         del found["datasets"][dataset], found["schedules"][dataset]
     kept = {"ncfl-davis": found["experiments"]["ncfl-davis"]}
     machine = {**found["machine"], "mlflow_experiment": None}
+    found["motion"] |= {"width": 0.5, "weights": "pretrained/starts/motion-half.safetensors"}
     return yaml.safe_dump({**found, "machine": machine, "experiments": kept, "compared": {}}, sort_keys=False)
 
 

@@ -7,12 +7,17 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.engines import BIN
+
+from ncfl.cli.main import main
+from ncfl.evaluate import protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 SUMMARY = "results/experiments/noisy/evaluation/summary.json"
@@ -89,6 +94,54 @@ def test_a_limit_of_the_size_of_files(project):
     code, said = ended(started("ncfl verify", project))
     assert code == 2
     assert "noisy-evaluate is " in said
+
+
+FULL_DISK = """
+mount -t tmpfs -o size=$(( $(du -sk results | cut -f1) + 4096 ))k tmpfs {copy} || exit 77
+cp -a results/. {copy} && mount --bind {copy} results
+rm -r results/figures
+dd if=/dev/zero of=results/filler bs=4k 2>/dev/null
+ncfl tables; echo "nothing: $?"
+truncate -s -24k results/filler
+ncfl figures; echo "step: $?"
+snakemake; echo "snakemake: $?"
+find results data -name '.*' ! -name .snakemake_timestamp -type f -printf 'left: %p\\n'
+rm results/filler
+snakemake; echo "again: $?"
+ncfl verify --quiet; echo "verify: $?"
+cmp results/tables/table5.csv before.csv; echo "table: $?"
+"""
+
+
+def test_a_disk_that_is_full(project, tmp_path):
+    """A small disk of its own, seen by these commands alone, with no room left while they run."""
+    (tmp_path / "disk").mkdir()
+    shutil.copy(project / "results/tables/table5.csv", project / "before.csv")
+    (project / "script").write_text(FULL_DISK.format(copy=tmp_path / "disk"))
+    code, said = ended(started("unshare --map-root-user --mount bash script", project))
+    if code == 77 or "unshare failed" in said:
+        pytest.skip("nothing may be mounted here, as in most containers")
+    told = dict(re.findall(r"^(\w+): (\d+)$", said, re.M))
+    assert told == {"nothing": "2", "step": "2", "snakemake": "1", "again": "0", "verify": "0", "table": "0"}, said
+    assert "ncfl: results/locks/tables.lock: cannot be written (No space left on device)\n" in said
+    assert re.search(
+        r"^ncfl: results/figures/\S+: no space left on the device that holds results/figures; ", said, re.M
+    )
+    assert "left: " not in said
+
+
+def test_a_device_with_too_little_memory(project, monkeypatch, capsys):
+    def evaluate(**_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nSee the documentation")
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(protocol, "evaluate", evaluate)
+    monkeypatch.setattr(sys, "argv", ["ncfl", "evaluate", "--experiment", "noisy"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("ncfl: out of memory (CUDA out of memory. Tried to allocate 20.00 GiB.); ")
+    assert "machine.device: cpu in params.yaml" in last
 
 
 @pytest.mark.parametrize("address", ["nobody", "hangs"])

@@ -24,3 +24,6 @@ def test_both_engines_have_the_same_jobs(project, monkeypatch):
         assert job.command == dvc[outputs].command, outputs
         assert job.watched == dvc[outputs].watched, outputs
         assert job.inputs == dvc[outputs].inputs, outputs
+        assert job.sources == dvc[outputs].sources, outputs
+    # Snakemake looks at each input of a job again and again.
+    assert sum(len(job.inputs) for job in snakemake.values()) < 40 * len(snakemake)

@@ -59,6 +59,8 @@ def test_pushed_results_come_to_a_fresh_clone_whole(project, tmp_path, monkeypat
     assert "Nothing to be done" in run("snakemake -n", clone)
     assert "Nothing to be done" in run("snakemake", clone)
     assert due_in_dvc(clone) >= {"prepare-davis", "prepare-set8"}  # large: never pushed, and made again when needed
+    assert "Running stage" not in run("dvc repro --allow-missing", clone)
+    assert made(clone) == made(project)
 
     # What is stale is due, and brings back what it needs; nothing else is made.
     before = made(clone)

@@ -2,8 +2,6 @@
 
 
 rule fetch:
-    input:
-        sources(*made_by.BROUGHT_BY),
     output:
         layout.raw("{dataset}") / "index.json",
         layout.about("{dataset}-fetch"),
@@ -11,6 +9,7 @@ rule fetch:
         layout.log("{dataset}-fetch"),
     priority: 20  # a dataset that is missing is to be said before anything is trained
     params:
+        sources=sources(*made_by.BROUGHT_BY),
         watched=watched("{dataset}-fetch"),
     shell:
         "ncfl fetch --dataset {wildcards.dataset} > {log} 2>&1"
@@ -19,13 +18,13 @@ rule fetch:
 rule prepare:
     input:
         layout.raw("{dataset}") / "index.json",
-        sources(*made_by.PREPARED_BY),
     output:
         directory(layout.prepared("{dataset}")),
         layout.about("{dataset}-prepare"),
     log:
         layout.log("{dataset}-prepare"),
     params:
+        sources=sources(*made_by.PREPARED_BY),
         watched=watched("{dataset}-prepare"),
     shell:
         "ncfl prepare --dataset {wildcards.dataset} > {log} 2>&1"

@@ -19,7 +19,6 @@ rule evaluate:
     input:
         measured_with,
         measured_on,
-        sources(*made_by.MEASURED_BY),
     output:
         layout.evaluation("{experiment}") / "summary.json",
         layout.evaluation("{experiment}") / "sequences.csv",
@@ -32,18 +31,19 @@ rule evaluate:
     resources:
         gpu=GPU,
     params:
+        sources=sources(*made_by.MEASURED_BY),
         watched=watched("{experiment}-evaluate"),
     shell:
         "ncfl evaluate --experiment {wildcards.experiment} > {log} 2>&1"
 
 
 rule complexity:
-    input:
-        sources(*made_by.COUNTED_BY),
     output:
         layout.COMPLEXITY / "complexity.json",
         layout.about("complexity"),
     log:
         layout.log("complexity"),
+    params:
+        sources=sources(*made_by.COUNTED_BY),
     shell:
         "ncfl complexity > {log} 2>&1"

@@ -3,7 +3,6 @@
 
 rule pretrain_flow:
     input:
-        sources(*made_by.FLOW_BY),
         JOBS["pretrain-flow"].inputs if "pretrain-flow" in JOBS else [],
     output:
         layout.SPYNET,
@@ -17,6 +16,7 @@ rule pretrain_flow:
     resources:
         gpu=GPU,
     params:
+        sources=sources(*made_by.FLOW_BY),
         watched=watched("pretrain-flow"),
     shell:
         "ncfl pretrain-flow > {log} 2>&1"

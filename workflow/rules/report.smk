@@ -20,7 +20,6 @@ rule tables:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources(*made_by.SHOWN_BY),
     output:
         report(
             directory(layout.TABLES),
@@ -33,6 +32,7 @@ rule tables:
     log:
         layout.log("tables"),
     params:
+        sources=sources(*made_by.SHOWN_BY),
         watched=watched("tables"),
     shell:
         "ncfl tables > {log} 2>&1"
@@ -42,7 +42,6 @@ rule figures:
     input:
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources(*made_by.DRAWN_BY),
     output:
         report(
             directory(layout.FIGURES),
@@ -55,6 +54,7 @@ rule figures:
     log:
         layout.log("figures"),
     params:
+        sources=sources(*made_by.DRAWN_BY),
         watched=watched("figures"),
     shell:
         "ncfl figures > {log} 2>&1"
@@ -66,13 +66,13 @@ rule report:
         layout.FIGURES,
         measured,
         layout.COMPLEXITY / "complexity.json",
-        sources(*made_by.SHOWN_BY),
     output:
         layout.REPORT / "index.html",
         layout.about("report"),
     log:
         layout.log("report"),
     params:
+        sources=sources(*made_by.SHOWN_BY),
         watched=watched("report"),
     shell:
         "ncfl report > {log} 2>&1"

@@ -16,7 +16,6 @@ def inputs_of_stage(number):
 rule train_stage1:
     input:
         inputs_of_stage(1),
-        sources(*made_by.TRAINED_BY),
     output:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
@@ -30,6 +29,7 @@ rule train_stage1:
     resources:
         gpu=GPU * PARAMS.machine.processes,
     params:
+        sources=sources(*made_by.TRAINED_BY),
         watched=watched("{experiment}-train-stage1"),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 1 > {log} 2>&1"
@@ -38,7 +38,6 @@ rule train_stage1:
 rule train_compared:
     input:
         inputs_of_stage(1),
-        sources(*made_by.COMPARED_BY),
     output:
         layout.stage("{experiment}", 1) / "checkpoint.pt",
         layout.stage("{experiment}", 1) / "metrics.json",
@@ -52,6 +51,7 @@ rule train_compared:
     resources:
         gpu=GPU * PARAMS.machine.processes,
     params:
+        sources=sources(*made_by.COMPARED_BY),
         watched=watched("{experiment}-train-stage1"),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 1 > {log} 2>&1"
@@ -60,7 +60,6 @@ rule train_compared:
 rule train_stage2:
     input:
         inputs_of_stage(2),
-        sources(*made_by.TRAINED_BY),
     output:
         layout.stage("{experiment}", 2) / "checkpoint.pt",
         layout.stage("{experiment}", 2) / "metrics.json",
@@ -72,6 +71,7 @@ rule train_stage2:
     resources:
         gpu=GPU * PARAMS.machine.processes,
     params:
+        sources=sources(*made_by.TRAINED_BY),
         watched=watched("{experiment}-train-stage2"),
     shell:
         "ncfl train --experiment {wildcards.experiment} --stage 2 > {log} 2>&1"

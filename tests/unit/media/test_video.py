@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from helpers.cells import cell
 from helpers.data_samples import encode, film, pictures, psnr
+from helpers.footage_samples import record
 
 from ncfl.common.errors import InputError
 from ncfl.media.pictures import natural_key
@@ -326,3 +327,10 @@ def test_equal_frames_give_equal_files_whatever_was_in_memory_before(width, tmp_
         subprocess.run([sys.executable, "-c", program, target], env=environment, check=True)
         written.append(target.read_bytes())
     assert written[0] == written[1] == written[2]
+
+
+def test_a_coding_without_a_decoder_is_refused(tmp_path):
+    path = record(tmp_path / "a.mp4", sound=None)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
+    with pytest.raises(InputError, match=r"a\.mp4: its video is coded in a way that nothing here decodes"):
+        open_frames(path)

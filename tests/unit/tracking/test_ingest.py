@@ -1,8 +1,10 @@
 """From the spool into MLflow: whole, once, in spite of kills, damage and company."""
 
+import contextlib
 import fcntl
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +18,16 @@ from ncfl.tracking import ingest, spool
 
 __all__ = ["deferred", "empty_database", "project"]  # fixtures
 ROOT = Path(__file__).resolve().parents[3]
+CHANGING = (
+    "create_experiment",
+    "create_run",
+    "log_batch",
+    "set_tag",
+    "log_artifacts",
+    "delete_tag",
+    "set_terminated",
+    "update_run",
+)
 
 
 def lines(path):
@@ -70,16 +82,6 @@ def killed_after(monkeypatch, calls: int) -> None:
     from mlflow import MlflowClient
 
     done = []
-    changing = (
-        "create_experiment",
-        "create_run",
-        "log_batch",
-        "set_tag",
-        "log_artifacts",
-        "delete_tag",
-        "set_terminated",
-        "update_run",
-    )
 
     def counted(function):
         def call(*arguments, **named):
@@ -90,7 +92,7 @@ def killed_after(monkeypatch, calls: int) -> None:
 
         return call
 
-    for name in changing:
+    for name in CHANGING:
         monkeypatch.setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
     monkeypatch.setattr(spool, "drop", counted(spool.drop))
 
@@ -277,3 +279,55 @@ def test_an_empty_spool_costs_no_import_of_mlflow(project):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "False"]
+
+
+@pytest.mark.parametrize("calls", [0, 1, 4, 9])
+def test_a_database_that_is_locked_meanwhile_loses_and_doubles_nothing(deferred, monkeypatch, capsys, calls):
+    """Another program takes the database before so many of our calls; later it gives it back."""
+    for step in ("train", "evaluate"):
+        with a_run(step, "e", rate=1) as run:
+            run.log(0, {"loss": 2.0})
+            run.log(1, {"loss": 1.0})
+            run.figure(psnr=20.0)
+    from mlflow.store.db import utils
+
+    asks = utils.sql.text
+    monkeypatch.setattr(
+        utils.sql, "text", lambda words: asks(words.replace("busy_timeout = 20000", "busy_timeout = 100"))
+    )
+    monkeypatch.setattr(ingest, "WAIT_SECONDS", 0.1)
+    with contextlib.closing(sqlite3.connect(layout.MLFLOW / "mlflow.db", isolation_level=None)) as other:
+        with pytest.MonkeyPatch.context() as patched:
+            locked_after(patched, calls, lambda: other.execute("begin exclusive"))
+            assert ingest.sync() == 0
+        assert "database is locked" in capsys.readouterr().err
+        assert len(spool.waiting()) == 2
+        other.rollback()
+    assert ingest.sync() == 2
+    assert spool.waiting() == []
+    found = runs()
+    assert set(found) == {"e", "e train", "e evaluate"}
+    for step in ("train", "evaluate"):
+        assert [point[:2] for point in curve(found[f"e {step}"], "loss")] == [(0, 2.0), (1, 1.0)]
+        assert [point[1] for point in curve(found[f"e {step}"], "psnr")] == [20.0]
+
+
+def locked_after(patched, calls: int, lock) -> None:
+    """Let so many calls of MLflow happen before ``lock`` is called; a database that is locked is given up soon."""
+    from mlflow import MlflowClient
+
+    left = [calls]
+
+    def counted(function):
+        def call(*arguments, **named):
+            left[0] -= 1
+            if left[0] == -1:
+                lock()
+            return function(*arguments, **named)
+
+        return call
+
+    if calls == 0:
+        lock()
+    for name in CHANGING:
+        patched.setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))

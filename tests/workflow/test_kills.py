@@ -1,0 +1,16 @@
+"""Steps, engines and whole groups killed at random: the same command again, and nothing else, ends the same."""
+
+import re
+import sys
+
+from helpers.engines import run
+from helpers.projects import ROOT
+
+
+def test_random_kills_of_both_engines(finished):
+    """A part of what `tools/kills FOLDER 20` does, with less time between kills."""
+    said = run(f"{sys.executable} {ROOT}/tools/kills {finished} 8 7 12", finished.parent)
+    assert re.search(r"^\d+ kills in \d+ runs, 0 times something to do by hand", said, re.M), said
+    for engine in ("snakemake", "dvc"):
+        assert f"{engine}: exit 0, results the same, left: []" in said
+        assert re.search(rf"^\d+: {engine}: SIG", said, re.M)
