@@ -6,6 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+_LIMITS = {
+    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} entries",
+    "string_pattern_mismatch": "text of the pattern {pattern}",
+}
+
 
 def explain(errors: Sequence[Any], raw: Any, model: type[BaseModel]) -> str:
     """All errors in one line.
@@ -53,7 +59,19 @@ def _explain(error: Any, raw: Any, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return message if key == "(top)" else f"key {key!r}: {message}"
-    return f"key {key!r}: found {error['input']!r}; {message[0].lower()}{message[1:]}"
+    if error["type"] == "union_tag_invalid":
+        about = error["ctx"]
+        what = about["discriminator"].strip("'")
+        return f"key {key!r}: expected {what} {about['expected_tags']}, got {about['tag']!r}"
+    return f"key {key!r}: expected {_wanted(error, message)}, got {error['input']!r}"
+
+
+def _wanted(error: Any, message: str) -> str:
+    """What is allowed, in words that stand behind "expected"."""
+    if error["type"] in _LIMITS:
+        return _LIMITS[error["type"]].format(**error["ctx"])
+    wanted = message.removeprefix("Input should be ")
+    return f"a number {wanted}" if wanted.startswith(("greater", "less")) else wanted
 
 
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -138,8 +138,8 @@ class Params(Block):
                 _known(name, published_datasets(), f"datasets.{name} (source {data.source})")
             elif name in PAIRED:
                 raise ValueError(
-                    f"datasets.{name}: found source 'clips', whose videos have no degraded frames; allowed: demo, "
-                    f"published (files of it that you have: `ncfl fetch --dataset {name} --from PATH`)"
+                    f"datasets.{name}: expected source demo or published (files of it that you have: `ncfl fetch "
+                    f"--dataset {name} --from PATH`), got 'clips', whose videos have no degraded frames"
                 )
         for key in ("max_frames", "examples"):
             for name in getattr(self.evaluation, key):
@@ -216,7 +216,7 @@ class Params(Block):
 
 def _known(name: str, allowed: Any, where: str) -> None:
     if name not in allowed:
-        raise ValueError(f"{where}: found {name!r}, allowed: {', '.join(allowed)}")
+        raise ValueError(f"{where}: expected one of {', '.join(allowed)}, got {name!r}")
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -12,7 +12,7 @@ Sigma = Annotated[float, Field(ge=0.0, le=255.0)]
 
 def _rising(values: list[float]) -> list[float]:
     if values[0] > values[1]:
-        raise ValueError(f"found {values}, allowed: [low, high]")
+        raise ValueError(f"expected [low, high] with the lower one first, got {values}")
     return values
 
 

@@ -49,7 +49,7 @@ def bench(
 
     allowed = (OWN, *LEARNED)
     if unknown := [name for name in methods if name not in allowed]:
-        raise InputError(f"--method: found {unknown[0]!r}, allowed: {', '.join(allowed)}")
+        raise InputError(f"--method: expected some of {', '.join(allowed)}, got {unknown[0]!r}")
     settings = {
         "height": height,
         "width": width,

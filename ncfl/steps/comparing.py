@@ -65,8 +65,8 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
     if not model.supervised(frames):
         needed = next(number for number in range(frames, MOST_FRAMES) if model.supervised(number))
         raise InputError(
-            f"experiment {name}, train.frames: found {frames}, allowed: {needed} or more, as {experiment.method} "
-            "restores a frame from those around it"
+            f"experiment {name}, train.frames: expected {needed} or more, as {experiment.method} restores a frame from "
+            f"those around it, got {frames}"
         )
     if experiment.train.start is not None:
         adopt_small_form(model, Path(experiment.train.start), name)

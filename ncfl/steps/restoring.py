@@ -198,7 +198,7 @@ def choose(
     given = {"--weights": weights, "--checkpoint": checkpoint, "--method": method}
     named = [option for option, value in given.items() if value is not None]
     if len(named) > 1:
-        raise InputError(f"restore: found {' and '.join(named)}, allowed: one of {', '.join(given)}, or none of them")
+        raise InputError(f"restore: expected one of {', '.join(given)}, or none of them, got {' and '.join(named)}")
     if method is not None:
         return _compared(method, place, tell)
     return _trained(checkpoint, place) if checkpoint is not None else _shipped(weights, place, tell)
@@ -230,9 +230,8 @@ def _compared(name: str, place: "torch.device | str", tell: Callable[[str], None
     if name in BASELINES:
         return BASELINES[name].build()
     if name not in {**OFFICIAL, **LEARNED}:
-        raise InputError(
-            f"method {name}: unknown; allowed: {', '.join(dict.fromkeys([*BASELINES, *OFFICIAL, *LEARNED]))}"
-        )
+        known = dict.fromkeys([*BASELINES, *OFFICIAL, *LEARNED])
+        raise InputError(f"method: expected one of {', '.join(known)}, got {name!r}")
     trained = layout.trainings(name)
     if name in OFFICIAL and (layout.weights(name).exists() or not trained):
         return from_file(name, imported(name), device=place, channels_last=True)

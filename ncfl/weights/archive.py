@@ -33,7 +33,7 @@ def read_archive(file: Path, stand_ins: Sequence[str] = ()) -> Any:
         raise InputError(f"{file}: not a file" if file.exists() else f"{file}: no such file")
     size = file.stat().st_size
     if not size:
-        raise InputError(f"{file}: found an empty file, allowed: a checkpoint")
+        raise InputError(f"{file}: expected a checkpoint, got an empty file")
     _check_start(file)
     try:
         _check_sums(file)
@@ -41,13 +41,13 @@ def read_archive(file: Path, stand_ins: Sequence[str] = ()) -> Any:
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"the Python object {wanted[1]}, which is never loaded" if wanted else "no checkpoint"
-        raise InputError(f"{file}: found {reason}; allowed: tensors (a state_dict) saved by torch.save") from None
+        raise InputError(f"{file}: expected tensors (a state_dict) saved by torch.save, got {reason}") from None
     except MemoryError:
         raise
     except Exception as error:  # a damaged file can fail in any way that its reader knows
         reason = str(error).split("\n", 1)[0][:100] or type(error).__name__
         found = f"a truncated or damaged file of {size} bytes ({reason})"
-        raise InputError(f"{file}: found {found}, allowed: a checkpoint") from None
+        raise InputError(f"{file}: expected a checkpoint, got {found}") from None
 
 
 def _check_start(file: Path) -> None:
@@ -55,7 +55,7 @@ def _check_start(file: Path) -> None:
         head = opened.read(64).lstrip()
     for start, found in IMPOSTORS.items():
         if head.startswith(start):
-            raise InputError(f"{file}: found {found}, allowed: a checkpoint")
+            raise InputError(f"{file}: expected a checkpoint, got {found}")
 
 
 def _check_sums(file: Path) -> None:

@@ -73,9 +73,9 @@ def load(path: Path) -> Checkpoint:
     path = Path(path)
     content = read_archive(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path}: found {_describe(content)}, allowed: a checkpoint written by this program")
+        raise InputError(f"{path}: expected a checkpoint written by this program, got {_describe(content)}")
     if content.get("version") != VERSION:
-        raise InputError(f"{path}: found checkpoint version {content.get('version')!r}, allowed: {VERSION}")
+        raise InputError(f"{path}: expected checkpoint version {VERSION}, got {content.get('version')!r}")
     kinds = {"kind": str, "arguments": dict, "state": dict, "extra": dict, "continuation": (dict, type(None))}
     for name, kind in kinds.items():
         if name not in content or not isinstance(content[name], kind):

@@ -49,7 +49,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     state, about = read_tensors(path)
     found = _json(about.get(FORMAT, ""))
     if any(not isinstance(found.get(key), str) for key in METADATA):
-        raise InputError(f"{path}: found safetensors of another program, allowed: what ncfl import-weights wrote")
+        raise InputError(f"{path}: expected what ncfl import-weights wrote, got safetensors of another program")
     return state, {key: found[key] for key in METADATA}
 
 

@@ -69,7 +69,8 @@ def read_parts(file: Path, parts: Sequence[str]) -> dict[str, Tensor]:
     missing = [part for part in parts if not isinstance(held.get(part), Mapping)]
     if missing:
         found = f"the keys {some(held)}" if isinstance(content, Mapping) else f"a {type(content).__name__}"
-        raise InputError(f"{file}: found {found}; missing: {', '.join(missing)}; allowed: a state under each of these")
+        wanted = ", ".join(parts)
+        raise InputError(f"{file}: expected a state under each of {wanted}, got {found}; missing: {', '.join(missing)}")
     states = {part: _unwrapped(file, held[part]) for part in parts}
     return {
         f"{part}.{name}": _number(file, f"{part}.{name}", value)
@@ -88,7 +89,7 @@ def _layers(folder: Path) -> dict[str, Tensor]:
         except (OSError, ValueError, TypeError, EOFError) as error:
             raise InputError(f"{path}: not readable as an array of numbers ({error})") from None
     if not found:
-        raise InputError(f"{folder}: found no .npy files, allowed: two per layer, -weight.npy and -bias.npy")
+        raise InputError(f"{folder}: expected two .npy files per layer, -weight.npy and -bias.npy, got none")
     return found
 
 
@@ -100,7 +101,7 @@ def _unwrapped(file: Path, content: Any) -> dict[str, Any]:
         content = inner
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         found = f"the keys {some(content)}" if isinstance(content, Mapping) else f"a {type(content).__name__}"
-        raise InputError(f"{file}: found {found}, allowed: tensors by name, plain or under {', '.join(WRAPPERS)}")
+        raise InputError(f"{file}: expected tensors by name, plain or under {', '.join(WRAPPERS)}, got {found}")
     for prefix in ("module.", "generator.", "module."):
         own = {name[len(prefix) :]: value for name, value in content.items() if str(name).startswith(prefix)}
         if len(own) == len(content) or (own and prefix == "generator."):
@@ -113,7 +114,7 @@ def _number(file: Path, name: Any, value: Any) -> Tensor:
     plain = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized
     if not plain or value.is_complex():
         found = f"the Python object {value.path}" if isinstance(value, pickled.Inert) else type(value).__name__
-        raise InputError(f"{file}: {name}: found {found}, allowed: a plain tensor of real numbers")
+        raise InputError(f"{file}: {name}: expected a plain tensor of real numbers, got {found}")
     value = value.detach()
     if not value.is_floating_point():
         return value.contiguous()

@@ -72,10 +72,10 @@ class Weights(NamedTuple):
         found = self.path.stat().st_size
         if found != self.bytes:
             cut = "truncated: " if found < self.bytes else ""
-            raise InputError(f"{self.path}: {cut}found {found} bytes, allowed: {self.bytes}; get it again")
+            raise InputError(f"{self.path}: {cut}expected {self.bytes} bytes, got {found}; get it again")
         found = sha256(self.path)
         if found != self.sha256:
-            raise InputError(f"{self.path}: damaged: found SHA-256 {found}, allowed: {self.sha256}; get it again")
+            raise InputError(f"{self.path}: damaged: expected SHA-256 {self.sha256}, got {found}; get it again")
 
     def build(self) -> nn.Module:
         """The network without its weights. InputError: no such kind, or arguments that it does not take."""
@@ -130,7 +130,7 @@ def shipped(place: Path | None = None) -> dict[str, Weights]:
     described = content.get("weights") if isinstance(content, dict) else None
     default = content.get("default") if isinstance(described, dict) else None
     if not isinstance(default, str) or default not in described:
-        raise InputError(f"{path}: damaged: needs 'weights' by name, and one of the names as 'default'")
+        raise InputError(f"{path}: damaged: expected 'weights' by name, and one of the names as 'default'")
     return {name: _weights(path, name, described[name], default) for name in sorted(described, key=default.__ne__)}
 
 
@@ -153,13 +153,13 @@ def find(given: str | None = None) -> Weights:
     if given is None:
         return next(iter(known.values()))
     if given not in known:
-        raise InputError(f"weights {given}: unknown; allowed: {', '.join(known)}, or a file ending in {SUFFIX}")
+        raise InputError(f"weights: expected {', '.join(known)} or a file ending in {SUFFIX}, got {given!r}")
     return known[given]
 
 
 def _own(path: Path) -> Weights:
     if path.suffix != SUFFIX:
-        raise InputError(f"{path}: no file of weights; allowed: *{SUFFIX} (a checkpoint.pt goes to --checkpoint)")
+        raise InputError(f"{path}: expected a file that ends in {SUFFIX}; a checkpoint.pt goes to --checkpoint")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if not (path.parent / INDEX).is_file():
@@ -173,15 +173,15 @@ def _own(path: Path) -> Weights:
 def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
     where = f"{index}: weights {name!r}"
     if not isinstance(entry, dict):
-        raise InputError(f"{where}: found a {type(entry).__name__}, allowed: {', '.join(_KINDS)}")
+        raise InputError(f"{where}: expected an object with {', '.join(_KINDS)}, got a {type(entry).__name__}")
     for key, kind in _KINDS.items():
         if not isinstance(entry.get(key), kind):
             raise InputError(f"{where}: {key!r} is missing or no {getattr(kind, '__name__', kind)}")
     if Path(entry["file"]).name != entry["file"]:
-        raise InputError(f"{where}: file: found {entry['file']!r}, allowed: a name beside the index")
+        raise InputError(f"{where}: file: expected a name beside the index, got {entry['file']!r}")
     sigma = entry["sigma"]
     if len(sigma) != 2 or not all(isinstance(level, int | float) for level in sigma):
-        raise InputError(f"{where}: sigma: found {sigma}, allowed: the least and the greatest level")
+        raise InputError(f"{where}: sigma: expected the least and the greatest level, got {sigma}")
     fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
     low, high = sigma
     return Weights(name=name, path=index.parent / entry["file"], sigma=(low, high), default=name == default, **fields)

@@ -38,7 +38,7 @@ def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {f"{part}.{name}": tensor for name, tensor in state.items()}
     raise InputError(
         "dvdnet: weights without conv_relu_bn.0.weight or down_conv.0.weight; "
-        "allowed: the tensors of model_spatial.pth or of model_temp.pth"
+        "expected the tensors of model_spatial.pth or of model_temp.pth"
     )
 
 

@@ -28,11 +28,11 @@ def read_caffemodel(path: Path) -> dict[str, Tensor]:
     try:
         tensors = dict(_tensors(memoryview(Path(path).read_bytes())))
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; allowed: a .caffemodel") from None
+        raise InputError(f"{path}: {error.strerror or error}; expected a .caffemodel") from None
     except (IndexError, ValueError) as error:
-        raise InputError(f"{path}: {error}; allowed: a whole .caffemodel") from None
+        raise InputError(f"{path}: {error}; expected a whole .caffemodel") from None
     if not tensors:
-        raise InputError(f"{path}: no layer with weights found; allowed: a .caffemodel")
+        raise InputError(f"{path}: no layer with weights found; expected a .caffemodel")
     return tensors
 
 

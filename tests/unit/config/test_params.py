@@ -154,11 +154,11 @@ MISTAKES = [
     ("median-3x3:\n", "ncfl-davis:\n", ["ncfl-davis", "two groups"]),
     ("preset: demo", "preset: demo\npreset: paper", ["line 8", "'preset' stands twice"]),
     ("datasets:  ", "datasets  ", ["no YAML"]),
-    ("  davis:\n    source: demo", "  vimeo:\n    source: demo", ["datasets.vimeo", "allowed: davis, set8, crvd"]),
+    ("  davis:\n    source: demo", "  vimeo:\n    source: demo", ["datasets.vimeo", "one of davis, set8, crvd"]),
     (
         "  revide: {source: demo, height: 96, width: 144, train: 12, test: 3, frames: 9, max_motion: 4.0}",
         "  revide: {source: clips, root: x, train: rest, test: [], max_frames: null, height: null, stand_in: false}",
-        ["datasets.revide", "'clips'", "demo, published"],
+        ["datasets.revide", "'clips'", "demo or published"],
     ),
     ("    ntu-rain: {sequence", "    ntu-rian: {sequence", ["evaluation.examples", "'ntu-rian'", "ntu-rain"]),
     ("max_frames: {davis: 85", "max_frames: {davsi: 85", ["evaluation.max_frames", "'davsi'"]),

@@ -68,11 +68,11 @@ def test_dvc_has_a_stage_for_each_seed():
     [
         ([], "at least 1"),
         ([1, 1], r"expected seeds that differ, got \[1, 1\]"),
-        ([1.5], "found 1.5; input should be a valid integer"),
-        ([-1], "found -1; input should be greater than or equal to 0"),
+        ([1.5], "expected a valid integer, got 1.5"),
+        ([-1], "expected a number greater than or equal to 0, got -1"),
         ([2**32], "less than 4294967296"),
-        ([True], "found True; input should be a valid integer"),
-        (3, "found 3; input should be a valid list"),
+        ([True], "expected a valid integer, got True"),
+        (3, "expected a valid list, got 3"),
     ],
 )
 def test_other_seeds_are_refused_by_their_key(seeds, expected):

@@ -69,7 +69,7 @@ def test_the_two_official_files_make_one_state(model: DVDNet):
     )
     state = {**official_names(spatial), **official_names(temporal)}
     DVDNet(**model.arguments).load_state_dict(state, strict=True)
-    with pytest.raises(InputError, match="allowed: the tensors of model_spatial"):
+    with pytest.raises(InputError, match="expected the tensors of model_spatial"):
         official_names({"net.0.weight": torch.zeros(1)})
 
 

@@ -66,7 +66,7 @@ def test_an_official_checkpoint_loads(model: RMFD, tmp_path: Path):
 def test_a_checkpoint_without_one_of_the_networks_is_refused(model: RMFD, tmp_path: Path):
     file = tmp_path / "model_epoch_95.pth"
     torch.save({"multi_model_res": model.multi_model_res.state_dict(), "optimizer": {}}, file)
-    with pytest.raises(InputError, match="found the keys multi_model_res, optimizer; missing: multi_model_haze, "):
+    with pytest.raises(InputError, match="got the keys multi_model_res, optimizer; missing: multi_model_haze, "):
         read_checkpoint(file)
 
 

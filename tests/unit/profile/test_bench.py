@@ -242,7 +242,7 @@ def test_the_command_writes_what_it_prints(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--method", "dncnn"), "--method: found 'dncnn', allowed: ncfl, vnlnet,"),
+        (("--method", "dncnn"), "--method: expected some of ncfl, vnlnet,"),
         (("--device", "tpu"), "device: found 'tpu', allowed: auto, cpu, cuda"),
         (("--method", "emvd-s", "--height", "8"), "height: found 8, allowed: 32 or more"),
     ],

@@ -184,11 +184,11 @@ def test_refuses_a_foreign_state_dict_and_says_what_it_has(tmp_path):
     torch.save({f"layer{i}.weight": torch.zeros(1) for i in range(5)}, tmp_path / "a.pt")
     assert "5 keys (layer0.weight, layer1.weight, layer2.weight, ...)" in refused(tmp_path / "a.pt")
     torch.save(torch.zeros(3), tmp_path / "b.pt")
-    assert "found a Tensor" in refused(tmp_path / "b.pt")
+    assert "got a Tensor" in refused(tmp_path / "b.pt")
 
 
 def test_refuses_another_version_and_missing_parts(tmp_path):
-    assert "version 2, allowed: 1" in refused(forge(tmp_path / "a.pt", version=2))
+    assert "expected checkpoint version 1, got 2" in refused(forge(tmp_path / "a.pt", version=2))
     assert "'arguments' is missing or damaged" in refused(forge(tmp_path / "b.pt", arguments=[1]))
 
 

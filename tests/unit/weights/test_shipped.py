@@ -171,7 +171,7 @@ def test_a_file_of_ones_own_is_described_by_the_index_beside_it(
     for name, found in {
         "stray.safetensors": "not described in .*index.json",
         "none.safetensors": "none.safetensors: no such file",
-        "checkpoint.pt": r"checkpoint\.pt: no file of weights; allowed: \*\.safetensors .*--checkpoint",
+        "checkpoint.pt": r"checkpoint\.pt: expected a file that ends in \.safetensors; .*--checkpoint",
     }.items():
         with pytest.raises(InputError, match=found):
             find(str(own / name))
@@ -181,7 +181,7 @@ def test_a_file_of_ones_own_is_described_by_the_index_beside_it(
 
 
 def test_an_unknown_name_lists_the_known(here: Path):
-    with pytest.raises(InputError, match=r"weights smal: unknown; allowed: small, another, or a file ending"):
+    with pytest.raises(InputError, match=r"expected small, another or a file ending in .safetensors, got 'smal'"):
         find("smal")
 
 
@@ -199,9 +199,12 @@ def test_a_file_that_is_not_the_one_described_is_never_loaded(here: Path):
     whole = path.read_bytes()
     flipped = whole[:-1] + bytes([whole[-1] ^ 1])
     for data, found in (
-        (whole[:-10], f"truncated: found {len(whole) - 10} bytes, allowed: {len(whole)}"),
-        (whole + b"more", f"found {len(whole) + 4} bytes, allowed: {len(whole)}"),
-        (flipped, f"damaged: found SHA-256 {hashlib.sha256(flipped).hexdigest()}, allowed: "),
+        (whole[:-10], f"truncated: expected {len(whole)} bytes, got {len(whole) - 10}"),
+        (whole + b"more", f"expected {len(whole)} bytes, got {len(whole) + 4}"),
+        (
+            flipped,
+            f"damaged: expected SHA-256 {hashlib.sha256(whole).hexdigest()}, got {hashlib.sha256(flipped).hexdigest()}",
+        ),
     ):
         path.write_bytes(data)
         with pytest.raises(InputError, match=re.escape(f"{path}: {found}")):
@@ -246,11 +249,11 @@ def test_networks_that_there_are_not(here: Path, changes: dict[str, object], fou
     ("changes", "found"),
     [
         ({"file": None}, "'file' is missing or no str"),
-        ({"file": "../small.safetensors"}, "file: found '../small.safetensors', allowed: a name beside the index"),
+        ({"file": "../small.safetensors"}, "file: expected a name beside the index, got '../small.safetensors'"),
         ({"bytes": "12"}, "'bytes' is missing or no int"),
         ({"arguments": []}, "'arguments' is missing or no dict"),
-        ({"sigma": [1]}, r"sigma: found \[1\]"),
-        ({"sigma": ["a", "b"]}, r"sigma: found \['a', 'b'\]"),
+        ({"sigma": [1]}, r"sigma: expected the least and the greatest level, got \[1\]"),
+        ({"sigma": ["a", "b"]}, r"sigma: expected the least and the greatest level, got \['a', 'b'\]"),
     ],
 )
 def test_a_damaged_entry(here: Path, changes: dict[str, object], found: str):
@@ -271,7 +274,7 @@ def test_a_damaged_index(here: Path, text: str):
 
 def test_an_entry_that_is_no_object(here: Path):
     (here / "index.json").write_text('{"default": "a", "weights": {"a": 3}}')
-    with pytest.raises(InputError, match="weights 'a': found a int, allowed: file, bytes, sha256"):
+    with pytest.raises(InputError, match=r"weights 'a': expected an object with file, bytes, sha256, .*, got a int"):
         shipped()
 
 
