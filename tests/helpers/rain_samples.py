@@ -34,3 +34,8 @@ def streaks(frames: int, height: int, width: int, count: int = 14) -> Tensor:
 def psnr(a: Tensor, b: Tensor) -> float:
     """dB, of values in [0,1]."""
     return -10 * (a - b).square().mean().log10().item()
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    """Standard normal values in float64."""
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))

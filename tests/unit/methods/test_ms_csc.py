@@ -5,12 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from helpers.rain_samples import psnr, scene, streaks
+from helpers.rain_samples import normal, psnr, scene, streaks
 from scipy import ndimage, optimize
 from torch import Tensor
 
-from ncfl.common.errors import InputError
-from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.moving import low_rank
 from ncfl.methods.ms_csc.method import (
     MSCSC,
@@ -26,10 +24,6 @@ from ncfl.methods.ms_csc.method import (
 )
 
 SIZES = (5, 3)
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
 
 
 def filters(seed: int = 7) -> Tensor:
@@ -170,32 +164,3 @@ def test_the_rain_layer_is_the_rain():
     fit = MSCSC(objects=False).decompose(clean + rain)
     assert fit.rain.shape == fit.background.shape == clean.shape
     assert torch.corrcoef(torch.stack((fit.rain.flatten(), rain.flatten())))[0, 1] > 0.9
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [(1, 17, 23), (2, 1, 9), (3, 33, 2), (1, 1, 1)])
-def test_single_frames_odd_sizes_and_gray(channels: int, size: tuple[int, ...]):
-    frames = normal(2, size[0], channels, *size[1:]).float() * 0.1 + 0.5
-    before = frames.clone()
-    restored = MSCSC(rounds=1).restore(frames, None)
-    assert restored.shape == frames.shape
-    assert restored.dtype == torch.float32
-    assert torch.isfinite(restored).all()
-    torch.testing.assert_close(frames, before, rtol=0, atol=0)
-    if size[0] == 1:  # a single frame is its own background
-        torch.testing.assert_close(restored, frames, rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("value", [0.0, 0.5])
-def test_a_flat_clip_stays_flat(value: float):
-    frames = torch.full((1, 4, 1, 8, 8), value)
-    torch.testing.assert_close(MSCSC().restore(frames, None), frames, rtol=0, atol=1e-5)
-
-
-def test_refuses_packed_raw_and_streams_in_chunks():
-    method = MSCSC(chunk=4, overlap=2, rounds=1)
-    with pytest.raises(InputError, match=r"method ms-csc: frames have shape \[1, 2, 4, 8, 8\]; allowed: "):
-        method.restore(torch.zeros(1, 2, 4, 8, 8), None)
-    assert isinstance(method, Chunk)
-    frames = list(scene(7)[:, None, None])
-    assert len(list(stream(method, frames))) == 7

@@ -6,18 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from helpers.rain_samples import psnr, scene, streaks
+from helpers.rain_samples import normal, psnr, scene, streaks
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from ncfl.common.errors import InputError
-from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.moving import Factors, MovingObjects, label, low_rank
 from ncfl.methods.se.method import SE, Mixture, Rounds, conjugate_gradients
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
 
 
 def energy(labels: np.ndarray, cost: np.ndarray, smoothness: float) -> float:
@@ -192,35 +186,7 @@ def test_what_moves_stays_as_it_is():
     torch.testing.assert_close(method.rain_free(rainy)[fit.moving], rainy[fit.moving], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [(1, 17, 23), (2, 1, 9), (3, 33, 2), (1, 1, 1)])
-@pytest.mark.parametrize("objects", [True, False])
-def test_single_frames_odd_sizes_and_gray(channels: int, size: tuple[int, ...], objects: bool):
-    frames = normal(2, size[0], channels, *size[1:]).float() * 0.1 + 0.5
-    restored = SE(objects=objects, iterations=3).restore(frames, None)
-    assert restored.shape == frames.shape
-    assert restored.dtype == torch.float32
-    assert torch.isfinite(restored).all()
-    if size[0] == 1:  # a single frame is its own background
-        torch.testing.assert_close(restored, frames, rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("value", [0.0, 0.5])
-def test_a_flat_clip_stays_flat(value: float):
-    frames = torch.full((1, 4, 1, 8, 8), value)
-    torch.testing.assert_close(SE().restore(frames, None), frames, rtol=0, atol=1e-5)
-
-
 def test_a_clip_in_which_all_moves_stays_as_it_is():
     frames = normal(1, 4, 1, 9, 9).float()
     assert SE().decompose(frames[0, :, 0]).moving.all()
     torch.testing.assert_close(SE().restore(frames, None), frames, rtol=0, atol=0)
-
-
-def test_refuses_packed_raw_and_streams_in_chunks():
-    method = SE(chunk=4, overlap=2, iterations=2)
-    with pytest.raises(InputError, match=r"method se: frames have shape \[1, 2, 4, 8, 8\]; allowed: "):
-        method.restore(torch.zeros(1, 2, 4, 8, 8), None)
-    assert isinstance(method, Chunk)
-    frames = list(scene(7)[:, None, None])
-    assert len(list(stream(method, frames))) == 7
