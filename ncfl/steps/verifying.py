@@ -58,7 +58,7 @@ def _complete(link: chains.Link) -> chains.Link:
 
 def _walked(params: Params, name: str, found: Mapping[str, chains.Link]) -> str:
     """From the numbers of a table back to the data: whose run gave each, and all that this run depends on."""
-    from ncfl.report.queries import TABLES
+    from ncfl.report.denoising_tables import TABLES
     from ncfl.report.results import Results
 
     name = f"table{name}" if name.isdecimal() else name
@@ -74,8 +74,10 @@ def _walked(params: Params, name: str, found: Mapping[str, chains.Link]) -> str:
     lines = [f"{shown.number}: {sum(map(len, numbers.values()))} numbers of {len(numbers)} runs"]
     walked: dict[str, chains.Link] = {"tables": found["tables"]}
     for run, cells in numbers.items():
-        last = run if run in found else f"{run}-evaluate"
-        chain = chains.behind(found, last)
+        # A number of several seeds is a mean over the runs of all.
+        repeated = [name for name, of in params.repetitions.items() if of.entry == run]
+        lasts = [f"{name}-evaluate" for name in repeated] or [run]
+        chain = list({link.job.name: link for last in lasts for link in chains.behind(found, last)}.values())
         walked |= {link.job.name: link for link in chain}
         lines += ["", paragraph(f"{run} ({', '.join(cells)}): {' <- '.join(link.job.name for link in chain)}")]
     return "\n".join([*lines, *(text for link in walked.values() for text in ("", *_told(link)))])
