@@ -87,7 +87,7 @@ def test_empty_groups_of_older_files_say_nothing():
 
 def test_plots_are_of_what_steps_make():
     """`dvc plots show`: pictures from the folder of figures, and the history of each training of NCFL."""
-    written = yaml.safe_load(graph.dvc_yaml(load(ROOT / "params.yaml")))
+    written = yaml.safe_load(graph.dvc_yaml(loaded()))
     made = {out for stage in written["stages"].values() for out in stage.get("outs", ()) if isinstance(out, str)}
     pictures = [plot for plot in written["plots"] if isinstance(plot, str)]
     assert pictures
