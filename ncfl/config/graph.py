@@ -15,6 +15,7 @@ from ncfl.config.jobs import ALL, Job, jobs
 from ncfl.config.params import Params
 
 METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
+PICTURES = ("comparison", "psnr_sigma", "table1", "table2")  # of results/figures, what `dvc plots show` shows first
 
 HEAD = """\
 # The graph for DVC: `dvc repro` runs what a change of params.yaml, of the package or of an earlier result made stale.
@@ -29,7 +30,18 @@ stages:
 
 def dvc_yaml(params: Params) -> str:
     """The whole of ``dvc.yaml``."""
-    return HEAD + "".join(f"\n{_stage(name, stage)}" for name, stage in _stages(params))
+    return HEAD + "".join(f"\n{_stage(name, stage)}" for name, stage in _stages(params)) + "\n" + _plots(params)
+
+
+def _plots(params: Params) -> str:
+    """What `dvc plots show` shows: pictures, and the quality of the batches as each experiment is trained."""
+    lines = ["plots:", *(f"  - {layout.FIGURES / name}.png" for name in PICTURES)]
+    for name in (name for name in params.trained if name not in params.all_compared):
+        histories = [layout.stage(name, n) / "history.csv" for n in range(1, params.stages(name) + 1)]
+        lines += [f"  - training of {name}:", "      x: iteration", "      y:"]
+        lines += [f"        {history}: psnr" for history in histories]
+        lines += ["      y_label: PSNR of a batch (dB)"]
+    return "\n".join(lines) + "\n"
 
 
 def stage_names(params: Params) -> dict[str, str]:

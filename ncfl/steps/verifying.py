@@ -125,6 +125,12 @@ def _more(left: object) -> str:
     return f"; and {len(left)} more" if left else ""
 
 
+def _first_reason(link: chains.Link, experiment: str) -> str:
+    """In short, for a row of that experiment; `ncfl verify` says all."""
+    reasons = "".join(link.reasons[:1]) + _more(link.reasons[1:])
+    return f"{link.job.name.removeprefix(f'{experiment}-')} is {link.state}" + (f": {reasons}" if reasons else "")
+
+
 def status(params: Params) -> str:
     """A row per experiment, and one for what all share: what is done, what is stale and why."""
     rows: dict[str, list[chains.Link]] = {}
@@ -142,5 +148,5 @@ def _status(name: str, links: list[chains.Link]) -> dict[str, str]:
         "experiment": name,
         "done": f"{len(done)} of {len(links)} steps",
         "due": ", ".join(verbs[:_SHOWN]) + (", ..." if len(verbs) > _SHOWN else "") or "-",
-        "why": (_words(first) if first else "not made yet" if due else "-")[:120],
+        "why": _first_reason(first, name) if first else "not made yet" if due else "-",
     }

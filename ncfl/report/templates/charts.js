@@ -60,17 +60,18 @@ function draw_tradeoff() {
     const wide = chart.clientWidth > 560;
     const titles = sides.map((side, place) => ({
       text: side.title, showarrow: false, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom",
-      x: wide && place ? 0.55 : 0, y: wide || !place ? 1 : 0.42,
+      x: wide && place ? 0.55 : 0, y: wide || !place ? 1 : 0.38,
     }));
-    const log = { type: "log", title: { text: axis, font: { size: 12 } } };
+    const lines = wide ? axis : axis.replace(" at ", "<br>at ").replace("; ", ";<br>");
+    const log = { type: "log", title: { text: lines, font: { size: 12 } } };
     paint(chart, traces, {
       height: wide ? 430 : 760,
       annotations: titles,
-      legend: { orientation: "h", y: wide ? -0.22 : -0.12 },
+      legend: { orientation: "h", y: wide ? -0.22 : -0.17 },
       xaxis: { ...log, domain: wide ? [0, 0.45] : [0, 1], anchor: "y" },
       xaxis2: { ...log, domain: wide ? [0.55, 1] : [0, 1], anchor: "y2" },
-      yaxis: { title: { text: "PSNR (dB)" }, domain: wide ? [0, 1] : [0.58, 1], anchor: "x" },
-      yaxis2: { title: { text: "PSNR (dB)" }, domain: wide ? [0, 1] : [0, 0.42], anchor: "x2" },
+      yaxis: { title: { text: "PSNR (dB)" }, domain: wide ? [0, 1] : [0.62, 1], anchor: "x" },
+      yaxis2: { title: { text: "PSNR (dB)" }, domain: wide ? [0, 1] : [0, 0.38], anchor: "x2" },
     });
   }
   select.addEventListener("change", draw);

@@ -83,3 +83,16 @@ def test_another_graph_is_refused_with_the_command_that_writes_it(tmp_path):
 
 def test_empty_groups_of_older_files_say_nothing():
     assert loaded(experiments_without_motion={}, compared_with_motion={}) == loaded()
+
+
+def test_plots_are_of_what_steps_make():
+    """`dvc plots show`: pictures from the folder of figures, and the history of each training of NCFL."""
+    written = yaml.safe_load(graph.dvc_yaml(loaded()))
+    made = {out for stage in written["stages"].values() for out in stage.get("outs", ()) if isinstance(out, str)}
+    pictures = [plot for plot in written["plots"] if isinstance(plot, str)]
+    assert pictures
+    assert "results/figures" in made
+    assert all(str(Path(plot).parent) == "results/figures" for plot in pictures)
+    curves = [curve for plot in written["plots"] if isinstance(plot, dict) for curve in plot.values()]
+    assert len(curves) == 18
+    assert {file for curve in curves for file in curve["y"]} <= made
