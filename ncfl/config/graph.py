@@ -14,7 +14,7 @@ from ncfl.config import layout
 from ncfl.config.jobs import ALL, Job, jobs
 from ncfl.config.params import Params
 
-METRICS = ("metrics.json", "summary.json")  # what `dvc metrics show` reads
+METRICS = ("evaluation", "metrics.json")  # the ends of paths that `dvc metrics show` reads
 PICTURES = ("comparison", "psnr_sigma", "table1", "table2")  # of results/figures, what `dvc plots show` shows first
 
 HEAD = """\
@@ -107,8 +107,8 @@ def _made(job: Job) -> dict[str, Any]:
         "cmd": job.command,
         "deps": [*(f"ncfl/{part}" for part in job.sources), *job.inputs],
         "params": job.watched,
-        "outs": [*(path for path in job.outputs if path.name not in METRICS), *layout.about(job.name)],
-        "metrics": [path for path in job.outputs if path.name in METRICS],
+        "outs": [*(path for path in job.outputs if path.parts[-2:] != METRICS), *layout.about(job.name)],
+        "metrics": [path for path in job.outputs if path.parts[-2:] == METRICS],
     }
 
 

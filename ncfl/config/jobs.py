@@ -45,7 +45,7 @@ class Job(NamedTuple):
 
 
 _OF_TRAINING = ("checkpoint.pt", "metrics.json", "history.csv")
-_OF_EVALUATION = ("summary.json", "sequences.csv", "frames.csv", "examples")
+_OF_EVALUATION = ("summary.json", "metrics.json", "sequences.csv", "frames.csv", "examples")
 
 
 def value_at(document: Any, key: str) -> Any:

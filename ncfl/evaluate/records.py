@@ -94,7 +94,10 @@ def means_by_space(sequences: Sequence[SequenceRow], spaces: Sequence[str]) -> d
 
 
 def write(evaluations: Sequence[EvaluationFiles], output: Path, *, experiment: str) -> dict[str, Any]:
-    """Write ``frames.csv``, ``sequences.csv``, example images and, last, ``summary.json``; return the last.
+    """Write ``frames.csv``, ``sequences.csv``, example images, ``metrics.json`` and ``summary.json``; return the last.
+
+    ``metrics.json`` is the summary in a line, for lists of experiments: the figures of the first dataset at its
+    strongest noise, and what the memory is worth there.
 
     The same figures give the same bytes: nothing that changes between runs, such as a date, is written.
 
@@ -124,8 +127,22 @@ def write(evaluations: Sequence[EvaluationFiles], output: Path, *, experiment: s
         "conventions": _statements(used),
         "datasets": {evaluation.dataset: evaluation.summary for evaluation in evaluations},
     }
+    write_json(output / "metrics.json", _in_a_line(evaluations[0]))
     write_json(output / "summary.json", summary)
     return summary
+
+
+def _in_a_line(evaluation: EvaluationFiles) -> dict[str, Any]:
+    level = max(evaluation.summary["sigma"], key=float)
+    figures = evaluation.summary["sigma"][level]
+    memory = (evaluation.summary.get("memory") or {}).get(level, {})
+    return {
+        "dataset": evaluation.dataset,
+        "sigma": float(level),
+        "psnr": figures["psnr"],
+        "ssim": figures["ssim"],
+        **({"memory": memory["worth"]} if "worth" in memory else {}),
+    }
 
 
 def _statements(used: Mapping[str, Any]) -> dict[str, Any]:

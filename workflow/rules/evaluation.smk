@@ -21,6 +21,7 @@ rule evaluate:
         measured_on,
     output:
         layout.evaluation("{experiment}") / "summary.json",
+        layout.evaluation("{experiment}") / "metrics.json",
         layout.evaluation("{experiment}") / "sequences.csv",
         layout.evaluation("{experiment}") / "frames.csv",
         directory(layout.evaluation("{experiment}") / "examples"),

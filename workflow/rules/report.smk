@@ -8,7 +8,8 @@ def measured(wildcards):
     paths = []
     for name in PARAMS.evaluated:
         paths += [
-            layout.evaluation(name) / file for file in ("summary.json", "sequences.csv", "frames.csv", "examples")
+            layout.evaluation(name) / file
+            for file in ("summary.json", "metrics.json", "sequences.csv", "frames.csv", "examples")
         ]
     for name in PARAMS.trained:
         stages = range(1, PARAMS.stages(name) + 1)

@@ -199,6 +199,13 @@ def test_files(store: ClipStore, tmp_path: Path):
     assert list(summary["datasets"]["davis"]["sigma"]) == ["0", "12.5"]
     assert {"noise", "input", "psnr", "ssim", "mean", "compared"} == set(summary["conventions"])
     assert summary["conventions"]["compared"] == {"rgb": {"rgb": "clamped to [0,1], not rounded"}}
+    strongest = [row for row in evaluations[0].sequences if row.sigma == 50]
+    assert json.loads((tmp_path / "evaluation/metrics.json").read_text()) == {
+        "dataset": "set8",
+        "sigma": 50,
+        "psnr": pytest.approx(np.mean([row.psnr for row in strongest]), abs=1e-4),
+        "ssim": pytest.approx(np.mean([row.ssim for row in strongest]), abs=1e-6),
+    }
 
     rows = read_csv(tmp_path / "evaluation/frames.csv")
     assert list(rows[0]) == [
