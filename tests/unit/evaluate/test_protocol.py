@@ -269,7 +269,7 @@ def test_equal_runs_write_equal_bytes(store: ClipStore, tmp_path: Path):
         for output in ("first", "second")
     ]
     assert written[0] == written[1]
-    assert len(written[0]) == 6
+    assert len(written[0]) == 7
 
 
 def test_writing_again_leaves_no_old_images(store: ClipStore, tmp_path: Path):
