@@ -105,6 +105,7 @@ def restore(
     height, width = reader.size
     speed = {"seconds": seconds, "frames_per_second": (count - kept.frames) / seconds}
     notes = [*lost(reader.properties, _target(writer, rate)), *writer.notes, *shots.notes()]
+    notes = [*dict.fromkeys(notes)]  # several tracks may have lost the same
     return Restored(output=str(output), frames=count, height=height, width=width, **speed, notes=notes)
 
 
