@@ -43,7 +43,7 @@ class Restored(TypedDict):
     frames_per_second: float
     notes: list[
         str
-    ]  # what of the input the output's format could not hold, and what else people should know, a line each
+    ]  # what of the input the output's format could not hold, and what else people should know, a line each, once
 
 
 def restore(
@@ -104,8 +104,8 @@ def restore(
     seconds = time.perf_counter() - began
     height, width = reader.size
     speed = {"seconds": seconds, "frames_per_second": (count - kept.frames) / seconds}
-    notes = [*lost(reader.properties, _target(writer, rate)), *writer.notes, *shots.notes()]
-    return Restored(output=str(output), frames=count, height=height, width=width, **speed, notes=notes)
+    notes = dict.fromkeys([*lost(reader.properties, _target(writer, rate)), *writer.notes, *shots.notes()])
+    return Restored(output=str(output), frames=count, height=height, width=width, **speed, notes=[*notes])
 
 
 def _restore(reader: FrameReader, shots: Shots, writer: FrameWriter, kept: Kept, bar: Progress, *, timed: bool) -> int:

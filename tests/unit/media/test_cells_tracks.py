@@ -228,6 +228,28 @@ def test_sound_that_is_left_out_is_noted(tmp_path):
     assert through(record(tmp_path / "p.mkv", sound="pcm_s16le"), tmp_path / "p.mp4") == ["encoded sound"]
 
 
+def test_what_several_tracks_lose_is_said_once(tmp_path):
+    source = video(tmp_path / "v.mkv")
+    with av.open(str(source)) as given, av.open(str(tmp_path / "a.mkv"), "w") as made:
+        tracks = [made.add_stream_from_template(given.streams.video[0])]
+        for _ in range(2):
+            tracks.append(made.add_stream("pcm_s16le", rate=48000, layout="mono"))
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = tracks[0]
+                made.mux(packet)
+        for track in tracks[1:]:
+            made.mux(track.encode(silence()))
+            made.mux(track.encode())
+    assert through(tmp_path / "a.mkv", tmp_path / "b.mp4") == ["encoded sound"]
+
+
+def silence() -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.int16), format="s16", layout="mono")
+    frame.sample_rate, frame.pts = 48000, 0
+    return frame
+
+
 def beside(path: Path, add: Callable, codec: str = "libx264") -> Path:
     return video(path, codec=codec, prepare=add)
 
