@@ -23,6 +23,7 @@ UNSPECIFIED = 2  # color matrix, primaries and transfer, as the standards number
 FULL_RANGE = 2  # as FFmpeg numbers it; 1 is 16..235
 BT709, BT601 = 1, 5
 _DEFAULT_RATE = Fraction(25)
+_AGAIN = "get it again, or let ffmpeg write what plays of it into another file"
 _RECORDS = {
     "MASTERING_DISPLAY_METADATA": "mastering display",
     "CONTENT_LIGHT_LEVEL": "content light level",
@@ -88,7 +89,7 @@ def _opened(av: Any, path: Path) -> tuple[Any, Callable[[], int]]:
         return open_source(path), lambda: path.stat().st_size
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: not readable as video, corrupt or truncated ({reason})") from None
+        raise InputError(f"{path}: not readable as video, corrupt or truncated ({reason}); {_AGAIN}") from None
 
 
 def _picture_stream(av: Any, path: Path, container: Any) -> Any:
@@ -122,7 +123,7 @@ def _decode(
                 end = packet.pos + packet.size
             for frame in frames:
                 if frame.is_corrupt:
-                    raise InputError(f"{path}: frame {count} is corrupt")
+                    raise InputError(f"{path}: frame {count} is corrupt; {_AGAIN}")
                 # Once: a frame whose side data were looked at holds itself, until Python's garbage is collected.
                 first = first or (frame.height, frame.width, _origin(av, path, stream, frame), _display_matrix(frame))
                 seen = seen or _Seen(frame)
@@ -138,7 +139,7 @@ def _decode(
                 count += 1
     except (av.FFmpegError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: frame {count} is corrupt or cut off ({reason})") from None
+        raise InputError(f"{path}: frame {count} is corrupt or cut off ({reason}); {_AGAIN}") from None
     if (is_standard(path) or path.suffix.lower() == ".y4m") and end < length():
         raise InputError(f"{path}: truncated: ends within frame {count}")
 
