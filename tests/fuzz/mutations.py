@@ -120,7 +120,7 @@ def changed(content: Any, chance: random.Random) -> Any:
         parent, key = chance.choice(places)
         what = chance.random()
         if what < 0.7:
-            parent[key] = chance.choice(NASTY)
+            parent[key] = copy.deepcopy(chance.choice(NASTY))  # or it might be put into itself
         elif what < 0.85:
             del parent[key]
         elif isinstance(parent, dict):
