@@ -11,8 +11,8 @@ from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.config import layout
-from ncfl.config.jobs import ALL, Job, jobs
 from ncfl.config.params import Params
+from ncfl.config.reruns import ALL, Job, jobs
 
 METRICS = ("evaluation", "metrics.json")  # the ends of paths that `dvc metrics show` reads
 PICTURES = ("comparison", "psnr_sigma", "table1", "table2")  # of results/figures, what `dvc plots show` shows first

@@ -10,8 +10,8 @@ from ncfl.common.files import read_json
 from ncfl.common.text import paragraph, table
 from ncfl.config import layout
 from ncfl.config.data import ClipsData
-from ncfl.config.jobs import jobs
 from ncfl.config.params import Compared, Experiment, Official, Params
+from ncfl.config.reruns import jobs
 from ncfl.methods import METHODS, OFFICIAL
 from ncfl.methods.record import BaselineRecord, LearnedRecord, MethodRecord, OfficialWeights
 from ncfl.steps.common import data_label

@@ -8,8 +8,8 @@ from typing import Any
 from ncfl.common.text import paragraph, table
 from ncfl.config import layout
 from ncfl.config.data import PublishedData
-from ncfl.config.jobs import Job, jobs
 from ncfl.config.params import Params
+from ncfl.config.reruns import Job, jobs
 from ncfl.data.transport.source_table import archives
 from ncfl.trust import records
 from ncfl.trust.wanted import changed_parameters

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ncfl.common.errors import InputError
 from ncfl.config import layout
-from ncfl.config.jobs import Job
+from ncfl.config.reruns import Job
 from ncfl.trust import records
 from ncfl.trust.chains import HOLD, Link
 

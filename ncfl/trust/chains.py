@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ncfl.config.jobs import Job, jobs
 from ncfl.config.params import Params
+from ncfl.config.reruns import Job, jobs
 from ncfl.trust import records
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.raw import raw_faults

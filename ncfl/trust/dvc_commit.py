@@ -14,8 +14,8 @@ from ncfl.common.console import say
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
 from ncfl.config import graph, layout
-from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
+from ncfl.config.reruns import jobs
 from ncfl.trust import checksums as kept
 from ncfl.trust import dvc_claim, engines, records
 from ncfl.trust.checksums import Checksums

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ncfl.common.console import say
 from ncfl.common.files import atomic_path, sha256
-from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
+from ncfl.config.reruns import jobs
 from ncfl.trust import dvc_claim, dvc_lock, locks, records
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.raw import raw_faults

@@ -7,8 +7,8 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import read_json
 from ncfl.config import layout
 from ncfl.config.data import ClipsData
-from ncfl.config.jobs import Job
 from ncfl.config.params import Params
+from ncfl.config.reruns import Job
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.records import Fault
 

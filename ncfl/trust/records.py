@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
 from ncfl.config import layout
-from ncfl.config.jobs import Job
+from ncfl.config.reruns import Job
 from ncfl.trust import dvc_lock
 from ncfl.trust.checksums import Checksums
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ncfl.common.files import sha256
 from ncfl.config import made_by
-from ncfl.config.jobs import jobs
 from ncfl.config.params import Params
+from ncfl.config.reruns import jobs
 from ncfl.trust import locks, records, watchdog
 from ncfl.trust.wanted import settings, watched_sources
 
@@ -21,7 +21,7 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
 
     Args:
         params: the configuration.
-        name: of its job (:mod:`ncfl.config.jobs`).
+        name: of its job (:mod:`ncfl.config.reruns`).
 
     Yields:
         A mapping, to be filled with what the record shall say of the step.

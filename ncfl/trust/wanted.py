@@ -8,8 +8,8 @@ from typing import Any
 
 from ncfl.common.files import sha256
 from ncfl.config import made_by
-from ncfl.config.jobs import Job, value_at
 from ncfl.config.params import Params
+from ncfl.config.reruns import Job, value_at
 from ncfl.tracking.provenance import versions
 
 

@@ -13,8 +13,8 @@ from helpers.clip_samples import pan
 from helpers.command_line import ROOT, within
 from helpers.data_samples import encode, film, pictures
 from helpers.projects import make_project
-from ncfl.config.jobs import jobs
 from ncfl.config.params import load
+from ncfl.config.reruns import jobs
 from ncfl.methods.fastdvdnet.model import FastDVDNet
 
 CLIPS = ("judo", "camel", "motocross-jump", "blackswan")

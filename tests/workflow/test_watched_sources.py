@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ncfl.config.jobs import Job
-from ncfl.config.jobs import jobs as jobs_of
 from ncfl.config.made_by import source_files
 from ncfl.config.params import load
+from ncfl.config.reruns import Job
+from ncfl.config.reruns import jobs as jobs_of
 from ncfl.trust.records import read
 
 ROOT = Path(__file__).resolve().parents[2]

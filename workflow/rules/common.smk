@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from ncfl.config import graph, jobs, layout, made_by
+from ncfl.config import graph, reruns, layout, made_by
 from ncfl.common.environment import refuse_a_copied_one
 from ncfl.common.errors import InputError
 from ncfl.config.params import load
@@ -25,7 +25,7 @@ try:
         graph.check(PARAMS)
 except InputError as error:
     raise WorkflowError(str(error))
-JOBS = jobs.jobs(PARAMS)
+JOBS = reruns.jobs(PARAMS)
 WRITTEN = load_yaml(Path("params.yaml"))  # as the file has it: what a job watches is compared by value
 
 # One training at a time on a GPU, unless `--resources gpu=N` says that there are more.
@@ -41,7 +41,7 @@ def watched(job):
     """The values of the keys of params.yaml that a job depends on: a change of one reruns it, of others not."""
 
     def values(wildcards):
-        return {key: jobs.value_at(WRITTEN, key) for key in JOBS[job.format(**wildcards)].watched}
+        return {key: reruns.value_at(WRITTEN, key) for key in JOBS[job.format(**wildcards)].watched}
 
     return values
 

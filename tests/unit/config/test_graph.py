@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ncfl.common.errors import InputError
-from ncfl.config import graph, jobs
+from ncfl.config import graph, reruns
 from ncfl.config.params import Params, validate
 from ncfl.config.presets import resolve
 from ncfl.config.yaml12 import parse_yaml
@@ -64,10 +64,10 @@ def test_a_setting_of_one_dataset_reruns_what_is_measured_on_it_alone():
     ):
         assert changed[-1] in (evaluation[changed[0]] if len(changed) == 2 else evaluation)
         key = ".".join(("evaluation", *changed))
-        watching = {name for name in on if key in jobs.jobs(params)[f"{name}-evaluate"].watched}
+        watching = {name for name in on if key in reruns.jobs(params)[f"{name}-evaluate"].watched}
         assert watching == touched
         assert watching
-    every = {key for job in jobs.jobs(params).values() for key in job.watched if key.startswith("evaluation.")}
+    every = {key for job in reruns.jobs(params).values() for key in job.watched if key.startswith("evaluation.")}
     assert {key.partition(".")[2].partition(".")[0] for key in every} == set(evaluation)
 
 

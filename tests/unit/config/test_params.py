@@ -102,7 +102,7 @@ def test_the_table_of_sources_names_the_datasets_that_have_a_module():
 def test_the_configuration_is_read_without_torch():
     """Every job of a graph reads it, and both engines do; torch takes seconds to import."""
     heavy = "{name.partition('.')[0] for name in sys.modules} & {'torch', 'cv2', 'numpy', 'mlflow', 'pandas'}"
-    code = f"import sys, ncfl.config.params, ncfl.config.jobs; print({heavy})"
+    code = f"import sys, ncfl.config.params, ncfl.config.reruns; print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 

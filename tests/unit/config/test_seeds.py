@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from ncfl.common.errors import InputError
-from ncfl.config import describing, graph, jobs
+from ncfl.config import describing, graph, reruns
 from ncfl.config.params import Params, validate
 from ncfl.config.presets import resolve
 from ncfl.config.yaml12 import parse_yaml
@@ -34,7 +34,7 @@ def test_each_seed_is_an_experiment_and_the_first_keeps_the_name():
 
 
 def test_a_seed_is_watched_by_its_own_trainings_alone():
-    found = jobs.jobs(loaded(modules_a=[5, 0]))
+    found = reruns.jobs(loaded(modules_a=[5, 0]))
     for name, key in (("modules-a", "seeds.0"), ("modules-a-seed0", "seeds.1")):
         for stage in (1, 2):
             watched = found[f"{name}-train-stage{stage}"].watched

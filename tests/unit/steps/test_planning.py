@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ncfl.config.jobs import jobs
 from ncfl.config.params import load
+from ncfl.config.reruns import jobs
 from ncfl.steps import planning
 from ncfl.trust import records
 from ncfl.trust.wanted import settings

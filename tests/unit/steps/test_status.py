@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ncfl.config.jobs import Job
+from ncfl.config.reruns import Job
 from ncfl.steps.verifying import status
 from ncfl.trust import chains
 

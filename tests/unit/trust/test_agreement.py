@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ncfl.config import layout
-from ncfl.config.jobs import Job
+from ncfl.config.reruns import Job
 from ncfl.trust import agreement, records
 from ncfl.trust.chains import Link
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ncfl.common.errors import InputError
-from ncfl.config.jobs import Job
+from ncfl.config.reruns import Job
 from ncfl.trust import records
 from ncfl.trust.checksums import Checksums
 

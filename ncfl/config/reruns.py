@@ -1,4 +1,4 @@
-"""What each step reads, writes and depends on, by name: the graph of a configuration, said once.
+"""What each step reads, writes and depends on, by name: the graph of a configuration, and what a change reruns in it.
 
 ``dvc.yaml`` is written from it (:mod:`ncfl.config.graph`), and :mod:`ncfl.trust` walks it from tables back to data.
 """
