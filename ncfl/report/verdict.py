@@ -294,10 +294,8 @@ def _sentence(text: str, obstacle: str) -> str:
 
 
 def _range(values: Sequence[float], unit: str = " dB", digits: int = 2) -> str:
-    low, high = min(values), max(values)
-    if len(values) == 1:
-        return f"{low:+.{digits}f}{unit}"
-    return f"{low:+.{digits}f} to {high:+.{digits}f}{unit}"
+    low, high = (f"{value:+.{digits}f}" for value in (min(values), max(values)))
+    return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
 
 
 def _experiments(rows: Sequence[Record]) -> tuple[str, ...]:
