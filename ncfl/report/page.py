@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.common.files import atomic_path
-from ncfl.report.addresses import address
+from ncfl.report.addresses import address, picture_address
 from ncfl.report.claims import NOT_SEEN, OPEN, RULES, SEEN, Claim, Setting
 from ncfl.report.figures import Figure, read_figures
 from ncfl.report.interactive import charts
@@ -104,7 +104,7 @@ def write_page(
     """
     read = Results(results, experiments)
     folder = Path(figures) if figures is not None else Path(results) / "figures"
-    pictures = {figure: (folder / figure.file).read_bytes() for figure in read_figures(folder)}
+    pictures = {figure: picture_address(folder / figure.file) for figure in read_figures(folder)}
     tables = build_tables(read, preset)
     claims = judge({table.name: table for table in tables}, Setting(preset, edited))
     text = _render(
@@ -115,7 +115,7 @@ def write_page(
         tally=[(shown, sum(claim.verdict == name for claim in claims)) for name, shown in VERDICTS.items()],
         rules=RULES,
         tables=[_shown_table(table) for table in tables],
-        figures=[_ShownFigure(figure, address("image/png", png)) for figure, png in pictures.items()],
+        figures=[_ShownFigure(figure, shown) for figure, shown in pictures.items()],
         datasets=read.evaluated(),
         origin=measured_on(read.labels()),
         runs=runs(read),

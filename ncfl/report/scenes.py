@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ncfl.report.addresses import address
+from ncfl.report.addresses import address, webp
 from ncfl.report.cells import SLUGS
 from ncfl.report.results import TITLES, Results
 from ncfl.report.strip import Strip, Subject, load
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # What is shown, the dataset that its methods were trained on, what the input is called, and the paper's figure of it.
 SUBJECTS = (
@@ -73,25 +69,12 @@ def scenes(results: Results) -> list[ShownFrame]:
 def _scene(key: str, title: str, strip: Strip) -> ShownFrame:
     height, width = strip.panels[0].image.shape[:2]
     noise = f", noise σ = {strip.sigma:g}" if strip.sigma else ""
-    encoded = [_png(panel.image) for panel in strip.panels]
-    kind = "image/png"
+    encoded = [webp(panel.image[..., ::-1]) for panel in strip.panels]
     if sum(map(len, encoded)) > LOSSLESS_BYTES:
-        encoded, kind = [_webp(panel.image) for panel in strip.panels], "image/webp"
+        encoded = [webp(panel.image[..., ::-1], QUALITY) for panel in strip.panels]
     pictures = [
-        ShownPicture(panel.name, "" if panel.psnr is None else f"{panel.psnr:.2f} dB", address(kind, content))
+        ShownPicture(panel.name, "" if panel.psnr is None else f"{panel.psnr:.2f} dB", address("image/webp", content))
         for panel, content in zip(strip.panels, encoded, strict=True)
     ]
     what = f"Frame {strip.frame} of {strip.sequence} ({strip.data}){noise}"
     return ShownFrame(key, title, what, width, height, width < COARSE, pictures)
-
-
-def _png(image: "np.ndarray") -> bytes:
-    import cv2
-
-    return cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
-
-
-def _webp(image: "np.ndarray") -> bytes:
-    import cv2
-
-    return cv2.imencode(".webp", image[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()

@@ -2,14 +2,17 @@
 
 import base64
 import hashlib
+import io
 import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.report_samples import EXPERIMENTS, MODEL, write, write_examples, write_results
+from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from ncfl.common.errors import InputError
@@ -131,7 +134,9 @@ def test_only_the_pages_own_scripts_may_run(page: Page):
 
 def test_pictures_are_embedded_whole(root: Path, page: Page):
     figures = [img for img in page.all("img") if "class" not in img and "data-quality" not in img]
-    shown = [base64.b64decode(img["src"].removeprefix("data:image/png;base64,")) for img in figures]
+    shown = [
+        Image.open(io.BytesIO(base64.b64decode(img["src"].removeprefix("data:image/webp;base64,")))) for img in figures
+    ]
     names = (
         "comparison",
         "deraining",
@@ -144,7 +149,18 @@ def test_pictures_are_embedded_whole(root: Path, page: Page):
         "training",
         *STRUCTURES,
     )
-    assert shown == [(root / "figures" / f"{name}.png").read_bytes() for name in names]
+    assert len(shown) == len(names)
+    for picture, name in zip(shown, names, strict=True):
+        drawn = Image.open(root / "figures" / f"{name}.png")
+        assert np.array_equal(np.asarray(picture.convert("RGB")), np.asarray(drawn.convert("RGB")))
+
+
+def test_what_is_no_picture_is_refused(root: Path, no_figures: Path):
+    one = {"file": "table1.png", "caption": "", "origin": "", "alternative": "", "shown": True}
+    write(no_figures / "figures.json", [one])
+    (no_figures / "table1.png").write_bytes(b"not a picture")
+    with pytest.raises(InputError, match=r"table1\.png: expected a PNG picture, got what cannot be read as one"):
+        build(root, figures=no_figures)
 
 
 def test_screen_readers_find_their_way(page: Page):
@@ -274,7 +290,7 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path, no_figures: Path):
         no_figures / "figures.json",
         [{"file": "table1.png", "caption": HOSTILE, "origin": HOSTILE, "alternative": HOSTILE, "shown": True}],
     )
-    (no_figures / "table1.png").write_bytes(b"not looked at")
+    Image.new("RGB", (2, 2)).save(no_figures / "table1.png")
     words = {"commit": HOSTILE, "versions": {HOSTILE: HOSTILE}, "parameters": HOSTILE, "figures": no_figures}
     text = build(root, HOSTILE, experiments, **words)
     page = Page(text)
