@@ -132,7 +132,7 @@ def _strip(results: Results, preset: str, name: str, subject: strip.Subject) -> 
     noise = f", noise σ = {found.sigma:g}" if found.sigma else ""
     origin = f"Preset: {preset}. Frame {found.frame} of {found.sequence} ({of}){noise}."
     quality = ", ".join(f"{panel.name} {panel.psnr:.2f} dB" for panel in found.panels if panel.psnr is not None)
-    caption = f"A frame of {title}, and a part of it three times as large. PSNR of the 8-bit frames in RGB."
+    caption = "One frame by each method, and a part of it three times as large. PSNR of the 8-bit frames in RGB."
     words = f"The same frame side by side, each with an enlarged crop; PSNR: {quality}."
     return strip.draw(found, origin), Figure(f"{name}.png", caption, origin, words, True)
 
