@@ -1,7 +1,8 @@
 """MLflow's pages in a real browser: the list of experiments, and the page of one with its curve.
 
-The store is a made-up one; `mlflow server` serves it on a port of this machine that nobody else has. A slow machine
-needs minutes for what takes seconds: nothing is waited for but what is looked at.
+The store is a made-up one and, where there are results, a copy of theirs; `mlflow server` serves it on a port of this
+machine that nobody else has. A slow machine needs minutes for what takes seconds: nothing is waited for but what is
+looked at.
 """
 
 import os
@@ -33,9 +34,15 @@ MEASURED = "set8.psnr.sigma50"
 NOT_OURS = "/mlflow/users/current"  # MLflow's page asks for who is logged in, and without logins there is nobody
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    here = tmp_path_factory.mktemp("mlflow")
+@pytest.fixture(scope="module", params=["made-up", "results"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    here = tmp_path_factory.mktemp("mlflow") / request.param
+    here.mkdir()
+    if request.param == "results":
+        found = ROOT / layout.MLFLOW / "mlflow.db"
+        if not found.exists():
+            pytest.skip("no results here: make results")
+        return Path(shutil.copy(found, here))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(here)
         patch.setenv(tracking.DEFER, "1")
@@ -86,7 +93,7 @@ def page(address: str):
     complaints: list[str] = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1440, "height": 2600})
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("response", lambda answer: _note(answer, complaints))
         page.on("request", lambda asked: None if "127.0.0.1" in asked.url else complaints.append(asked.url))
@@ -100,11 +107,16 @@ def _note(answer, complaints: list[str]) -> None:
         complaints.append(answer.url)
 
 
+def shown(database: Path) -> str:
+    """Which store it is."""
+    return "made-up" if "made-up" in database.parts else "results"
+
+
 def visible(found) -> None:
     playwright.expect(found.first).to_be_visible(timeout=PATIENCE)
 
 
-def test_the_experiments_are_listed_with_what_they_reached(page, address: str):
+def test_the_experiments_are_listed_with_what_they_reached(page, address: str, database: Path):
     page.goto(address, timeout=PATIENCE)
     for name in ("modules-a", "ncfl-davis"):
         visible(page.get_by_role("link", name=name, exact=True))
@@ -114,10 +126,10 @@ def test_the_experiments_are_listed_with_what_they_reached(page, address: str):
     visible(page.get_by_role("gridcell").filter(has_text=re.compile(r"^\d\d\.\d+$")))  # a PSNR
     assert page.get_by_role("link", name=re.compile("train-stage")).count() == 0  # steps are folded in
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "mlflow-runs.png")
+    page.screenshot(path=SCREENSHOTS / f"mlflow-{shown(database)}-runs.png")
 
 
-def test_an_experiment_has_a_curve(page, address: str):
+def test_an_experiment_has_a_curve(page, address: str, database: Path):
     page.goto(address, timeout=PATIENCE)
     link = page.get_by_role("link", name="modules-a", exact=True).first
     visible(link)
@@ -128,4 +140,4 @@ def test_an_experiment_has_a_curve(page, address: str):
     card = page.get_by_test_id("experiment-view-compare-runs-card").filter(has_text="train/loss")
     visible(card.locator(".scatterlayer .js-line"))
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "mlflow-run.png")
+    page.screenshot(path=SCREENSHOTS / f"mlflow-{shown(database)}-run.png")
