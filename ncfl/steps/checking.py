@@ -173,13 +173,15 @@ def _cells(name: str, shape: str, told: bool, needs: str, here: str = "-", licen
 def summarize(params: Params) -> str:
     """What the results are, where they lie and what to look at next; for the end of ``make results``."""
     evaluated = layout.evaluation("ncfl-davis") / "summary.json"
-    lines = [f"Results of preset {params.preset} ({data_label(params, *params.datasets)})"]
+    head = f"Results of preset {params.preset} ({data_label(params, *params.datasets)})"
+    lines = paragraph(head).splitlines()
+    told = len(lines)
     if evaluated.exists():
         lines += ["", *_denoising(params)]
     lines += _paired(params)
     lines += [
         "",
-        f"  tables   {layout.TABLES}/  table1 ... table5, section43, datasets: csv, md, tex; published and measured",
+        f"  tables   {layout.TABLES}/  table1 ... table5, section43, datasets (csv, md, tex)",
         f"  report   {layout.REPORT}/index.html  everything on one page",
         f"  figures  {layout.FIGURES}/",
         f"  weights  {layout.EXPERIMENTS}/<experiment>/stage2/checkpoint.pt",
@@ -187,14 +189,14 @@ def summarize(params: Params) -> str:
         "Next:",
         "  make mlflow                                  browse every run, its curves and its environment",
         f"  ncfl restore IN.mp4 OUT.mp4 --checkpoint {layout.checkpoint('ncfl-davis', 2)}",
-        "                                               a video of your own (after `source .venv/bin/activate`)",
+        "                                               a video of yours (after `source .venv/bin/activate`)",
         "  edit params.yaml, then `make results`        only what the change touches runs again",
     ]
     if any(data.stand_in for data in params.datasets.values()):
-        lines.insert(1, "measured on stand-ins: no figure below is one on the paper's data")
+        lines.insert(told, "measured on stand-ins: no figure below is one on the paper's data")
     for name, data in params.datasets.items():
         if data.part:
-            lines.insert(1, f"measured on a part of {name}: {', '.join(data.part)}")
+            lines.insert(told, f"measured on a part of {name}: {', '.join(data.part)}")
     return "\n".join(lines)
 
 

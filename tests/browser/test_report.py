@@ -83,6 +83,28 @@ def test_a_figure_opens_its_run(opened):
     wait_for(run).to_have_attribute("open", "")
 
 
+def test_a_table_is_sorted_by_a_column_and_back(opened):
+    table = opened(1440).locator("#table5 + .scroll table")
+    methods = table.locator("tbody th")
+    printed = methods.all_text_contents()
+    head = table.get_by_role("columnheader", name="measured").first
+    head.get_by_role("button").press("Enter")
+    wait_for(head).to_have_attribute("aria-sort", "descending")
+    column = table.locator("tbody tr td:nth-child(3)")
+
+    def measured() -> list[float]:
+        texts = (text.split()[0] for text in column.all_text_contents())  # some say that they are the best
+        return [float(text) for text in texts if text != "–"]
+
+    assert measured() == sorted(measured(), reverse=True)
+    assert len(measured()) > 2
+    head.get_by_role("button").click()
+    wait_for(head).to_have_attribute("aria-sort", "ascending")
+    assert measured() == sorted(measured())
+    head.get_by_role("button").click()
+    wait_for(methods).to_have_text([text.strip() for text in printed])
+
+
 def test_the_divider_and_the_zoom_move_by_keyboard(opened):
     page = opened(1440)
     scene = page.locator(".compare").first

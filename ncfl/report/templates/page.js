@@ -63,3 +63,40 @@ for (const scene of document.querySelectorAll(".compare")) {
   choose(over, right);
   divide();
 }
+
+// A click on the head of a column sorts a table by it: falling, rising, as printed. A method's rows stay together.
+for (const table of document.querySelectorAll("table.sheet")) {
+  const [upper, lower] = table.tHead ? table.tHead.rows : [];
+  if (!lower) continue;
+  const printed = [...table.tBodies], leaves = [...lower.cells], heads = [];
+  for (const head of upper.cells) {
+    if (head.scope === "colgroup") heads.push(...leaves.splice(0, head.colSpan));
+    else heads.push(head);
+  }
+  const value = (body, column) => {
+    const text = body.rows[0].cells[column].textContent.trim();
+    const number = parseFloat(text);
+    return Number.isNaN(number) ? text : number;
+  };
+  function sort(head, column) {
+    const falling = head.ariaSort === "descending", rising = head.ariaSort === "ascending";
+    for (const other of heads) other.ariaSort = null;
+    head.ariaSort = rising ? null : falling ? "ascending" : "descending";
+    const sign = falling ? 1 : -1;
+    const order = (a, b) => {
+      const [left, right] = [value(a, column), value(b, column)];
+      // What was not measured stands below what was, whichever way.
+      if (typeof left !== typeof right) return typeof left === "number" ? -1 : 1;
+      return sign * (typeof left === "number" ? left - right : left.localeCompare(right));
+    };
+    table.append(...(rising ? printed : [...printed].sort(order)));
+  }
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => sort(head, column));
+    head.append(button);
+  });
+}
