@@ -4,6 +4,8 @@ Every block below is one block of the file. Which keys a step depends on stands 
 engines; a test keeps the two equal.
 """
 
+import functools
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -147,9 +149,9 @@ class Params(Block):
         for group in GROUPS:
             for name, experiment in getattr(self, group).items():
                 self._check_experiment(group, name, experiment)
-        entries = [name for group in GROUPS for name in getattr(self, group)]
-        for name in entries:
-            if entries.count(name) > 1:
+        entries = Counter(name for group in GROUPS for name in getattr(self, group))
+        for name, count in entries.items():
+            if count > 1:
                 raise ValueError(f"experiment {name!r} stands in two groups; one name is one experiment")
         for group in GROUPS:
             for name, found in repetitions(group, getattr(self, group)):
@@ -169,7 +171,7 @@ class Params(Block):
             return
         _known(experiment.dataset, self.schedules, f"{where}.dataset (its schedule)")
 
-    @property
+    @functools.cached_property
     def repetitions(self) -> dict[str, Repetition]:
         """Whose repetition each experiment is, by name: there is one for every seed."""
         return {name: found for group in GROUPS for name, found in repetitions(group, getattr(self, group))}
@@ -178,27 +180,27 @@ class Params(Block):
         entries = getattr(self, group)
         return {name: entries[found.entry] for name, found in repetitions(group, entries)}
 
-    @property
+    @functools.cached_property
     def two_stage(self) -> dict[str, Experiment]:
         """The experiments of this project's own networks, by name."""
         return self._of("experiments")
 
-    @property
+    @functools.cached_property
     def all_compared(self) -> dict[str, Compared]:
         """The experiments that train another paper's method, in one stage, by name."""
         return self._of("compared")
 
-    @property
+    @functools.cached_property
     def trained(self) -> dict[str, Experiment | Compared]:
         """All experiments with a training, by name."""
         return {**self.two_stage, **self.all_compared}
 
-    @property
+    @functools.cached_property
     def evaluated(self) -> dict[str, "AnyExperiment"]:
         """All that is evaluated, by name."""
         return {**self.trained, **self.official, **self.baselines}
 
-    @property
+    @functools.cached_property
     def with_motion(self) -> set[str]:
         """The names of experiments whose networks start from the pretrained motion estimation."""
         own = {name for name, e in self.two_stage.items() if e.train.variant not in WITHOUT_MOTION}
