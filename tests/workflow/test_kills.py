@@ -8,8 +8,8 @@ from helpers.projects import ROOT
 
 
 def test_random_kills_of_both_engines(finished):
-    """A part of what `tools/kills FOLDER 20` does, with less time between kills."""
-    said = run(f"{sys.executable} {ROOT}/tools/kills {finished} 8 7 12", finished.parent)
+    """What `tools/kills FOLDER 20` does, with less time between kills."""
+    said = run(f"{sys.executable} {ROOT}/tools/kills {finished} 20 7 8", finished.parent)
     assert re.search(r"^\d+ kills in \d+ runs, 0 times something to do by hand", said, re.M), said
     for engine in ("snakemake", "dvc"):
         assert f"{engine}: exit 0, results the same, left: []" in said
