@@ -97,7 +97,9 @@ class Unrecorded:
         """Nothing."""
 
 
-def train_together(make: "Callable[..., Trainer]", params: Params, name: str, stage: int, run: "Run") -> Path:
+def train_together(
+    make: "Callable[..., Trainer]", params: Params, name: str, stage: int, run: "Run | Unrecorded"
+) -> Path:
     """Train with as many processes as ``machine.processes`` says; gives the checkpoint.
 
     Args:
@@ -110,6 +112,8 @@ def train_together(make: "Callable[..., Trainer]", params: Params, name: str, st
     with followed(params.machine.processes, _follow, make, params, name, stage):
         trainer = make(params, name, stage, run)
         result = trainer.run()
+    if not trainer.processes.first:  # of those that a launcher started
+        return layout.stage(name, stage) / "checkpoint.pt"
     return keep_result(result, trainer, run)
 
 
@@ -118,8 +122,16 @@ def _follow(make: "Callable[..., Trainer]", params: Params, name: str, stage: in
 
 
 @contextlib.contextmanager
-def training_step(params: Params, name: str, stage: int, parameters: Mapping[str, Any]) -> Iterator["Run"]:
-    """The run of one stage, with the parameters that all trainings share beside its own ``parameters``."""
+def training_step(params: Params, name: str, stage: int, parameters: Mapping[str, Any]) -> Iterator["Run | Unrecorded"]:
+    """The run of one stage, with the parameters that all trainings share beside its own ``parameters``.
+
+    Of several processes that a launcher such as ``torchrun`` started, the first alone has a run.
+    """
+    from ncfl.train.parallel import rank
+
+    if rank():
+        yield Unrecorded()
+        return
     dataset, seed = params.trained[name].dataset, params.seed_of(name)
     common = {
         "seed": seed,

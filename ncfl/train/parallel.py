@@ -106,6 +106,11 @@ class _Loss(nn.Module):
         return self.loss(self.model, **inputs)
 
 
+def rank() -> int:
+    """The number of this process among those that its environment names; 0 where it names none."""
+    return int(os.environ.get("RANK", "0")) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else 0
+
+
 @contextlib.contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """This process among those that its environment names; alone where it names none.
