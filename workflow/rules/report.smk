@@ -3,24 +3,14 @@
 from ncfl.report import captions
 
 
-def measured(wildcards):
-    """Everything that the experiments left."""
-    paths = []
-    for name in PARAMS.evaluated:
-        paths += [
-            layout.evaluation(name) / file
-            for file in ("summary.json", "metrics.json", "sequences.csv", "frames.csv", "examples")
-        ]
-    for name in PARAMS.trained:
-        stages = range(1, PARAMS.stages(name) + 1)
-        paths += [layout.stage(name, n) / f for n in stages for f in ("checkpoint.pt", "metrics.json", "history.csv")]
-    return paths
+def read_by(job):
+    """Everything that the experiments left, and for the page what was made of it."""
+    return lambda wildcards: list(JOBS[job].inputs)
 
 
 rule tables:
     input:
-        measured,
-        layout.COMPLEXITY / "complexity.json",
+        read_by("tables"),
     output:
         report(
             directory(layout.TABLES),
@@ -41,8 +31,7 @@ rule tables:
 
 rule figures:
     input:
-        measured,
-        layout.COMPLEXITY / "complexity.json",
+        read_by("figures"),
     output:
         report(
             directory(layout.FIGURES),
@@ -63,10 +52,7 @@ rule figures:
 
 rule report:
     input:
-        layout.TABLES,
-        layout.FIGURES,
-        measured,
-        layout.COMPLEXITY / "complexity.json",
+        read_by("report"),
     output:
         layout.REPORT / "index.html",
         layout.about("report"),
