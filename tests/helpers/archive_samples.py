@@ -77,6 +77,17 @@ def tar_files(path: Path, files: Mapping[str, bytes], compression: str = "", mod
     return tar_of(path, [(tar_entry(f"./{name}", mode=mode), data) for name, data in files.items()], compression)
 
 
+def tar_gz(files: Mapping[str, bytes]) -> bytes:
+    """A .tar.gz in memory."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
 def sevenzip_of(path: Path, files: Mapping[str, bytes], **options) -> Path:
     """A 7z; ``renamed_7z`` gives it names that its writer would refuse."""
     import py7zr

@@ -5,12 +5,12 @@ import re
 import shutil
 import struct
 import subprocess
-import tarfile
 import zipfile
 
 import cv2
 import numpy as np
 import pytest
+from helpers.archive_samples import tar_gz
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets import find
@@ -94,16 +94,6 @@ def test_two_versions_are_refused_by_name(tmp_path, files):
     assert not (tmp_path / "raw/published/files").exists()
 
 
-def tarred(files) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
 def sevenzipped(files) -> bytes:
     buffer = io.BytesIO()
     with pytest.importorskip("py7zr").SevenZipFile(buffer, "w") as archive:
@@ -116,8 +106,8 @@ CUTS = {
     "numbers": (zipped, "Set8.zip.{number:03d}"),
     "numbers from 0": (zipped, "Set8.zip.{zero:03d}"),
     "7z": (sevenzipped, "Set8.7z.{number:03d}"),
-    "letters": (tarred, "Set8.tar.gz.part{letters}"),
-    "letters alone": (tarred, "Set8.tgz{letters}"),
+    "letters": (tar_gz, "Set8.tar.gz.part{letters}"),
+    "letters alone": (tar_gz, "Set8.tgz{letters}"),
 }
 
 

@@ -1,9 +1,7 @@
 """A published dataset from its server, or from where the user has it, to the store: Set8's own lists and layout."""
 
-import io
 import json
 import shutil
-import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from helpers.archive_samples import tar_gz
 from helpers.http_server import Answer, HttpServer
 
 from ncfl.common.errors import InputError
@@ -49,16 +48,6 @@ def files() -> dict[str, bytes]:
     return {place: picture(number) for number, place in enumerate(places)}
 
 
-def packed(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
-
-
 def write(root, files):
     for name, data in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +59,7 @@ def server(files, monkeypatch):
     """Set8's archive on a loopback server, in the table's place."""
     (row,) = archives("set8")
     with HttpServer() as running:
-        address = running.serve(f"/{row.file}", Answer(body=packed(files)))
+        address = running.serve(f"/{row.file}", Answer(body=tar_gz(files)))
         served = replace(row, address=address, mirror=None, sha256=None, bytes=None)
         monkeypatch.setattr("ncfl.data.sources.published.archives", lambda dataset: [served])
         yield running
@@ -107,7 +96,7 @@ def test_archives_inside_an_archive_are_unpacked_too(tmp_path, files, monkeypatc
     by_clip = {clip: {n: d for n, d in files.items() if f"/{clip}/" in n} for clip in CLIPS}
     (row,) = archives("set8")
     outer = tmp_path / row.file
-    outer.write_bytes(packed({f"scenes/{clip}.tar.gz": packed(inner) for clip, inner in by_clip.items()}))
+    outer.write_bytes(tar_gz({f"scenes/{clip}.tar.gz": tar_gz(inner) for clip, inner in by_clip.items()}))
     fetch("set8", SOURCE, tmp_path / "raw", given=outer)
     check_store(tmp_path, files)
     assert not list((tmp_path / "raw/published/files").rglob("*.gz"))
@@ -116,7 +105,7 @@ def test_archives_inside_an_archive_are_unpacked_too(tmp_path, files, monkeypatc
 def test_archives_inside_share_the_bounds_of_the_outer_one(tmp_path, files, monkeypatch):
     (row,) = archives("set8")
     outer = tmp_path / row.file
-    outer.write_bytes(packed({f"{n}.tar.gz": packed({f"Set8/{n}/{i}": b"x" for i in range(40)}) for n in range(3)}))
+    outer.write_bytes(tar_gz({f"{n}.tar.gz": tar_gz({f"Set8/{n}/{i}": b"x" for i in range(40)}) for n in range(3)}))
     bounded = replace(row, unpacked_files=100, sha256=None, bytes=None)
     monkeypatch.setattr("ncfl.data.sources.published.archives", lambda dataset: [bounded])
     with pytest.raises(InputError, match=r"2\.tar\.gz"):
@@ -141,7 +130,7 @@ def test_an_unpacked_folder_is_linked_not_copied(tmp_path, files, monkeypatch):
 
 def test_archives_that_the_user_has_are_linked(tmp_path, files, server):
     (row,) = archives("set8")
-    (tmp_path / row.file).write_bytes(packed(files))
+    (tmp_path / row.file).write_bytes(tar_gz(files))
     fetch("set8", SOURCE, tmp_path / "raw", given=tmp_path / row.file)
     assert server.requests == []
     assert (tmp_path / "raw/published/archives" / row.file).is_symlink()
@@ -217,7 +206,7 @@ def test_an_archive_given_later_wins_over_a_linked_folder(tmp_path, server, file
     write(tmp_path / "mine", files)
     fetch("set8", SOURCE, tmp_path / "raw", given=tmp_path / "mine")
     assert link.is_symlink()
-    (tmp_path / "any.tgz").write_bytes(packed(files))
+    (tmp_path / "any.tgz").write_bytes(tar_gz(files))
     index = fetch("set8", SOURCE, tmp_path / "raw", given=tmp_path / "any.tgz")
     assert not link.is_symlink()
     assert len(index["archives"]) == 1
@@ -250,7 +239,7 @@ def test_the_link_itself_can_be_given(tmp_path, files):
 
 def test_a_damaged_archive_leaves_no_trace_and_does_not_set_the_checksum(tmp_path, server, files):
     (row,) = archives("set8")
-    whole = packed(files)
+    whole = tar_gz(files)
     server.serve(f"/{row.file}", whole[: len(whole) // 2])
     place = tmp_path / "raw/published/archives" / row.file
     with pytest.raises(InputError, match=f"remove {place} and fetch again") as error:
@@ -279,7 +268,7 @@ def test_an_archive_that_was_unpacked_can_be_deleted(tmp_path, server, files):
 def test_the_folder_of_an_archive_that_the_table_has_no_longer_is_removed(tmp_path, server, files, monkeypatch):
     fetch("set8", SOURCE, tmp_path / "raw")
     (row,) = archives("set8")
-    address = server.serve("/new.tar.gz", packed(files))
+    address = server.serve("/new.tar.gz", tar_gz(files))
     renamed = replace(row, file="new.tar.gz", address=address, mirror=None, sha256=None, bytes=None)
     monkeypatch.setattr("ncfl.data.sources.published.archives", lambda dataset: [renamed])
     fetch("set8", SOURCE, tmp_path / "raw")
@@ -297,13 +286,13 @@ def nested(tmp_path, monkeypatch, inner, **bounds):
     changed = replace(row, sha256=None, bytes=None, **bounds)
     monkeypatch.setattr("ncfl.data.sources.published.archives", lambda dataset: [changed])
     outer = tmp_path / row.file
-    outer.write_bytes(packed(inner))
+    outer.write_bytes(tar_gz(inner))
     fetch("set8", SOURCE, tmp_path / "raw", given=outer)
     return tmp_path / "raw/published/files" / stem(row.file)
 
 
 def test_only_archives_are_unpacked_inside(tmp_path, files, monkeypatch):
-    other = packed({"x/1.txt": b"x"})
+    other = tar_gz({"x/1.txt": b"x"})
     left = {
         "notes.gz": b"no archive",
         ".hidden.zip": b"no",
@@ -327,7 +316,7 @@ def test_an_archive_inside_that_fails_leaves_no_folder(tmp_path, files, monkeypa
 
 
 def test_what_the_outer_archive_wrote_counts(tmp_path, files, monkeypatch):
-    inner = {**files, "b.tgz": packed({f"{n}": b"x" for n in range(10)})}
+    inner = {**files, "b.tgz": tar_gz({f"{n}": b"x" for n in range(10)})}
     bound = r"b\.tgz: holds more than 9 files, .*\(unpacked_files of this archive in ncfl/data/sources\.csv\)"
     with pytest.raises(InputError, match=bound):
         nested(tmp_path, monkeypatch, inner, unpacked_files=len(files) + 1 + 9)
@@ -356,7 +345,7 @@ def test_a_given_folder_of_archives_is_unpacked_beside(tmp_path, files, monkeypa
     mine = tmp_path / "mine/scenes"
     mine.mkdir(parents=True)
     for clip in CLIPS:
-        (mine / f"{clip}.tar.gz").write_bytes(packed({n: d for n, d in files.items() if f"/{clip}/" in n}))
+        (mine / f"{clip}.tar.gz").write_bytes(tar_gz({n: d for n, d in files.items() if f"/{clip}/" in n}))
     index = fetch("set8", SOURCE, tmp_path / "raw", given=tmp_path / "mine")
     assert [entry["name"] for entry in index["archives"]] == [
         f"scenes/{path.name}" for path in sorted(mine.iterdir(), key=lambda p: natural_key(p.name))
