@@ -6,11 +6,14 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ncfl.common.errors import InputError
+from ncfl.common.processes import alive
 
 LONGEST_NAME = 255  # bytes, of most file systems
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -29,10 +32,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     # The suffix is kept, since writers choose the format by it.
-    temporary = path.with_name(short_name(f".{path.stem}.{os.getpid()}", path.suffix))
+    temporary = temporary_beside(path, path.stem, path.suffix)
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(path, path.stem, path.suffix)
             yield temporary
             temporary.replace(path)
     finally:
@@ -52,6 +56,57 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno in UNWRITABLE:
             raise InputError(f"{path}: cannot be written ({error.strerror})") from error
         raise
+
+
+def temporary_beside(path: Path, stem: str | None = None, suffix: str = "") -> Path:
+    """Where this process builds what will be ``path``: a hidden name in the same folder, with the process's number.
+
+    Args:
+        path: what it will be.
+        stem: the name in it; ``path.name`` where None.
+        suffix: what the name shall end with.
+    """
+    return path.with_name(short_name(f".{path.name if stem is None else stem}.{os.getpid()}", suffix))
+
+
+def remove_leftovers(path: Path, stem: str | None = None, suffix: str = "") -> None:
+    """Remove what processes that are no more began to build for ``path``: a kill gives nobody time to clear up.
+
+    The arguments are those of :func:`temporary_beside`. What cannot be removed stays, since nothing depends on it.
+    """
+    with contextlib.suppress(OSError):
+        for leftover in leftovers(path, stem, suffix):
+            remove(leftover)
+
+
+def leftovers(path: Path, stem: str | None = None, suffix: str = "") -> list[Path]:
+    """What :func:`remove_leftovers` would remove."""
+    name = re.escape(path.name if stem is None else stem)
+    found = []
+    for entry in path.parent.iterdir() if path.parent.is_dir() else []:
+        match = re.fullmatch(rf"\.{name}\.(\d+){re.escape(suffix)}", entry.name)
+        if match and not alive(int(match[1])):
+            found.append(entry)
+    return sorted(found)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def replace_link(link: Path, target: Path) -> None:
+    """Make ``link`` lead to a file or folder, whatever it led to; at no moment is there no link."""
+    temporary = temporary_beside(link)
+    with writing(link):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(link)
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        temporary.replace(link)
 
 
 def short_name(stem: str, suffix: str = "") -> str:

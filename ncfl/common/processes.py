@@ -9,7 +9,7 @@ def alive(process: int) -> bool:
     """Whether a process of this id exists and has not ended."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # of no machine
         return False
     except PermissionError:  # another user's
         return True

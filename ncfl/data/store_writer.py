@@ -1,7 +1,6 @@
 """Writes the folders that :mod:`ncfl.data.store` reads: frame by frame, in constant memory, whole or not at all."""
 
 import contextlib
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ncfl.common.errors import InputError
-from ncfl.common.files import sha256, write_json, writing
-from ncfl.common.processes import alive
+from ncfl.common.files import leftovers, remove_leftovers, sha256, temporary_beside, write_json, writing
 from ncfl.data.datasets.interface import RawFormat
 from ncfl.data.frames import Frame, Pair, Splits
 from ncfl.data.store import FORMAT, MANIFEST
@@ -107,8 +105,8 @@ def _dropped_on_error(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
 @contextlib.contextmanager
 def _replaced_folder(root: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of ``root`` if the block ends well; else it leaves no trace."""
-    building = root.with_name(f".{root.name}.{os.getpid()}")
-    before = root.with_name(f".{root.name}.{os.getpid()}.before")
+    building = temporary_beside(root)
+    before = temporary_beside(root, suffix=".before")
     _clear_up_after_killed(root)
     shutil.rmtree(building, ignore_errors=True)
     try:
@@ -127,14 +125,11 @@ def _replaced_folder(root: Path) -> Iterator[Path]:
 
 def _clear_up_after_killed(root: Path) -> None:
     """Remove what processes that are no more left half-built; put back what one of them had moved away."""
-    for path in root.parent.glob(f".{root.name}.*"):
-        number, _, kind = path.name.removeprefix(f".{root.name}.").partition(".")
-        if not number.isdecimal() or int(number) == os.getpid() or alive(int(number)):
-            continue
-        if kind == "before" and not root.exists():
-            path.rename(root)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
+    for before in leftovers(root, suffix=".before"):
+        if not root.exists():
+            before.rename(root)
+    remove_leftovers(root)
+    remove_leftovers(root, suffix=".before")
 
 
 def _write_clip(

@@ -1,7 +1,6 @@
 """Folders of pictures, one per frame."""
 
 import math
-import os
 import re
 import shutil
 from collections import Counter
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from ncfl.common.errors import InputError
-from ncfl.common.files import short_name
+from ncfl.common.files import remove, remove_leftovers, temporary_beside
 from ncfl.media.picture_codec import DEEP_TIFF, Picture, decode_pages, decoded, encode_picture
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -154,12 +153,13 @@ class PictureWriter:
 
     def __init__(self, folder: Path, *, overwrite: bool = False, building: Path | None = None) -> None:
         self.folder = Path(folder)
-        self._building = building or self.folder.with_name(short_name(f".{self.folder.name}.{os.getpid()}"))
+        self._building = building or temporary_beside(self.folder)
         self.count = 0
         if self.folder.exists():
             self._check_replaceable(overwrite)
         if building is None:
-            shutil.rmtree(self._building, ignore_errors=True)
+            remove_leftovers(self.folder)
+            remove(self._building)
         try:
             self._building.mkdir(parents=True, exist_ok=building is not None)
         except OSError as error:

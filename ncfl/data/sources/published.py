@@ -8,13 +8,13 @@
 None of it is an output of the workflow engines' graphs, so neither removes or repeats it.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ncfl.common.errors import InputError
+from ncfl.common.files import replace_link
 from ncfl.data.datasets import find
 from ncfl.data.datasets.interface import Dataset, Incomplete, RawFormat
 from ncfl.data.datasets.part import part_of
@@ -110,7 +110,7 @@ def _given_folder(dataset: Dataset, rows: list[Archive], folder: Path, given: Pa
         return packed_folder.index(dataset, rows, folder, given, error)
     if not own:
         packed_folder.remove(folder)
-        _link(files, target)
+        replace_link(files, target)
     return {"archives": [], **listed}
 
 
@@ -125,12 +125,3 @@ def _linked_folder(dataset: Dataset, files: Path) -> dict[str, Any]:
         return {"archives": [], **index_files(dataset, files)}
     except InputError as error:
         raise InputError(f"{error} {earlier}") from error
-
-
-def _link(link: Path, folder: Path) -> None:
-    """Make ``link`` lead to a folder that the user has, whatever it led to."""
-    temporary = link.with_name(f".{link.name}.{os.getpid()}")
-    link.parent.mkdir(parents=True, exist_ok=True)
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(folder, target_is_directory=True)
-    temporary.replace(link)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from ncfl.common.errors import InputError
+from ncfl.common.files import remove, remove_leftovers, temporary_beside
 from ncfl.common.progress import Progress
 from ncfl.data.transport.archive_members import Member
 
@@ -29,12 +30,13 @@ def new_folder(target: Path) -> Iterator[Path]:
     Raises:
         InputError: ``target`` exists, nothing may be written there, or the disk is full.
     """
-    building = target.with_name(f".{target.name}.{os.getpid()}")
+    building = temporary_beside(target)
     with _disk(target):
         if os.path.lexists(target):
             raise InputError(f"{target}: is there already; remove it to unpack again")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(building, ignore_errors=True)
+        remove_leftovers(target)
+        remove(building)
         building.mkdir(mode=0o755)
     try:
         yield building

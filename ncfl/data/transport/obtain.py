@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ncfl.common.errors import InputError
-from ncfl.common.files import writing
+from ncfl.common.files import replace_link
 from ncfl.data.transport.checksums import ARCHIVES, accept, known, record, verified
 from ncfl.data.transport.download import download
 from ncfl.data.transport.source_table import Archive
@@ -160,17 +160,8 @@ def _local(row: Archive, folder: Path, source: Place, unpacked: Mapping[str, Obt
         checksum = verified(row, place, folder)
         return Obtained(row.file, place, place.stat().st_size, checksum, "present")
     checksum = verified(row, source, folder)
-    _link(place, source.resolve())
+    replace_link(place, source.resolve())
     return Obtained(row.file, place, place.stat().st_size, checksum, "given")
-
-
-def _link(link: Path, target: Path) -> None:
-    temporary = link.with_name(f".{link.name}.{os.getpid()}")
-    with writing(link):
-        link.parent.mkdir(parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(target)
-        temporary.replace(link)  # in place of a link that leads nowhere
 
 
 def _downloaded(dataset: str, row: Archive, folder: Path) -> Obtained:

@@ -2,11 +2,15 @@
 
 import errno
 import hashlib
+import os
+import subprocess
+import sys
 
 import pytest
 
 from ncfl.common.errors import InputError
-from ncfl.common.files import atomic_path, read_json, sha256, write_csv, write_json
+from ncfl.common.files import atomic_path, read_json, remove_leftovers, replace_link, sha256, write_csv, write_json
+from ncfl.common.processes import alive
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -22,6 +26,41 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         fail_half_way()
     assert read_json(path) == {"old": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path, ended_process):
+    write_json(tmp_path / "a.json", 1)
+    (tmp_path / f".a.{ended_process}.json").write_text("half")
+    (tmp_path / f".a.{os.getppid()}.json").write_text("another writer is at it")
+    (tmp_path / f".ab.{ended_process}.json").write_text("another file's")
+    write_json(tmp_path / "a.json", 2)
+    kept = {"a.json", f".a.{os.getppid()}.json", f".ab.{ended_process}.json"}
+    assert {p.name for p in tmp_path.iterdir()} == kept
+    assert read_json(tmp_path / "a.json") == 2
+
+
+def test_folders_and_links_of_killed_processes_go_too(tmp_path, ended_process):
+    folder = tmp_path / f".clips.{ended_process}"
+    folder.mkdir()
+    (folder / "part").write_text("half")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine").write_text("stays")
+    (tmp_path / f".link.{ended_process}").symlink_to(tmp_path / "elsewhere")
+    remove_leftovers(tmp_path / "clips")
+    replace_link(tmp_path / "link", tmp_path / "elsewhere")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["elsewhere", "link"]
+    assert (tmp_path / "link" / "mine").read_text() == "stays"
+
+
+def test_a_number_that_no_process_has_is_of_none():
+    assert not alive(10**20)
+
+
+@pytest.fixture
+def ended_process():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
 
 
 def test_a_full_disk_is_the_users_to_mend(tmp_path):
