@@ -12,7 +12,12 @@ def add(commands: Any) -> None:
     motion = commands.add_parser("motion", help="the motion estimation that ships")
     _common(motion, ROOT / "pretrained" / "starts" / "motion-half.safetensors")
     motion.add_argument("--width", type=float, default=0.5, help="times the published channels")
-    motion.add_argument("--from", dest="begin", help="shipped weights whose motion estimation to go on from")
+    motion.add_argument(
+        "--from",
+        dest="begin",
+        help="what this command wrote, of this width or half of it, or shipped weights",
+    )
+    motion.add_argument("--times", type=int, default=1, help="how often as long as usual")
     motion.set_defaults(run=_motion)
     gain = commands.add_parser("warping-gain", help="what warping gains on real clips, by range of motion")
     gain.add_argument("file", type=Path, nargs="+", help="what tools/pretrain motion wrote")
@@ -63,7 +68,7 @@ def _motion(options: argparse.Namespace) -> None:
     from ncfl.release.starts import write_motion
     from ncfl.train.motion import all_ranges
     from ncfl.train.recipes import SIGMA
-    from ncfl.weights import checkpoint, shipped
+    from ncfl.weights import checkpoint
 
     pack = read_footage(options.clips, hold_out=options.hold_out, widths=all_ranges.WIDTHS)
     found = all_ranges.pretrain(
@@ -72,7 +77,8 @@ def _motion(options: argparse.Namespace) -> None:
         width=options.width,
         seed=options.seed,
         sigma=SIGMA,
-        begin=shipped.find(options.begin).load().motion if options.begin else None,
+        begin=_motion_of(options.begin) if options.begin else None,
+        times=options.times,
         threads=options.threads,
     )
     trained = checkpoint.load(options.output / "spynet.pt")
@@ -80,6 +86,17 @@ def _motion(options: argparse.Namespace) -> None:
     checkpoint.load_weights(spynet, trained.state, trained.path)
     written = write_motion(options.file, spynet, "SPyNet of four levels, for noise of sigma 0 to 55")
     print(f"{json.dumps(found, indent=1)}\n{options.file}: {written} bytes")
+
+
+def _motion_of(given: str) -> Any:
+    """A SPyNet: of a file that ``tools/pretrain motion`` wrote, or that of shipped weights."""
+    from ncfl.release.starts import read_motion
+    from ncfl.weights import shipped
+    from ncfl.weights.tensorfile import read_tensors
+
+    if Path(given).suffix == ".safetensors" and read_tensors(Path(given)).about.get("kind") == "spynet":
+        return read_motion(Path(given))
+    return shipped.find(given).load().motion
 
 
 def _warping_gain(options: argparse.Namespace) -> None:

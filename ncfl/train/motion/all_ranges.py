@@ -14,7 +14,7 @@ from ncfl.models.motion import SPyNet
 from ncfl.train.motion.levels import Level, together, train_motion
 from ncfl.train.motion.pairs import render_pairs
 from ncfl.train.motion.real_pairs import real_pairs
-from ncfl.train.motion.start import start
+from ncfl.train.motion.start import start, widened
 from ncfl.train.motion.synthetic import measure
 from ncfl.weights import checkpoint
 
@@ -35,6 +35,7 @@ def pretrain(
     begin: SPyNet | None,
     seed: int,
     sigma: tuple[float, float],
+    times: int = 1,
     threads: int = 1,
     checkpoint_seconds: float = 60.0,
 ) -> dict[str, dict[str, float]]:
@@ -44,9 +45,10 @@ def pretrain(
         pack: photographs and clips.
         output: a folder; finished levels and resume states lie in it.
         width: times the published channels.
-        begin: motion estimation of this width to go on from.
+        begin: motion estimation to go on from, of this width or half of it.
         seed: of every draw.
         sigma: noise of both frames, 0..255.
+        times: how often as long as :data:`LEVELS` and :data:`ALIGNED` say, on as many times the rendered pairs.
         threads: of PyTorch.
         checkpoint_seconds: between two saves of the resume state.
 
@@ -55,16 +57,18 @@ def pretrain(
     """
     machine = {"device": "cpu", "threads": threads, "checkpoint_seconds": checkpoint_seconds}
     output, resume = Path(output), Path(output) / "resume"
-    spynet = SPyNet(levels=4, width=width)
+    spynet, generator = SPyNet(levels=4, width=width), torch.Generator().manual_seed(seed)
     if begin is None:
-        start(spynet, torch.Generator().manual_seed(seed))
+        start(spynet, generator)
     else:
+        begin = widened(begin, generator) if 2 * begin.arguments["width"] == width else begin
         checkpoint.load_weights(spynet, begin.state_dict(), "motion estimation to go on from")
-    pools = [render_pairs(pack.photographs, RENDERED, WINDOW, seed + int(motion), motion) for motion in MOTIONS]
+    pools = [render_pairs(pack.photographs, times * RENDERED, WINDOW, seed + int(motion), motion) for motion in MOTIONS]
     pool = together(*pools, real_pairs(pack.clips, REAL, WINDOW, seed))
     shared = {"resume": resume, "seed": seed, "sigma": sigma, "machine": machine}
-    train_motion(spynet, pool, LEVELS, output=output, aligned=ALIGNED, aligned_batch=ALIGNED_BATCH, **shared)
-    extra = {"levels": [list(level) for level in LEVELS], "aligned": ALIGNED, "seed": seed, **pack.manifest}
+    levels, aligned = [level._replace(iterations=times * level.iterations) for level in LEVELS], times * ALIGNED
+    train_motion(spynet, pool, levels, output=output, aligned=aligned, aligned_batch=ALIGNED_BATCH, **shared)
+    extra = {"levels": [list(level) for level in levels], "aligned": aligned, "seed": seed, **pack.manifest}
     checkpoint.save(output / "spynet.pt", model=spynet, extra=extra)
     return {
         f"{motion:g}": measure(

@@ -9,9 +9,11 @@ them; the layers after it start with He initialization, and the last one at zero
 import torch
 from torch import Tensor, nn
 
+from ncfl.common.errors import InputError
 from ncfl.models.motion import SPyNet
 
 SCALES = (0.8, 1.2, 1.6, 2.0)  # pixels, standard deviation of the Gaussians
+TWINS = 0.02  # how far twins of a channel differ at first, in standard deviations of its layer
 SHARE = 0.8  # of these filters in the first layer; the rest is random, so that no two channels are equal
 
 
@@ -28,6 +30,30 @@ def start(spynet: SPyNet, generator: torch.Generator) -> None:
         with torch.no_grad():
             # 1.4 is the norm that He initialization gives a filter.
             first.mul_(1 - SHARE).add_(SHARE * 2**0.5 * gradient_filters(len(first)))
+
+
+def widened(spynet: SPyNet, generator: torch.Generator) -> SPyNet:
+    """A network of twice the channels that computes the same, but for a little noise that tells twins apart.
+
+    Each hidden channel stands twice, and what reads it halves its weight (Net2Net; Chen, Goodfellow and Shlens 2016).
+
+    Raises:
+        InputError: twice the channels are no width of this network.
+    """
+    wide = SPyNet(levels=spynet.arguments["levels"], width=2 * spynet.arguments["width"])
+    state = {}
+    for name, value in spynet.state_dict().items():
+        shape = wide.state_dict()[name].shape
+        for axis in range(min(value.dim(), 2)):
+            if shape[axis] == value.shape[axis]:
+                continue
+            if shape[axis] != 2 * value.shape[axis]:
+                raise InputError(f"motion estimation: {name} has {value.shape[axis]} channels, which do not double")
+            value = value.repeat_interleave(2, axis) / (2 if axis == 1 else 1)
+        noise = torch.randn(value.shape, generator=generator) * value.std().nan_to_num() if value.dim() > 1 else 0
+        state[name] = value + TWINS * noise
+    wide.load_state_dict(state)
+    return wide
 
 
 def gradient_filters(count: int) -> Tensor:

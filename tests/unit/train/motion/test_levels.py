@@ -10,6 +10,7 @@ from ncfl.data.packed import Pack, PackedClip
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
 from ncfl.models.motion import SPyNet
 from ncfl.train.motion import alignment, levels
+from ncfl.train.motion import start as begin
 from ncfl.train.motion.levels import Level, draw, reduced, train_level
 from ncfl.train.motion.pairs import Pairs
 from ncfl.train.motion.real_pairs import real_pairs
@@ -40,6 +41,32 @@ def test_noise_of_reduced_frames_is_that_of_the_mean():
     batch = draw(pool, Level(1, 1e-3, 2, 256), 4, (40.0, 40.0), np.random.default_rng(0))
     # The pool may be inverted, which moves the mean, not the spread.
     assert (batch.x_t - batch.x_t.mean((2, 3), keepdim=True)).std().item() == pytest.approx(40 / 255 / 4, rel=0.05)
+
+
+def test_a_network_of_twice_the_channels_computes_the_same(monkeypatch):
+    monkeypatch.setattr(begin, "TWINS", 0.0)
+    torch.manual_seed(0)
+    narrow = SPyNet(levels=3, width=0.25)
+    for level in narrow.levels:
+        torch.nn.init.normal_(level[-1].weight, std=0.01)
+    x_t, x_prev = torch.rand(2, 1, 3, 32, 48)
+    wide = begin.widened(narrow, torch.Generator())
+    assert wide.arguments == {"levels": 3, "width": 0.5}
+    assert narrow(x_t, x_prev).abs().max() > 0.01
+    assert torch.allclose(wide(x_t, x_prev), narrow(x_t, x_prev), atol=1e-5)
+
+
+def test_the_noise_that_tells_twins_apart_is_faint():
+    torch.manual_seed(0)
+    narrow = SPyNet(levels=2, width=0.5)
+    wide = begin.widened(narrow, torch.Generator().manual_seed(0)).levels[0][0].weight
+    assert not torch.equal(wide[0], wide[1])
+    assert torch.allclose(wide[0], wide[1], atol=0.2 * wide.std().item())
+
+
+def test_channels_that_do_not_double_are_refused():
+    with pytest.raises(InputError, match=r"levels\.0\.2\.weight has 1 channels, which do not double"):
+        begin.widened(SPyNet(levels=1, width=0.02), torch.Generator())
 
 
 def test_a_level_learns_and_the_others_rest(tmp_path):
