@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ncfl.methods.interface import Method
-    from ncfl.weights.matching import NameMap
 
 
 class Network(NamedTuple):
@@ -40,11 +39,13 @@ class Format(NamedTuple):
     Attributes:
         build: the network at its published size.
         names: the files' names of tensors -> the network's; None where they are the same.
+        parts: the keys under which a file keeps several networks apart; "key.name" is then a tensor's name.
         read: reads one file; the common reader where None.
     """
 
     build: "Callable[[], nn.Module]"
-    names: "NameMap | None" = None
+    names: "Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
+    parts: tuple[str, ...] = ()
     read: "Callable[[Path], Mapping[str, Tensor]] | None" = None
 
 

@@ -17,10 +17,10 @@ from ncfl.common.errors import InputError
 from ncfl.methods import OFFICIAL
 from ncfl.methods.interface import Method
 from ncfl.methods.networks import method_of
-from ncfl.methods.record import OfficialWeights
+from ncfl.methods.record import Format, OfficialWeights
 from ncfl.weights.imported import load
 from ncfl.weights.matching import NameMap, match
-from ncfl.weights.reading import read_weights
+from ncfl.weights.reading import read_parts, read_weights
 
 
 def official(name: str) -> OfficialWeights:
@@ -42,11 +42,17 @@ def read_official(name: str, files: list[Path]) -> dict[str, Tensor]:
     form = spec.format()
     state: dict[str, Tensor] = {}
     for file in files:
-        read = dict(form.read(file)) if form.read else read_weights(file, stand_ins=spec.stand_ins)
+        read = _read(form, file, spec.stand_ins)
         state |= form.names(read) if form.names and len(files) > 1 else read
     mapping = form.names if len(files) == 1 else None
     source = " and ".join(str(file) for file in files)
     return match(state, _empty(name), mapping, name, source=source, others=_others(name))
+
+
+def _read(form: Format, file: Path, stand_ins: tuple[str, ...]) -> dict[str, Tensor]:
+    if form.read:
+        return dict(form.read(file))
+    return read_parts(file, form.parts) if form.parts else read_weights(file, stand_ins=stand_ins)
 
 
 def _others(name: str) -> dict[str, Callable[[], tuple[nn.Module, NameMap | None]]]:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FILE, FUNCTION = 400, 60  # lines
 # The folders that look upwards, and at what.
-UPWARDS = {"config": ("ncfl.data.transport.source_table", "ncfl.methods"), "weights": ("ncfl.methods",)}
+UPWARDS = {"config": ("ncfl.data.transport.source_table", "ncfl.methods")}
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -12,9 +12,9 @@ def _network() -> Network:
 
 
 def _format() -> Format:
-    from ncfl.methods.rmfd.model import RMFD, read_checkpoint
+    from ncfl.methods.rmfd.model import NETWORKS, RMFD
 
-    return Format(build=RMFD, read=read_checkpoint)
+    return Format(build=RMFD, parts=NETWORKS)
 
 
 METHOD = LearnedRecord(

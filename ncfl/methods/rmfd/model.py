@@ -10,7 +10,6 @@ phoenix104104/fast_blind_video_consistency, on which it builds. Left open or don
 - The authors leave out the first and last two frames of a clip. Here a clip is reflected in time.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -21,19 +20,10 @@ from ncfl.methods.interface import border_index
 from ncfl.methods.rmfd.network import Memory, MultiFrameNet
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.padding import Padder
-from ncfl.weights.reading import read_parts
 
 RADIUS = 2  # frames seen on either side
 FLOOR = 0.05  # of the transmission that the rain model divides by
 NETWORKS = ("multi_model_res", "multi_model_haze", "multi_model_s2")
-
-
-def read_checkpoint(file: Path) -> dict[str, Tensor]:
-    """The authors' ``model_epoch_*.pth``, a state for each network beside their optimizer's, -> the state of `RMFD`.
-
-    InputError: as :func:`ncfl.weights.reading.read_parts`.
-    """
-    return read_parts(file, NETWORKS)
 
 
 class RMFDState(NamedTuple):

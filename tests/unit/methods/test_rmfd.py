@@ -10,8 +10,10 @@ from torch import Tensor
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.rmfd.method import RMFDMethod
-from ncfl.methods.rmfd.model import RMFD, read_checkpoint
+from ncfl.methods.rmfd.model import NETWORKS, RMFD
 from ncfl.methods.rmfd.network import ConvLSTM, MultiFrameNet, Residual, Up
+from ncfl.weights.reading import read_parts
+from ncfl.weights.reading import read_parts
 
 SMALL = {"width": 2, "blocks": 1}
 
@@ -58,7 +60,7 @@ def test_an_official_checkpoint_loads(model: RMFD, tmp_path: Path):
     model.zero_grad(set_to_none=True)
     torch.save(checkpoint | {"optimizer": optimizer.state_dict()}, tmp_path / "model_epoch_95.pth")
     again = RMFD(**model.arguments)
-    again.load_state_dict(read_checkpoint(tmp_path / "model_epoch_95.pth"), strict=True)
+    again.load_state_dict(read_parts(tmp_path / "model_epoch_95.pth", NETWORKS), strict=True)
     with torch.no_grad():
         torch.testing.assert_close(again(clip(5, 16, 20), None)[0], model(clip(5, 16, 20), None)[0], rtol=0, atol=0)
 
@@ -67,7 +69,7 @@ def test_a_checkpoint_without_one_of_the_networks_is_refused(model: RMFD, tmp_pa
     file = tmp_path / "model_epoch_95.pth"
     torch.save({"multi_model_res": model.multi_model_res.state_dict(), "optimizer": {}}, file)
     with pytest.raises(InputError, match="got the keys multi_model_res, optimizer; missing: multi_model_haze, "):
-        read_checkpoint(file)
+        read_parts(file, NETWORKS)
 
 
 def test_the_layers_against_closed_forms():
