@@ -68,7 +68,7 @@ def results(project: str | Path = ".", *, by: Literal["table", "sequence", "fram
         found = [pandas.read_csv(path).assign(experiment=path.parts[-3]) for path in sorted(root.glob(pattern))]
         return pandas.concat(found, ignore_index=True) if found else pandas.DataFrame()
     if by != "table":
-        raise InputError(f"results: found by={by!r}, allowed: table, sequence, frame")
+        raise InputError(f"results: expected by='table', 'sequence' or 'frame', got {by!r}")
     nothing = dict.fromkeys(COLUMNS, "")
     rows = [nothing | row for name in _TABLES for row in _rows(name, root / layout.TABLES / f"{name}.csv")]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))

@@ -103,9 +103,9 @@ def restore(
             0..255. What is wrong with a frame of an iterable is raised when its turn comes.
     """
     if weights is not None and method is not None:
-        raise InputError("restore: found weights and method, allowed: one of them")
+        raise InputError("restore: expected weights or method, got both")
     if sigma is not None and not 0 <= sigma <= 255:
-        raise InputError(f"sigma: found {sigma}, allowed are 0..255")
+        raise InputError(f"sigma: expected 0..255, got {sigma}")
     if isinstance(method, str) or method is None:
         method = load_method(_named(method, weights), device=device)
     if sigma is not None and method.blind:
@@ -160,19 +160,19 @@ def _check_first(frame: np.ndarray) -> None:
     shape, kind = getattr(frame, "shape", None), getattr(frame, "dtype", None)
     if shape is None or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIZE:
         found = list(shape) if shape is not None else type(frame).__name__
-        raise InputError(f"frames: found {found}, allowed: [H,W,3] with height and width of at least {MIN_SIZE}")
+        raise InputError(f"frames: expected [H,W,3] with height and width of at least {MIN_SIZE}, got {found}")
     if kind not in (*PEAKS, *_FLOATS):
-        raise InputError(f"frames: found {kind}, allowed: uint8, uint16, and floating point in 0..1")
+        raise InputError(f"frames: expected uint8, uint16, or floating point in 0..1, got {kind}")
     if kind in _FLOATS and not -0.5 <= float(np.mean(frame, dtype=np.float64)) <= 1.5:
         raise InputError(
-            f"frames: found floating point of mean {np.mean(frame):.3g}, allowed: 0..1; divide by the peak"
+            f"frames: expected floating point in 0..1 (divide by the peak), got a mean of {np.mean(frame):.3g}"
         )
 
 
 def _alike(first: np.ndarray, frame: np.ndarray, t: int) -> np.ndarray:
     if frame.shape != first.shape or frame.dtype != first.dtype:
         found, allowed = (f"{each.dtype} {list(each.shape)}" for each in (frame, first))
-        raise InputError(f"frame {t}: found {found}, allowed: {allowed} as in frame 0")
+        raise InputError(f"frame {t}: expected {allowed} as in frame 0, got {found}")
     if frame.dtype in _FLOATS and not np.isfinite(frame).all():
         raise InputError(f"frame {t}: found values that are not finite")
     return frame

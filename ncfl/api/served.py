@@ -41,8 +41,8 @@ def _load_pyfunc(path: str) -> Served:
     found = sha256(checkpoint) if checkpoint.is_file() else "nothing"
     if found != reference["sha256"]:
         raise InputError(
-            f"{checkpoint}: found {found}, expected the checkpoint with sha256 {reference['sha256']} that this model "
-            "was registered with; load the latest version, or train it again"
+            f"{checkpoint}: expected the checkpoint with sha256 {reference['sha256']} that this model was registered "
+            f"with, got {found}; load the latest version, or train it again"
         )
     return Served(load_method(checkpoint))
 

@@ -57,7 +57,7 @@ def train(
         from ncfl.steps.comparing import train_compared
 
         if stage != 1:
-            raise InputError(f"--stage: found {stage}, allowed: 1 ({experiment} is a compared method: one stage)")
+            raise InputError(f"--stage: expected 1 ({experiment} is a compared method: one stage), got {stage}")
         train_compared(params, experiment)
         return
     from ncfl.steps import training as steps

@@ -65,7 +65,7 @@ def restore(
 
     if estimate:
         if target is not None:
-            raise InputError(f"restore: found --estimate and OUTPUT {target}, allowed: one of them")
+            raise InputError(f"restore: expected --estimate or OUTPUT, got both ({target})")
         print(f"{steps.estimate(_place(source)):.1f}")
         return
     if target is None:

@@ -23,11 +23,11 @@ def pick_device(name: str) -> torch.device:
     an engine starts side by side each have their own.
     """
     if name not in DEVICES:
-        raise InputError(f"device: found {name!r}, allowed: {', '.join(DEVICES)}")
+        raise InputError(f"device: expected {', '.join(DEVICES)}, got {name!r}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: found cuda, but PyTorch sees no GPU here; allowed: auto, cpu")
+        raise InputError("device: expected auto or cpu, since PyTorch sees no GPU here, got cuda")
     if name == "cuda" and torch.cuda.device_count() > 1:
         if not _held:
             names = [str(torch.cuda.get_device_properties(n).uuid) for n in range(torch.cuda.device_count())]

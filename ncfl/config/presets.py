@@ -38,7 +38,7 @@ def resolve(preset: str, settings: Iterable[str] = (), datasets: str = "", *, fo
         InputError: there is no such preset, key or dataset.
     """
     if not (folder / f"{BASE}.yaml").exists():
-        raise InputError(f"{folder}: expected the folder of presets, found none; run in the project's folder")
+        raise InputError(f"{folder}: expected the folder of presets, got none; run in the project's folder")
     if preset not in names(folder):
         raise InputError(f"preset: expected one of {', '.join(names(folder))}, got {preset!r}")
     text = (folder / f"{BASE}.yaml").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ def sites(pattern: str) -> tuple[tuple[int, int], ...]:
         InputError: a pattern that is none of :data:`PATTERNS`.
     """
     if pattern not in PATTERNS:
-        raise InputError(f"Bayer pattern {pattern!r}: unknown; allowed: {', '.join(PATTERNS)}")
+        raise InputError(f"Bayer pattern: expected {', '.join(PATTERNS)}, got {pattern!r}")
     row, column = divmod(pattern.index("r"), 2)
     return (row, column), (row, 1 - column), (1 - row, 1 - column), (1 - row, column)
 

@@ -99,7 +99,7 @@ class PhasedSampler:
         variety: Variety = PLAIN,
     ) -> None:
         if not phases or abs(sum(phase.share for phase in phases) - 1) > 1e-6:
-            raise InputError(f"phases: found shares {[phase.share for phase in phases]}, allowed: a sum of 1")
+            raise InputError(f"phases: expected shares whose sum is 1, got {[phase.share for phase in phases]}")
         self._ends, done = [], 0.0
         for phase in phases:
             done += phase.share

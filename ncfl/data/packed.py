@@ -81,7 +81,7 @@ def read_pack(path: Path) -> Pack:
             stored = {name: archive[name] for name in archive.files}
         manifest = json.loads(stored["manifest"].tobytes())
         if manifest["format"] != FORMAT:
-            raise InputError(f"{path}: found format {manifest['format']!r}, allowed: {FORMAT}")
+            raise InputError(f"{path}: expected format {FORMAT}, got {manifest['format']!r}")
         splits: dict[str, dict[str, np.ndarray]] = {"train": {}, "test": {}}
         for entry in manifest["photographs"]:
             data = _checked(path, stored, f"photograph/{entry['name']}", entry)
@@ -101,7 +101,7 @@ def find_clips(places: Sequence[Path]) -> dict[str, Path]:
             raise InputError(f"{clip}: a second clip named {name}, the first is {found[name]}")
         found[name] = clip
     if not found:
-        raise InputError(f"clips: none in {', '.join(map(str, places))}; allowed: videos, folders of pictures")
+        raise InputError(f"clips: expected videos or folders of pictures, got none in {', '.join(map(str, places))}")
     return found
 
 

@@ -212,7 +212,7 @@ class _ArrayWriter:
             self.shape, self.dtype = (0, *frame.shape), str(frame.dtype)
             if self.dtype not in DTYPES or frame.ndim != 3:
                 raise InputError(
-                    f"clip {self.clip}: frames are {self.dtype} {list(frame.shape)}; allowed: uint8 or uint16 [H,W,C]"
+                    f"clip {self.clip}: frames: expected uint8 or uint16 [H,W,C], got {self.dtype} {list(frame.shape)}"
                 )
             _header(self._file, self.shape, self.dtype)
         if frame.shape != self.shape[1:] or str(frame.dtype) != self.dtype:

@@ -30,10 +30,10 @@ class Variety(NamedTuple):
         for name in ("clipped", "gray", "cuts"):
             share = getattr(self, name)
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-                raise InputError(f"{where}.{name}: found {share!r}, allowed: a share of the clips, 0 ... 1")
+                raise InputError(f"{where}.{name}: expected a share of the clips, 0 ... 1, got {share!r}")
         whole = all(isinstance(speed, int) and not isinstance(speed, bool) and speed >= 1 for speed in self.speeds)
         if not self.speeds or not whole:
-            raise InputError(f"{where}.speeds: found {list(self.speeds)}, allowed: integers from 1 up, at least one")
+            raise InputError(f"{where}.speeds: expected integers from 1 up, at least one, got {list(self.speeds)}")
         return self
 
 

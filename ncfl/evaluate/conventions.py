@@ -109,7 +109,7 @@ def named(name: str, *, levels: int, isp: ISP | None = None) -> Convention:
         return raw(levels, isp)
     plain = {"rgb": rgb, "rgb8": rgb8, "y": y}
     if name not in plain:
-        raise InputError(f"convention: found {name!r}, allowed are {', '.join(STATEMENTS)}; prepare the dataset again")
+        raise InputError(f"convention: expected {', '.join(STATEMENTS)}, got {name!r}; prepare the dataset again")
     return plain[name]()
 
 

@@ -44,13 +44,13 @@ def find_example(
         sequence = clips[sequence].name
     if sequence not in named:
         raise InputError(
-            f"example of dataset {dataset}: sequence {example.sequence!r}, "
-            f"allowed are 0..{len(clips) - 1} or {', '.join(named)}"
+            f"example of dataset {dataset}: expected sequence 0..{len(clips) - 1} or {', '.join(named)}, "
+            f"got {example.sequence!r}"
         )
     count = named[sequence].shape[0] if max_frames is None else min(named[sequence].shape[0], max_frames)
     if not 0 <= example.frame < count:
         raise InputError(
-            f"example of dataset {dataset}: frame {example.frame} of {sequence}, allowed are 0..{count - 1}"
+            f"example of dataset {dataset}: expected frame 0..{count - 1} of {sequence}, got {example.frame}"
         )
     return KeptFrame(sequence, example.frame, example.sigma)
 

@@ -198,7 +198,7 @@ def _check(
     max_frames: int | None,
 ) -> None:
     if not sigmas or len(set(sigmas)) != len(sigmas) or not all(0 <= sigma <= 255 for sigma in sigmas):
-        raise InputError(f"dataset {dataset}: sigmas {list(sigmas)}, allowed are distinct numbers in 0..255")
+        raise InputError(f"dataset {dataset}: expected distinct sigmas in 0..255, got {list(sigmas)}")
     if max_frames is not None and max_frames < 1:
         raise InputError(f"dataset {dataset}: max_frames {max_frames}, allowed is 1 or more")
     for clip in clips:

@@ -317,8 +317,8 @@ def _unit(frame: np.ndarray) -> np.ndarray:
 def _check(sigmas: Sequence[float], frames: int, kinds: Sequence[str]) -> None:
     further = [kind for kind in KINDS if kind != UNCLIPPED]
     if len(set(kinds)) != len(kinds) or not set(kinds) <= set(further):
-        raise InputError(f"kinds: found {list(kinds)}, allowed: distinct ones of {', '.join(further)}")
+        raise InputError(f"kinds: expected distinct ones of {', '.join(further)}, got {list(kinds)}")
     if not sigmas or len(set(sigmas)) != len(sigmas) or not all(0 <= sigma <= 255 for sigma in sigmas):
-        raise InputError(f"sigmas: found {list(sigmas)}, allowed: distinct numbers in 0..255")
+        raise InputError(f"sigmas: expected distinct numbers in 0..255, got {list(sigmas)}")
     if frames < 1:
-        raise InputError(f"frames: found {frames}, allowed: 1 or more")
+        raise InputError(f"frames: expected 1 or more, got {frames}")

@@ -68,7 +68,7 @@ def open_frames(path: Path, *, deep: bool = False, allow_gaps: bool = False, ski
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         allowed = f"{' '.join(VIDEO_SUFFIXES)} or a folder of pictures ({' '.join(IMAGE_SUFFIXES)})"
-        raise InputError(f"{path}: no format that is read; allowed: {allowed}")
+        raise InputError(f"{path}: expected a format that is read ({allowed}), got {path.suffix or 'none'}")
     return open_video(path, deep=deep, skip=skip)
 
 
@@ -91,7 +91,7 @@ def _open_pictures(folder: Path, pictures: list[Path], deep: bool, allow_gaps: b
     if not pictures and not folder.is_dir():
         raise InputError(f"{folder}: no such pictures; expected numbers where the pattern has its %d")
     if not pictures:
-        raise InputError(f"{folder}: no pictures in it; allowed: {' '.join(IMAGE_SUFFIXES)}")
+        raise InputError(f"{folder}: expected pictures ({' '.join(IMAGE_SUFFIXES)}), got none")
     check_sequence(pictures, allow_gaps=allow_gaps)
     first = read_pages(pictures[0])[0].pixels
     deep = deep and first.dtype == np.uint16
@@ -173,9 +173,9 @@ def open_writer(
 def _check_file(path: Path, overwrite: bool) -> None:
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         allowed = f"{' '.join(WRITABLE_SUFFIXES)}, or a folder (a path without suffix) for PNG"
-        raise InputError(f"{path}: no format that is written; allowed: {allowed}")
+        raise InputError(f"{path}: expected a format that is written ({allowed}), got {path.suffix or 'none'}")
     if path.is_dir():
-        raise InputError(f"{path}: found a folder, allowed: a file's name (or a folder's without a suffix)")
+        raise InputError(f"{path}: expected a file's name (or a folder's without a suffix), got a folder")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists; overwriting must be asked for")
 
@@ -185,7 +185,7 @@ def _picture_writer(path: Path, overwrite: bool, building: Path | None) -> Itera
     pattern = Pattern.of(path)
     if pattern is not None and path.suffix.lower() not in (*_LOSSLESS, *_SHALLOW):
         allowed = " ".join((*_LOSSLESS, *_SHALLOW))
-        raise InputError(f"{path}: no kind of picture that is written; allowed: {allowed}")
+        raise InputError(f"{path}: expected a kind of picture that is written ({allowed}), got {path.suffix or 'none'}")
     kinds = {"overwrite": overwrite, "building": building}
     writer = PatternWriter(pattern, **kinds) if pattern else PictureWriter(path, **kinds)
     try:

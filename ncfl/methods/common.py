@@ -34,16 +34,16 @@ def noise_level(sigma: Tensor | None, frames: Tensor, method: str) -> Tensor:
     """sigma [B] in 0..255 -> [B,1,1,1] in 0..1, as frames [B,...] have it; InputError where it is missing."""
     if sigma is None or sigma.shape != frames.shape[:1]:
         found = "none" if sigma is None else f"shape {list(sigma.shape)}"
-        raise InputError(f"{method}: sigma has {found}; allowed: one noise level per clip, [{len(frames)}]")
+        raise InputError(f"{method}: sigma: expected one noise level per clip, [{len(frames)}], got {found}")
     return (sigma.to(frames) / 255).view(-1, 1, 1, 1)
 
 
 def check_clip(noisy: Tensor, method: str, channels: int, shortest: int) -> None:
     """Refuses what is no batch of clips [B,T>=shortest,channels,H>=16,W>=16]: InputError."""
     if noisy.ndim != 5:
-        raise InputError(f"{method}: clips have shape {list(noisy.shape)}; allowed: [B,T,{channels},H,W]")
+        raise InputError(f"{method}: expected clips of shape [B,T,{channels},H,W], got {list(noisy.shape)}")
     if noisy.shape[1] < shortest:
-        raise InputError(f"{method}: a clip of {noisy.shape[1]} frames; allowed: {shortest} or more")
+        raise InputError(f"{method}: expected a clip of {shortest} frames or more, got {noisy.shape[1]}")
     check_frame(noisy[:, 0], channels)
 
 
@@ -51,7 +51,7 @@ def check_window(window: Tensor, method: str, channels: int, frames: int) -> Non
     """Refuses what is no batch of windows [B,frames,channels,H>=16,W>=16]: InputError."""
     check_clip(window, method, channels, frames)
     if window.shape[1] != frames:
-        raise InputError(f"{method}: a window of {window.shape[1]} frames; allowed: {frames}")
+        raise InputError(f"{method}: expected a window of {frames} frames, got {window.shape[1]}")
 
 
 def without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

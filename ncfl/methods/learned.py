@@ -144,7 +144,7 @@ class LearnedChunk(Learned, ABC):
         self.overlap = self.overlap if overlap is None else overlap
         if self.chunk < 1 or self.overlap < 0:
             found = f"chunk {self.chunk}, overlap {self.overlap}"
-            raise InputError(f"{model.kind}: {found}; allowed: at least 1, at least 0")
+            raise InputError(f"{model.kind}: expected a chunk of 1 or more and an overlap of 0 or more, got {found}")
 
     @abstractmethod
     def run(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
@@ -158,7 +158,7 @@ class LearnedChunk(Learned, ABC):
 def check_size_kept(model: nn.Module) -> None:
     """Refuses a network for super-resolution: InputError. A restored frame has the size of the input."""
     if model.upscale:
-        raise InputError(f"{model.kind}: upscale is true; allowed: false, since output frames must be the input's size")
+        raise InputError(f"{model.kind}: upscale: expected false, since frames keep their size, got true")
 
 
 def other_level(method: Method, sigma: float) -> str | None:

@@ -55,7 +55,7 @@ class OnLuma(ABC):
         """
         if frames.ndim != 5 or frames.shape[2] not in (1, 3) or not frames.numel():
             found = list(frames.shape)
-            raise InputError(f"method {self.name}: frames have shape {found}; allowed: [B,T,1,H,W] and [B,T,3,H,W]")
+            raise InputError(f"method {self.name}: expected frames of shape [B,T,1,H,W] or [B,T,3,H,W], got {found}")
         if not frames.isfinite().all():
             raise FloatingPointError(f"method {self.name}: found frames with values that are not finite")
         return with_luma(frames, torch.stack([self.rain_free(clip) - clip for clip in luma(frames)]))

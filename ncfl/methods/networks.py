@@ -36,7 +36,7 @@ def build(name: str, sizes: Mapping[str, Any], where: str = "network") -> nn.Mod
         InputError: no such method, or a size that it does not have or take.
     """
     if name not in LEARNED:
-        raise InputError(f"method: found {name!r}, allowed: {', '.join(LEARNED)}")
+        raise InputError(f"method: expected {', '.join(LEARNED)}, got {name!r}")
     network = LEARNED[name].network()
     try:
         for size, found in sizes.items():
@@ -61,7 +61,7 @@ def let_frames_pass(model: nn.Module) -> None:
     """
     able = {network.network: network.passing for network in _compared() if network.passing}
     if type(model) not in able:
-        raise InputError(f"passing: found {model.kind}, allowed: {', '.join(network.kind for network in able)}")
+        raise InputError(f"passing: expected {', '.join(network.kind for network in able)}, got {model.kind}")
     able[type(model)](model)
 
 
@@ -69,7 +69,7 @@ def _check_size(network: type[nn.Module], size: str, found: Any) -> None:
     """InputError: a size that the network does not have, of another kind than its default value, or too small."""
     defaults = {name: given.default for name, given in inspect.signature(network).parameters.items()}
     if size not in defaults:
-        raise InputError(f"found {size!r}, allowed: {', '.join(defaults)}")
+        raise InputError(f"expected a size of {', '.join(defaults)}, got {size!r}")
     example = defaults[size]
     if size == "upscale":
         fits, allowed = found is False, "false, since a restored frame has the size of the input"
@@ -83,7 +83,7 @@ def _check_size(network: type[nn.Module], size: str, found: Any) -> None:
     else:
         fits, allowed = _whole(found), f"a whole number from 1 on, like {example}"
     if not fits:
-        raise InputError(f"{size}: found {found!r}, allowed: {allowed}")
+        raise InputError(f"{size}: expected {allowed}, got {found!r}")
 
 
 def _whole(number: Any) -> bool:
@@ -97,7 +97,7 @@ def rebuild(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
         return variants.rebuild(kind, arguments)
     compared = {each.network.kind: each.network for each in _compared()}
     if kind not in compared:
-        raise InputError(f"model kind is {kind!r}; allowed: {', '.join([*own, *compared])}")
+        raise InputError(f"model kind: expected {', '.join([*own, *compared])}, got {kind!r}")
     try:
         return compared[kind](**arguments)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:

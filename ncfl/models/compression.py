@@ -84,7 +84,7 @@ class NeuralCompression(nn.Module):
     def __init__(self, feature_width: int, width: int = 64, *, prior: str = "laplace", quantize: bool = True) -> None:
         super().__init__()
         if prior not in PRIORS:
-            raise InputError(f"prior is {prior!r}; allowed: {', '.join(PRIORS)}")
+            raise InputError(f"prior: expected {', '.join(PRIORS)}, got {prior!r}")
         self.prior = prior
         self.encoder = nn.Sequential(
             conv3(feature_width, width, stride=2),

@@ -38,9 +38,9 @@ def start_compression(compression: NeuralCompression, features: Sequence[Tensor]
     first, shrink = compression.encoder[0], compression.encoder[2]
     inputs, width = first.in_channels, shrink.out_channels
     if compression.prior_model is None:
-        raise InputError("compression: found no quantization, allowed: a compression with a prior model")
+        raise InputError("compression: expected a compression with a prior model, got no quantization")
     if not features:
-        raise InputError("compression: found no features to measure, allowed: those of a frame or more")
+        raise InputError("compression: expected features of a frame or more, got none")
     latents = torch.cat([compression.encoder(c).float().transpose(0, 1).flatten(1) for c in features], dim=1)
     spread = latents.std(dim=1)
     typical = spread.median().clamp(min=STEP_MIN)

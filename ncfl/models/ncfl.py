@@ -56,7 +56,7 @@ class NCFL(nn.Module):
     ) -> None:
         super().__init__()
         if channels not in (3, 4):
-            raise InputError(f"channels is {channels}; allowed: 3 (RGB) or 4 (packed Bayer)")
+            raise InputError(f"channels: expected 3 (RGB) or 4 (packed Bayer), got {channels}")
         self.channels, self.feature_width = channels, feature_width
         self.multiple = 2 ** max(len(unet_widths) - 1, flow_levels - 1, len(attention_widths) - 1, 2)
         self.motion = SPyNet(levels=flow_levels, width=flow_width)
@@ -171,5 +171,5 @@ class FeatureCodec(nn.Module):
 def _choose(key: str, choice: str, **builders: Any) -> Any:
     """Builds the named part; InputError for a name that there is not."""
     if choice not in builders:
-        raise InputError(f"{key} is {choice!r}; allowed: {', '.join(builders)}")
+        raise InputError(f"{key}: expected {', '.join(builders)}, got {choice!r}")
     return builders[choice]()

@@ -34,7 +34,7 @@ class Padder:
 def check_frame(x_t: Tensor, channels: int) -> None:
     """Refuses what is no frame batch [B,channels,H>=16,W>=16]: InputError."""
     if x_t.ndim != 4 or x_t.shape[1] != channels:
-        raise InputError(f"frames have shape {list(x_t.shape)}; allowed: [B,{channels},H,W]")
+        raise InputError(f"expected frames of shape [B,{channels},H,W], got {list(x_t.shape)}")
     height, width = x_t.shape[-2:]
     if height < MINIMUM or width < MINIMUM:
-        raise InputError(f"frames are {width}x{height} pixels; allowed: {MINIMUM}x{MINIMUM} or larger")
+        raise InputError(f"expected frames of {MINIMUM}x{MINIMUM} pixels or more, got {width}x{height}")

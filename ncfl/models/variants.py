@@ -33,7 +33,7 @@ CODEC_SIZES = ("channels", "feature_width", "latent_width", "prior")
 def _checked(sizes: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(sizes) - set(SIZES))
     if unknown:
-        raise TypeError(f"unknown model size {unknown[0]!r}; allowed: {', '.join(SIZES)}")
+        raise TypeError(f"model size: expected {', '.join(SIZES)}, got {unknown[0]!r}")
     return dict(sizes)
 
 
@@ -106,12 +106,12 @@ def rebuild(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
     """The model that `model.kind` and `model.arguments` describe. InputError: no such kind or argument."""
     kinds = {built.kind: built for built in (NCFL, FeatureCodec, SPyNet)}
     if kind not in kinds:
-        raise InputError(f"model kind is {kind!r}; allowed: {', '.join(kinds)}")
+        raise InputError(f"model kind: expected {', '.join(kinds)}, got {kind!r}")
     try:
         for name, value in arguments.items():
             sizes = value if isinstance(value, list | tuple) else [value]
             if any(isinstance(size, int | float) and not abs(size) <= LARGEST for size in sizes):
-                raise ValueError(f"{name} is {value!r:.80}, allowed: at most {LARGEST}")
+                raise ValueError(f"{name}: expected at most {LARGEST}, got {value!r:.80}")
         return kinds[kind](**arguments)
     except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]

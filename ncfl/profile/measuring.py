@@ -109,7 +109,7 @@ def _check(height: int, width: int, threads: int | None, repeats: int) -> None:
     found = {"height": (height, SMALLEST), "width": (width, SMALLEST), "threads": (threads, 1), "repeats": (repeats, 0)}
     for name, (value, least) in found.items():
         if value is not None and value < least:
-            raise InputError(f"{name}: found {value}, allowed: {least} or more")
+            raise InputError(f"{name}: expected {least} or more, got {value}")
 
 
 def _steady(method: Method, size: tuple[int, ...], device: torch.device) -> tuple[int, Callable[[], Any]]:

@@ -89,7 +89,7 @@ def _experiment(results: Path, given: str | None) -> str:
     if given is None and len(there) == 1:
         return there[0]
     if given not in there:
-        raise InputError(f"{results}: experiment: found {given!r}, allowed: {', '.join(there) or 'none is trained'}")
+        raise InputError(f"{results}: experiment: expected {', '.join(there) or 'none'}, got {given!r}")
     return given
 
 

@@ -77,7 +77,7 @@ def export(
     about = {"format": "pt", "kind": source.kind, "arguments": json.dumps(arguments), "description": description}
     data = encoded(state, {**about, "licence": licence})
     if len(data) > largest:
-        raise InputError(f"{path}: found {len(data)} bytes, allowed: at most {largest}")
+        raise InputError(f"{path}: expected at most {largest} bytes, got {len(data)}")
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     entry = {
@@ -114,7 +114,9 @@ def halved(state: Mapping[str, Tensor], source: Path | str = "weights") -> dict[
         found[name] = value.half().contiguous()
         if not found[name].isfinite().all():
             limit = torch.finfo(torch.float16).max
-            raise InputError(f"{source}: {name}: found {value.abs().max():g}, allowed in half precision: {limit:g}")
+            raise InputError(
+                f"{source}: {name}: expected at most {limit:g} (half precision), got {value.abs().max():g}"
+            )
     return found
 
 
@@ -159,9 +161,9 @@ def _index(path: Path) -> dict[str, Any]:
 
 def _check_texts(name: str, sigma: Sequence[float], **texts: str) -> None:
     if not NAME.fullmatch(name) or name.endswith(SUFFIX):
-        raise InputError(f"name: found {name!r}, allowed: small letters, digits, dots and hyphens, without {SUFFIX}")
+        raise InputError(f"name: expected small letters, digits, dots and hyphens, without {SUFFIX}, got {name!r}")
     if len(sigma) != 2 or not 0 <= sigma[0] <= sigma[1] <= 255:
-        raise InputError(f"sigma: found {list(sigma)}, allowed: two levels in 0..255, the least first")
+        raise InputError(f"sigma: expected two levels in 0..255, the least first, got {list(sigma)}")
     for key, text in texts.items():
         if not text.strip() or "\n" in text:
-            raise InputError(f"{key}: found {text!r}, allowed: one line of text")
+            raise InputError(f"{key}: expected one line of text, got {text!r}")

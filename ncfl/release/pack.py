@@ -56,16 +56,16 @@ def write_pack(
         InputError: no clip, two of one name, a held-out name that there is not, a number out of range, too large.
     """
     if not 95 <= quality <= 100:
-        raise InputError(f"quality: found {quality}, allowed: 95 ... 100")
+        raise InputError(f"quality: expected 95 ... 100, got {quality}")
     if not widths or min(widths) < 64 or len(set(widths)) < len(widths):
-        raise InputError(f"width: found {list(widths)}, allowed: different numbers of 64 or more pixels")
+        raise InputError(f"width: expected different numbers of 64 or more pixels, got {list(widths)}")
     found = find_clips(clips)
     missing = sorted(set(hold_out) - set(found))
     if missing:
-        raise InputError(f"hold-out: found {missing[0]!r}, allowed: {', '.join(found)}")
+        raise InputError(f"hold-out: expected {', '.join(found)}, got {missing[0]!r}")
     kept = {name: source for name, source in found.items() if name not in hold_out}
     if not kept:
-        raise InputError("clips: all are held out, allowed: at least one to train on")
+        raise InputError("clips: expected at least one to train on, got all held out")
     arrays: dict[str, np.ndarray] = {}
     manifest: dict[str, Any] = {"format": FORMAT, "held_out": sorted(hold_out), "photographs": [], "clips": []}
     for name, (file, split, terms) in (photographs if photographs is not None else embedded()).items():
@@ -74,13 +74,13 @@ def write_pack(
         manifest["photographs"].append({"name": name, "split": split, "licence": terms, **_digest(data)})
     for name, data, ends, about in _encoded(kept, widths, quality):
         if f"clip/{name}" in arrays:
-            raise InputError(f"clips: {name!r} is the name of one and, reduced, of another; allowed: different names")
+            raise InputError(f"clips: expected different names, got {name!r} for one and, reduced, for another")
         arrays[f"clip/{name}"], arrays[f"clip/{name}/ends"] = np.frombuffer(data, np.uint8), np.array(ends, np.int64)
         manifest["clips"].append({"name": name, **about, "licence": licence, "jpeg": quality, **_digest(data)})
     text = json.dumps(manifest, indent=1).encode()
     size = sum(array.nbytes for array in arrays.values()) + len(text)
     if size > largest:
-        raise InputError(f"{path}: found {size} bytes, allowed: {largest}; smaller widths, fewer clips")
+        raise InputError(f"{path}: expected at most {largest} bytes, got {size}; take smaller widths or fewer clips")
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, manifest=np.frombuffer(text, np.uint8), **arrays)
     return manifest

@@ -45,9 +45,9 @@ def scenes(params: Params, dataset: str, folder: Path, seed: int) -> ClipStore:
     """
     settings = params.datasets[dataset].model_dump()
     if settings.pop("source") != DemoSource.name:
-        raise InputError(f"dataset {dataset}: found one that is not rendered, expected source: demo")
+        raise InputError(f"dataset {dataset}: expected source: demo, got one that is not rendered")
     if seed == params.seed:
-        raise InputError(f"seed: found {seed}, allowed: another than the preset's, whose scenes are measured")
+        raise InputError(f"seed: expected another than the preset's, whose scenes are measured, got {seed}")
     store = Path(folder) / f"{dataset}-{seed}"
     if not store.is_dir():
         source = replace(DemoSource(**settings), train=SCENES, test=0)
@@ -84,7 +84,7 @@ def train(
         InputError: no such experiment; otherwise as :func:`scenes`.
     """
     if name not in params.compared:
-        raise InputError(f"experiment: found {name!r}, allowed: {', '.join(params.compared)}")
+        raise InputError(f"experiment: expected {', '.join(params.compared)}, got {name!r}")
     folder, stage = Path(output) / name, Stage("stage1", iterations, rate_term=False)
     here = {"device": "cpu", "channels_last": True, "workers": 0, "threads": threads}
     own = {"learning_rate": learning_rate, "freeze_motion": iterations, "seed": seed}
@@ -107,5 +107,5 @@ def train(
         ).run()
     found = checkpoint.load(folder / "checkpoint.pt")
     if json.dumps(found.extra.get("training")) != json.dumps(numbers(config)):  # tuples or lists, all the same
-        raise InputError(f"{found.path}: found a training with other numbers, allowed: the same, or another --output")
+        raise InputError(f"{found.path}: expected a training with these numbers, or another --output, got other ones")
     return found

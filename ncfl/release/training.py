@@ -79,12 +79,12 @@ class Pretraining:
         say: Say = print,
     ) -> None:
         if memory and start is None:
-            raise InputError("memory: found no weights to start from, allowed: with --start")
+            raise InputError("memory: expected weights to start from (--start), got none")
         self.recipe, self.pack, self.output, self.say = recipe, pack, Path(output), say
         if freeze_motion and start is None:
-            raise InputError("freeze motion: found no weights to start from, allowed: with --start")
+            raise InputError("freeze motion: expected weights to start from (--start), got none")
         if numbers and start is None:
-            raise InputError(f"{', '.join(numbers)}: found no weights to start from, allowed: with --start")
+            raise InputError(f"{', '.join(numbers)}: expected weights to start from (--start), got none")
         self.numbers = dict(numbers or {})
         self.memory, self.freeze_motion = memory, freeze_motion or memory
         self.motion, self.source = motion, None if start is None else weights_of(start)
@@ -187,7 +187,7 @@ class Pretraining:
             plan = read_json(path)
             same = all(plan.get(key) == value for key, value in about.items())
             if not same or (iterations is not None and plan["iterations"] != list(iterations)):
-                raise InputError(f"{path}: found another pretraining ({plan}), allowed: the same, or another --output")
+                raise InputError(f"{path}: expected the same pretraining, or another --output, got {plan}")
             return plan["iterations"]
         if iterations is None:
             iterations = self.recipe.iterations
@@ -233,7 +233,7 @@ def weights_of(path: Path) -> checkpoint.Checkpoint:
     else:
         found = checkpoint.load(path)
     if found.kind != "ncfl":
-        raise InputError(f"{path}: found a network of kind {found.kind!r}, allowed: 'ncfl'")
+        raise InputError(f"{path}: expected a network of kind 'ncfl', got {found.kind!r}")
     return found
 
 

@@ -77,7 +77,7 @@ def _train(options: argparse.Namespace) -> None:
     recipe, iterations = RECIPES[options.recipe], None
     given = (options.stage_iterations, options.flow_iterations)
     if options.minutes is not None and given != (None, None):
-        raise InputError("minutes: found together with iterations, allowed: one of both")
+        raise InputError("minutes: expected minutes or iterations, got both")
     if given != (None, None):
         flow, *stages = recipe.iterations
         iterations = (options.flow_iterations or flow, *(options.stage_iterations or stages))

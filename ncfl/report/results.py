@@ -277,7 +277,7 @@ def _levels(
 def _complexity(path: Path) -> dict[str, float]:
     entries = read_json(path)
     if not isinstance(entries, list):
-        raise InputError(f"{path}: expected a list of methods, found {type(entries).__name__}")
+        raise InputError(f"{path}: expected a list of methods, got {type(entries).__name__}")
     found = {}
     for entry in entries:
         method = _mapping(entry, path, "an entry").get("method")

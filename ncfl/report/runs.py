@@ -159,7 +159,7 @@ def _telling(checksums: Mapping[str, Any]) -> dict[str, str]:
 def _object(path: Path) -> dict[str, Any]:
     found = read_json(path)
     if not isinstance(found, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(found).__name__}")
+        raise InputError(f"{path}: expected a JSON object, got {type(found).__name__}")
     return found
 
 

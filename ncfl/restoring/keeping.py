@@ -65,7 +65,7 @@ def keeping(input: Path, output: Path, method: Method, settings: Mapping[str, An
         InputError: standard input or output, a folder that is of another restoration or damaged, or in use.
     """
     if is_standard(input) or is_standard(output):
-        raise InputError("--resume: found - as input or output, allowed: files and folders, which can be read again")
+        raise InputError("--resume: expected files or folders, which can be read again, got -")
     folder, about = folder_of(output), _about(input, method, settings)
     new = not folder.exists()
     try:

@@ -152,7 +152,7 @@ def _check_method(method: Method, sigma: float | None) -> None:
     if sigma is None and not method.blind:
         raise InputError(f"sigma: missing, and method {method.name} must be told it (0..255)")
     if sigma is not None and not 0 <= sigma <= 255:
-        raise InputError(f"sigma: found {sigma}, allowed are 0..255")
+        raise InputError(f"sigma: expected 0..255, got {sigma}")
 
 
 def _check_files(reader: FrameReader, input: Path, output: Path) -> None:

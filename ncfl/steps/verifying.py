@@ -63,7 +63,7 @@ def _walked(params: Params, name: str, found: Mapping[str, chains.Link]) -> str:
 
     name = f"table{name}" if name.isdecimal() else name
     if name not in TABLES:
-        raise InputError(f"--table: found {name}, allowed: {', '.join(TABLES)}, or the number alone")
+        raise InputError(f"--table: expected {', '.join(TABLES)} or the number alone, got {name}")
     given = reporting.arguments(params)
     shown = TABLES[name](Results(given["results"], given["experiments"]), given["preset"])
     numbers: dict[str, list[str]] = {}

@@ -138,19 +138,19 @@ class TrainConfig:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names) or not names or not self.iterations:
             raise InputError(
-                f"training.stages: found {names} with {self.iterations} iterations in all, "
-                "allowed: one stage or more with different names and at least 1 iteration in all"
+                "training.stages: expected one stage or more with different names and at least 1 iteration in all, "
+                f"got {names} with {self.iterations} iterations in all"
             )
         if self.batch % self.accumulate:
             raise InputError(
-                f"training.accumulate: found {self.accumulate}, expected a divisor of training.batch, {self.batch}, "
-                "so that all parts are equal"
+                f"training.accumulate: expected a divisor of training.batch, {self.batch}, so that all parts are "
+                f"equal, got {self.accumulate}"
             )
         lowest = min(self.learning_rate, self.motion_learning_rate)
         if self.minimum_learning_rate > lowest:
             raise InputError(
-                f"training.minimum_learning_rate: found {self.minimum_learning_rate}, "
-                f"allowed: at most the smallest initial rate, {lowest}"
+                f"training.minimum_learning_rate: expected at most the smallest initial rate, {lowest}, "
+                f"got {self.minimum_learning_rate}"
             )
 
     @property

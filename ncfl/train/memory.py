@@ -46,7 +46,9 @@ def start_memory(model: NCFL, frames: Sequence[Tensor]) -> dict[str, float]:
         InputError: a network of another structure.
     """
     if model.channels != 3 or len(model.restoration.unets) != 1 or not _fits(model.compression):
-        raise InputError("memory: found a network of another structure, allowed: RGB, one U-Net, 24 latents or none")
+        raise InputError(
+            "memory: expected a network for RGB with one U-Net and 24 latents or none, got one of another structure"
+        )
     fresh = NCFL(**model.arguments)
     for part in ("mv_refinement", "compression", "attention"):
         if getattr(model, part) is not None:

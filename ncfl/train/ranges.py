@@ -23,7 +23,7 @@ def check(key: str, value: Any, rule: Rule) -> None:
     """Refuse ``value`` with :class:`InputError` where it breaks ``rule``."""
     valid, allowed = rule
     if not valid(value):
-        raise InputError(f"{key}: found {value!r}, allowed: {allowed}")
+        raise InputError(f"{key}: expected {allowed}, got {value!r}")
 
 
 def choice(allowed: tuple[str, ...]) -> Rule:

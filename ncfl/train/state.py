@@ -88,14 +88,14 @@ class TrainingState:
         """
         own = self.snapshot()
         if set(snapshot) != set(own):
-            raise InputError(f"found the parts {', '.join(map(str, snapshot))}, expected {', '.join(own)}")
+            raise InputError(f"expected {', '.join(own)}, got the parts {', '.join(map(str, snapshot))}")
         _check_tensors("model", snapshot["model"], own["model"])
         _check_moments(snapshot["moments"], self.optimizer.parameters)
         _check_numbers("scaler", snapshot["scaler"], names=set(own["scaler"]))
         _check_points(snapshot, at_most)
         _check_generator(snapshot["random"], torch.Generator(), "random")
         if not isinstance(snapshot["random_cuda"], list):
-            raise InputError(f"random_cuda: found {type(snapshot['random_cuda']).__name__}, expected a list")
+            raise InputError(f"random_cuda: expected a list, got {type(snapshot['random_cuda']).__name__}")
         for one in snapshot["random_cuda"] if torch.cuda.is_available() else ():
             _check_generator(one, torch.Generator("cuda"), "random_cuda")
 
@@ -113,10 +113,10 @@ def _check_tensors(part: str, found: Any, own: Mapping[str, Tensor]) -> None:
 
 def _check_moments(found: Any, parameters: list[Tensor]) -> None:
     if not isinstance(found, Mapping):
-        raise InputError(f"moments: found {type(found).__name__}, expected those of the optimizer")
+        raise InputError(f"moments: expected those of the optimizer, got {type(found).__name__}")
     for position, values in found.items():
         if not isinstance(position, int) or not 0 <= position < len(parameters):
-            raise InputError(f"moments: found the weight {position!r}, expected 0 ... {len(parameters) - 1}")
+            raise InputError(f"moments: expected 0 ... {len(parameters) - 1}, got the weight {position!r}")
         like = torch.empty_like(parameters[position], device="cpu")
         own = {"step": torch.zeros(()), "exp_avg": like, "exp_avg_sq": like}
         _check_tensors(f"moments.{position}", values, own)
@@ -124,16 +124,16 @@ def _check_moments(found: Any, parameters: list[Tensor]) -> None:
 
 def _check_numbers(part: str, found: Any, names: set[str] | None = None) -> None:
     if not isinstance(found, Mapping) or (names is not None and set(found) != names):
-        raise InputError(f"{part}: found {found!r:.80}, expected numbers by name")
+        raise InputError(f"{part}: expected numbers by name, got {found!r:.80}")
     for name, value in found.items():
         if not isinstance(name, str) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InputError(f"{part}.{name}: found {value!r:.80}, expected a finite number")
+            raise InputError(f"{part}.{name}: expected a finite number, got {value!r:.80}")
 
 
 def _check_points(snapshot: Mapping[str, Any], at_most: int) -> None:
     done, recent, history = (snapshot[name] for name in ("done", "recent", "history"))
     if isinstance(done, bool) or not isinstance(done, int) or not 0 <= done <= at_most:
-        raise InputError(f"done: found {done!r:.80}, expected a number of iterations from 0 to {at_most}")
+        raise InputError(f"done: expected a number of iterations from 0 to {at_most}, got {done!r:.80}")
     if not isinstance(recent, list) or not isinstance(history, list):
         raise InputError("recent and history: expected lists")
     if len(recent) > done or (done and not recent):
@@ -141,7 +141,7 @@ def _check_points(snapshot: Mapping[str, Any], at_most: int) -> None:
     values = list(recent)
     for point in history:
         if not isinstance(point, list | tuple) or len(point) != 2 or not isinstance(point[0], int):
-            raise InputError(f"history: found {point!r:.80}, expected an iteration and its values")
+            raise InputError(f"history: expected an iteration and its values, got {point!r:.80}")
         values.append(point[1])
     for number, row in enumerate(values):
         _check_numbers(f"values of point {number}", row)

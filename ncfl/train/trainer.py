@@ -233,8 +233,9 @@ class Trainer:
         batch, accumulate, count = self.config.batch, self.config.accumulate, self.processes.count
         if batch % (accumulate * count):
             raise InputError(
-                f"machine.processes: found {count}, expected a divisor of {self.task.block}.batch / "
-                f"{self.task.block}.accumulate, {batch} / {accumulate}, so that all processes have equal shares"
+                f"machine.processes: expected a divisor of {self.task.block}.batch / "
+                f"{self.task.block}.accumulate, {batch} / {accumulate}, so that all processes have equal "
+                f"shares, got {count}"
             )
 
     def _too_large(self) -> str:
@@ -285,9 +286,9 @@ def _rate_values(rates: Mapping[str, float | None]) -> dict[str, float]:
 def _check_initial(initial: Checkpoint, model: nn.Module, first: int) -> None:
     if (initial.kind, initial.arguments) != (model.kind, model.arguments):
         raise InputError(
-            f"{initial.path}: found a model of kind {initial.kind!r} with {initial.arguments}, "
-            f"allowed here: kind {model.kind!r} with {model.arguments}"
+            f"{initial.path}: expected a model of kind {model.kind!r} with {model.arguments}, "
+            f"got kind {initial.kind!r} with {initial.arguments}"
         )
     done = initial.extra.get("iterations")
     if done != first:
-        raise InputError(f"{initial.path}: found {done} iterations of training, allowed here: {first}")
+        raise InputError(f"{initial.path}: expected {first} iterations of training, got {done}")

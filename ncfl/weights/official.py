@@ -26,7 +26,7 @@ from ncfl.weights.reading import read_parts, read_weights
 def official(name: str) -> OfficialWeights:
     """The weights of a name; an unknown one is an :class:`InputError` that lists the known."""
     if name not in OFFICIAL:
-        raise InputError(f"method {name}: no official weights are known; allowed: {', '.join(OFFICIAL)}")
+        raise InputError(f"method: expected one with official weights ({', '.join(OFFICIAL)}), got {name}")
     return OFFICIAL[name]
 
 
@@ -38,7 +38,7 @@ def read_official(name: str, files: list[Path]) -> dict[str, Tensor]:
     """
     spec = official(name)
     if len(files) != len(spec.files):
-        raise InputError(f"method {name}: found {len(files)} files; needed: {' and '.join(spec.files)}")
+        raise InputError(f"method {name}: expected {' and '.join(spec.files)}, got {len(files)} files")
     form = spec.format()
     state: dict[str, Tensor] = {}
     for file in files:
@@ -97,7 +97,7 @@ def with_weights(name: str, state: Mapping[str, Tensor], **settings: Any) -> Met
     spec = official(name)
     if not spec.restores:
         able = ", ".join(other for other, entry in OFFICIAL.items() if entry.restores)
-        raise InputError(f"method {name}: it restores no frames by itself; allowed: {able}")
+        raise InputError(f"method: expected one that restores frames by itself ({able}), got {name}")
     model = spec.format().build()
     model.load_state_dict(state)
     return method_of(model, name=name, **settings)

@@ -17,14 +17,14 @@ def part_of(dataset: Dataset, names: Sequence[str] | None) -> Dataset:
     if names is None:
         return dataset
     if dataset.lists is None:
-        raise InputError(f"part: {dataset.title} has no published list of sequences; allowed: null")
+        raise InputError(f"part: expected null, since {dataset.title} has no published list of sequences, got a list")
     known = [name for listed in dataset.lists.values() for name in listed]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3) or known[:3]
             raise InputError(
-                f"part: found {name!r}, allowed: sequences of {dataset.title}, such as {', '.join(near)} "
-                f"({len(known)} in all)"
+                f"part: expected sequences of {dataset.title}, such as {', '.join(near)} "
+                f"({len(known)} in all), got {name!r}"
             )
     kept = {split: tuple(name for name in listed if name in names) for split, listed in dataset.lists.items()}
     lists = {split: listed for split, listed in kept.items() if listed}

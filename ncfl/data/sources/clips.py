@@ -244,6 +244,6 @@ def _resolve(root: Path, key: str, name: str, found: dict[str, Path], ignored: l
         if name in (relative.as_posix(), relative.with_suffix("").as_posix(), path.name):
             return known
     if any(name in (file, Path(file).name, Path(file).stem) for file in ignored):
-        raise InputError(f"{key}: {name} in {root} is no format that is read; allowed: {FORMATS}")
+        raise InputError(f"{key}: expected {FORMATS}, got {name} in {root}")
     near = difflib.get_close_matches(name, found, n=3, cutoff=0.4) or list(found)[:5]
     raise InputError(f"{key}: no clip {name} in {root}; nearest: {', '.join(near)}")

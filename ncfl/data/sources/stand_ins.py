@@ -59,7 +59,7 @@ def _check(dataset: Dataset) -> None:
         )
     if kind != "raw" and shots != (kind != "none"):
         allowed = "none" if shots == 0 else "rain or haze" if shots == 1 else "raw, the only one of several shots"
-        raise InputError(f"dataset {dataset.name}: stand_in {kind!r} with {shots} shots; allowed: {allowed}")
+        raise InputError(f"dataset {dataset.name}: expected {allowed}, got stand_in {kind!r} with {shots} shots")
 
 
 def _shot(scene: Scene, degrade: Callable[[np.ndarray, int], np.ndarray]) -> Film:

@@ -101,7 +101,7 @@ class Rain:
 
     def __init__(self, kind: str, height: int, width: int, rng: np.random.Generator) -> None:
         if kind not in STYLES:
-            raise InputError(f"rain {kind!r}: unknown; allowed: {', '.join(STYLES)}")
+            raise InputError(f"rain: expected {', '.join(STYLES)}, got {kind!r}")
         self.style = STYLES[kind]
         self.size = (height, width)
         self.angle = math.radians(rng.uniform(-TILT, TILT))  # from straight down towards the right

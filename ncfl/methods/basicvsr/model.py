@@ -133,7 +133,7 @@ class Propagating(nn.Module, ABC):
         InputError: no clip, another number of channels, a smaller frame.
         """
         if clip.ndim != 5 or clip.shape[1] < 1:
-            raise InputError(f"clips have shape {list(clip.shape)}; allowed: [B,T>=1,{self.channels},H,W]")
+            raise InputError(f"expected clips of shape [B,T>=1,{self.channels},H,W], got {list(clip.shape)}")
         check_frame(clip[:, 0], self.channels)
         if self.upscale:
             return self.propagate(clip, *clip_flows(self.spynet, clip))

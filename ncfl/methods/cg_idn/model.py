@@ -166,7 +166,7 @@ class CGIDN(nn.Module):
     ) -> None:
         super().__init__()
         if frames < 1 or frames % 2 == 0:
-            raise InputError(f"{self.kind}: frames is {frames}; allowed: an odd number")
+            raise InputError(f"{self.kind}: frames: expected an odd number, got {frames}")
         self.channels, self.frames = channels, frames
         self.pre_dehazing = PreDehazing(channels, pre_width, blocks)
         self.head = conv3(2 * channels, width, stride=2)

@@ -88,9 +88,9 @@ class EDVR(nn.Module):
     ) -> None:
         super().__init__()
         if frames % 2 == 0 or frames < 1:
-            raise InputError(f"edvr: frames is {frames}; allowed: odd numbers")
+            raise InputError(f"edvr: frames: expected odd numbers, got {frames}")
         if not (upscale or predeblur):
-            raise InputError("edvr: predeblur is false; allowed: true, unless upscale is true")
+            raise InputError("edvr: predeblur: expected true unless upscale is true, got false")
         self.channels, self.frames, self.upscale = channels, frames, upscale
         self.multiple = 4 if upscale else 16
         if predeblur:
@@ -122,8 +122,8 @@ class EDVR(nn.Module):
         another number of frames or of channels, a smaller frame.
         """
         if window.ndim != 5 or window.shape[1] != self.frames:
-            found = f"{self.kind}: windows have shape {list(window.shape)}"
-            raise InputError(f"{found}; allowed: [B,{self.frames},{self.channels},H,W]")
+            expected = f"[B,{self.frames},{self.channels},H,W]"
+            raise InputError(f"{self.kind}: expected windows of shape {expected}, got {list(window.shape)}")
         check_frame(window[:, 0], self.channels)
         height, width = (length * (4 if self.upscale else 1) for length in window.shape[-2:])
         window = reflected(window, self.multiple)
@@ -162,8 +162,8 @@ class EDVR(nn.Module):
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None) -> Tensor:
         """[B,T>=frames,C,H,W] -> the frames that :meth:`supervised` names; sigma is not used, the network is blind."""
         if noisy.ndim != 5 or noisy.shape[1] < self.frames:
-            found = f"{self.kind}: clips have shape {list(noisy.shape)}"
-            raise InputError(f"{found}; allowed: [B,T>={self.frames},{self.channels},H,W]")
+            expected = f"[B,T>={self.frames},{self.channels},H,W]"
+            raise InputError(f"{self.kind}: expected clips of shape {expected}, got {list(noisy.shape)}")
         starts = range(noisy.shape[1] - self.frames + 1)
         return torch.stack([self(noisy[:, t : t + self.frames]) for t in starts], dim=1)
 

@@ -123,7 +123,7 @@ class FCRVD(nn.Module):
     ) -> None:
         super().__init__()
         if channels not in (3, 4):
-            raise InputError(f"{self.kind}: channels is {channels}; allowed: 3 (RGB) or 4 (packed Bayer)")
+            raise InputError(f"{self.kind}: channels: expected 3 (RGB) or 4 (packed Bayer), got {channels}")
         self.channels = channels
         self.rain_model = RainModel(channels, width, blocks)
         self.motion = SPyNet(levels=flow_levels, width=flow_width)

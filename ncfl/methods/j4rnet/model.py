@@ -64,7 +64,7 @@ class J4RNet(nn.Module):
     def __init__(self, *, channels: int = 3, width: int = 64, exchanged: int = 16) -> None:
         super().__init__()
         if channels not in (1, 3):
-            raise InputError(f"{self.kind}: channels is {channels}; allowed: 3 (RGB) or 1 (luma)")
+            raise InputError(f"{self.kind}: channels: expected 3 (RGB) or 1 (luma), got {channels}")
         self.channels = channels
         self.convs = nn.ModuleList([conv3(1, width), *(conv3(width, width) for _ in range(10)), conv3(width, 1)])
         self.shrink, self.expand = conv3(width, exchanged), conv3(exchanged, width)

@@ -54,10 +54,10 @@ class SpacCNN(nn.Module):
     ) -> None:
         super().__init__()
         if len(kernels) != len(widths) + 1 or any(kernel % 2 == 0 for kernel in kernels):
-            raise InputError(f"{self.kind}: kernels are {list(kernels)}; allowed: {len(widths) + 1} odd sizes")
+            raise InputError(f"{self.kind}: kernels: expected {len(widths) + 1} odd sizes, got {list(kernels)}")
         candidates = (WINDOW - 1) * (2 * radius + 1) ** 2
         if radius < 0 or not 1 <= matches <= candidates:
-            raise InputError(f"{self.kind}: matches is {matches}; allowed: 1 to {candidates}, radius being {radius}")
+            raise InputError(f"{self.kind}: matches: expected 1 to {candidates}, radius being {radius}, got {matches}")
         self.channels = channels
         self.search = Search(radius=radius, matches=matches, threshold=threshold)
         sizes = [(WINDOW + 1) * channels + 1, *widths, channels]

@@ -78,7 +78,7 @@ def project_state(state: Mapping[str, Tensor], *, levels: int, source: Path | st
     own = {re.sub(r"^basic_module\.(\d+)\.basic_module\.", r"levels.\1.", name): x for name, x in named.items()}
     found = {int(number[1]) for name in own if (number := re.match(r"levels\.(\d+)\.", name))}
     if found and found != set(range(levels)):
-        raise InputError(f"{source}: found a SPyNet of {len(found)} levels, allowed: {levels}, as motion.levels says")
+        raise InputError(f"{source}: expected a SPyNet of {levels} levels, as motion.levels says, got {len(found)}")
     for level in found:
         _fed_with_imagenet(own, f"levels.{level}.0", mean, std)
     return own
@@ -137,7 +137,7 @@ class SPyNet6(nn.Module):
         """
         pretrained = spynet.arguments["width"]
         if pretrained != self.width:
-            raise InputError(f"flow_width: found {self.width}, allowed: {pretrained}, as the pretrained SPyNet has")
+            raise InputError(f"flow_width: expected {pretrained}, as the pretrained SPyNet has, got {self.width}")
         for own, other in zip(reversed(self.basic_module), reversed(spynet.levels), strict=False):
             own.basic_module.load_state_dict(other.state_dict())
 

@@ -94,7 +94,7 @@ class VNLNet(nn.Module):
     ) -> None:
         super().__init__()
         if patch % 2 == 0:
-            raise InputError(f"{self.kind}: patch is {patch}; allowed: an odd number of pixels")
+            raise InputError(f"{self.kind}: patch: expected an odd number of pixels, got {patch}")
         self.channels, self.past, self.future, self.search, self.patch = channels, past, future, search, patch
         layers: list[nn.Module] = []
         for i in range(match_convs):
@@ -147,9 +147,9 @@ class VNLNet(nn.Module):
     def _length(self, noisy: Tensor, shortest: int) -> int:
         """How many frames a batch of clips has; InputError for what is none, or a shorter one."""
         if noisy.ndim != 5:
-            raise InputError(f"{self.kind}: clips have shape {list(noisy.shape)}; allowed: [B,T,C,H,W]")
+            raise InputError(f"{self.kind}: expected clips of shape [B,T,C,H,W], got {list(noisy.shape)}")
         if noisy.shape[1] < shortest:
-            raise InputError(f"{self.kind}: a clip of {noisy.shape[1]} frames; allowed: {shortest} or more")
+            raise InputError(f"{self.kind}: expected a clip of {shortest} frames or more, got {noisy.shape[1]}")
         check_frame(noisy[:, 0], noisy.shape[2] if self.channels == 1 else self.channels)
         return noisy.shape[1]
 

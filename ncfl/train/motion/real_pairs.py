@@ -33,7 +33,7 @@ def real_pairs(clips: Sequence[PackedClip], count: int, size: int, seed: int) ->
     """
     clips = [clip for clip in clips if len(clip.frames) > 1]
     if not clips:
-        raise InputError("motion estimation: found no clip of two frames or more, allowed: a pack with one")
+        raise InputError("motion estimation: expected a pack with a clip of two frames or more, got none")
     lengths = np.array([len(clip.frames) - 1 for clip in clips])
     teacher = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     windows = []

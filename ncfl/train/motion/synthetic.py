@@ -67,8 +67,8 @@ class FlowTraining:
         multiple = 2 ** (self.levels - 1)
         if self.patch % multiple:
             raise InputError(
-                f"motion.patch: found {self.patch}, allowed: multiples of {multiple}, so that every pyramid level is "
-                "supervised by the exact motion"
+                f"motion.patch: expected multiples of {multiple}, so that every pyramid level is "
+                f"supervised by the exact motion, got {self.patch}"
             )
 
     def config(self) -> TrainConfig:
@@ -252,7 +252,7 @@ def _state(weights: Path, levels: int) -> dict[str, Tensor]:
         content = read_archive(weights)
         state = content.get("state", content) if isinstance(content, dict) else None
         if not isinstance(state, dict):
-            raise InputError(f"{weights}: found {type(content).__name__}, allowed: a state dict of a SPyNet")
+            raise InputError(f"{weights}: expected a state dict of a SPyNet, got {type(content).__name__}")
     return project_state(state, levels=levels, source=weights)
 
 

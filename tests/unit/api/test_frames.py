@@ -86,11 +86,11 @@ BAD = {
     "grey": (np.zeros((20, 20), np.uint8), {}, r"\[1, 20, 20\]|\[20, 20\]"),
     "small": (np.zeros((2, 8, 20, 3), np.uint8), {}, "at least 16"),
     "kind": (np.zeros((1, 20, 20, 3), np.int32), {}, "int32"),
-    "scale": (np.full((1, 20, 20, 3), 128.0), {}, "mean 128"),
-    "nan": (np.full((1, 20, 20, 3), 0.5) * [1, 1, np.nan], {}, "finite|mean nan"),
+    "scale": (np.full((1, 20, 20, 3), 128.0), {}, "mean of 128"),
+    "nan": (np.full((1, 20, 20, 3), 0.5) * [1, 1, np.nan], {}, "finite|mean of nan"),
     "sizes": (iter([np.zeros((20, 20, 3), np.uint8), np.zeros((20, 24, 3), np.uint8)]), {}, r"frame 1.*\[20, 24, 3\]"),
     "sigma": (np.zeros((1, 20, 20, 3), np.uint8), {"sigma": 300}, "300"),
-    "both": (np.zeros((1, 20, 20, 3), np.uint8), {"weights": "ncfl-half"}, "one of them"),
+    "both": (np.zeros((1, 20, 20, 3), np.uint8), {"weights": "ncfl-half"}, "weights or method, got both"),
     "no array": (iter(["frame.png"]), {}, "str"),
 }
 

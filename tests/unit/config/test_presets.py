@@ -104,7 +104,7 @@ def test_bad_input_is_refused_and_nothing_is_written(tmp_path, arguments, messag
 
 
 def test_a_folder_without_presets_is_said(tmp_path):
-    with pytest.raises(InputError, match="expected the folder of presets, found none"):
+    with pytest.raises(InputError, match="expected the folder of presets, got none"):
         resolve("demo", folder=tmp_path)
 
 

@@ -120,11 +120,11 @@ def test_values_of_a_file_are_multiples_of_a_255th():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"clipped": 1.5}, r"training.clipped: found 1.5, allowed: a share of the clips, 0 ... 1"),
-        ({"gray": True}, "training.gray: found True"),
-        ({"cuts": -0.1}, "training.cuts: found -0.1"),
-        ({"speeds": ()}, r"training.speeds: found \[\], allowed: integers from 1 up, at least one"),
-        ({"speeds": [1, 0]}, r"training.speeds: found \[1, 0\]"),
+        ({"clipped": 1.5}, r"training.clipped: expected a share of the clips, 0 ... 1, got 1.5"),
+        ({"gray": True}, "training.gray: expected a share of the clips, 0 ... 1, got True"),
+        ({"cuts": -0.1}, "training.cuts: expected a share of the clips, 0 ... 1, got -0.1"),
+        ({"speeds": ()}, r"training.speeds: expected integers from 1 up, at least one, got \[\]"),
+        ({"speeds": [1, 0]}, r"training.speeds: expected integers from 1 up, at least one, got \[1, 0\]"),
     ],
 )
 def test_what_is_no_share_and_no_speed_is_refused(changes, said):

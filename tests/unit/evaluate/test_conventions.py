@@ -140,7 +140,7 @@ def test_srgb_is_developed_from_clamped_raw_at_twice_the_size():
 
 @pytest.mark.parametrize("name", ["RGB", "", "ycbcr", None])
 def test_an_unknown_convention_is_named(name: object):
-    with pytest.raises(InputError, match=f"convention: found {name!r}, allowed are rgb, rgb8, y, raw"):
+    with pytest.raises(InputError, match=f"convention: expected rgb, rgb8, y, raw, got {name!r}"):
         conventions.named(name, levels=255)
 
 

@@ -292,18 +292,18 @@ def test_an_example_at_a_noise_level_not_evaluated_is_left_out(store: ClipStore,
     [
         ({"split": "val"}, "val"),
         ({"sigmas": []}, "sigmas"),
-        ({"sigmas": [10, 10]}, r"sigmas \[10.0, 10.0\], allowed are distinct"),
+        ({"sigmas": [10, 10]}, r"expected distinct sigmas in 0..255, got \[10.0, 10.0\]"),
         ({"sigmas": [-1]}, "sigmas"),
         ({"sigmas": [float("nan")]}, "sigmas"),
         ({"max_frames": 0}, "max_frames 0"),
         (
             {"keep": {"set8": {"sequence": "none", "frame": 0, "sigma": 10}}},
-            "'none', allowed are 0..2 or long, short",
+            "expected sequence 0..2 or long, short, .*, got 'none'",
         ),
-        ({"keep": {"set8": {"sequence": 3, "frame": 0, "sigma": 10}}}, "sequence 3"),
+        ({"keep": {"set8": {"sequence": 3, "frame": 0, "sigma": 10}}}, "expected sequence 0..2 or .*, got 3"),
         (
             {"keep": {"set8": {"sequence": "short", "frame": 2, "sigma": 10}}},
-            "frame 2 of short, allowed are 0..1",
+            "expected frame 0..1 of short, got 2",
         ),
     ],
 )

@@ -176,7 +176,7 @@ def test_raw_without_an_isp_is_a_fault(raw: ClipStore):
     ("convention", "message"),
     [
         ("raw", "clip a has 3 channels, convention raw compares 4"),
-        ("yuv", "convention: found 'yuv', allowed are rgb, rgb8, y, raw"),
+        ("yuv", "convention: expected rgb, rgb8, y, raw, got 'yuv'"),
     ],
 )
 def test_refuses_a_convention_that_does_not_fit(tmp_path: Path, convention: str, message: str):

@@ -152,10 +152,10 @@ def test_a_few_steps_take_haze_away():
 @pytest.mark.parametrize(
     ("clip", "message"),
     [
-        (torch.zeros(1, 4, 3, 16, 16), "cg-idn: a clip of 4 frames; allowed: 5 or more"),
-        (torch.zeros(5, 3, 16, 16), r"shape \[5, 3, 16, 16\]; allowed: \[B,T,3,H,W\]"),
-        (torch.zeros(1, 5, 1, 16, 16), r"allowed: \[B,3,H,W\]"),
-        (torch.zeros(1, 5, 3, 8, 16), "16x8 pixels; allowed: 16x16 or larger"),
+        (torch.zeros(1, 4, 3, 16, 16), "cg-idn: expected a clip of 5 frames or more, got 4"),
+        (torch.zeros(5, 3, 16, 16), r"expected clips of shape \[B,T,3,H,W\], got \[5, 3, 16, 16\]"),
+        (torch.zeros(1, 5, 1, 16, 16), r"expected frames of shape \[B,3,H,W\], got "),
+        (torch.zeros(1, 5, 3, 8, 16), "expected frames of 16x16 pixels or more, got 16x8"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(model: CGIDN, clip: Tensor, message: str):
@@ -165,9 +165,9 @@ def test_bad_input_is_refused_in_one_line(model: CGIDN, clip: Tensor, message: s
 
 
 def test_other_windows_are_refused(model: CGIDN):
-    with pytest.raises(InputError, match="a window of 7 frames; allowed: 5"):
+    with pytest.raises(InputError, match="expected a window of 5 frames, got 7"):
         model.restore(noise(1, 7, 3, 16, 16))
-    with pytest.raises(InputError, match="cg-idn: frames is 4; allowed: an odd number"):
+    with pytest.raises(InputError, match="cg-idn: frames: expected an odd number, got 4"):
         CGIDN(frames=4)
 
 

@@ -41,7 +41,7 @@ def test_a_flat_clip_stays_flat(method: type, value: float):
 @pytest.mark.parametrize("name", ["ms-csc", "se"])
 def test_refuses_packed_raw_and_streams_in_chunks(name: str):
     method = QUICK[name](chunk=4, overlap=2)
-    with pytest.raises(InputError, match=rf"method {name}: frames have shape \[1, 2, 4, 8, 8\]; allowed: "):
+    with pytest.raises(InputError, match=rf"method {name}: expected frames of shape .*, got \[1, 2, 4, 8, 8\]"):
         method.restore(torch.zeros(1, 2, 4, 8, 8), None)
     assert isinstance(method, Chunk)
     frames = list(normal(7, 1, 1, 16, 16).float() * 0.1 + 0.5)

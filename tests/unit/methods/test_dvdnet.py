@@ -190,10 +190,10 @@ def test_gradients_reach_each_network_from_its_own_frames():
 @pytest.mark.parametrize(
     ("noisy", "sigma", "message"),
     [
-        (torch.zeros(1, 4, 3, 16, 16), torch.ones(1), "a clip of 4 frames; allowed: 5 or more"),
-        (torch.zeros(1, 5, 1, 16, 16), torch.ones(1), r"allowed: \[B,3,H,W\]"),
-        (torch.zeros(1, 5, 3, 15, 16), torch.ones(1), "16x15 pixels; allowed: 16x16 or larger"),
-        (torch.zeros(1, 5, 3, 16, 16), None, "sigma has none; allowed: one noise level per clip"),
+        (torch.zeros(1, 4, 3, 16, 16), torch.ones(1), "expected a clip of 5 frames or more, got 4"),
+        (torch.zeros(1, 5, 1, 16, 16), torch.ones(1), r"expected frames of shape \[B,3,H,W\], got "),
+        (torch.zeros(1, 5, 3, 15, 16), torch.ones(1), "expected frames of 16x16 pixels or more, got 16x15"),
+        (torch.zeros(1, 5, 3, 16, 16), None, "sigma: expected one noise level per clip, .*, got none"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(model: DVDNet, noisy, sigma, message: str):

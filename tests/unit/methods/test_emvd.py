@@ -207,11 +207,15 @@ def test_gradients_reach_every_parameter_through_the_fused_frames():
 @pytest.mark.parametrize(
     ("noisy", "sigma", "message"),
     [
-        (torch.zeros(1, 0, 3, 16, 16), torch.ones(1), "a clip of 0 frames; allowed: 1 or more"),
-        (torch.zeros(1, 2, 4, 16, 16), torch.ones(1), r"allowed: \[B,3,H,W\]"),
-        (torch.zeros(1, 2, 3, 16, 9), torch.ones(1), "9x16 pixels; allowed: 16x16 or larger"),
-        (torch.zeros(1, 2, 3, 16, 16), None, "sigma has none; allowed: one noise level per clip"),
-        (torch.zeros(1, 2, 3, 16, 16), torch.ones(1, 1), r"sigma has shape \[1, 1\]"),
+        (torch.zeros(1, 0, 3, 16, 16), torch.ones(1), "expected a clip of 1 frames or more, got 0"),
+        (torch.zeros(1, 2, 4, 16, 16), torch.ones(1), r"expected frames of shape \[B,3,H,W\], got "),
+        (torch.zeros(1, 2, 3, 16, 9), torch.ones(1), "expected frames of 16x16 pixels or more, got 9x16"),
+        (torch.zeros(1, 2, 3, 16, 16), None, "sigma: expected one noise level per clip, .*, got none"),
+        (
+            torch.zeros(1, 2, 3, 16, 16),
+            torch.ones(1, 1),
+            r"one noise level per clip, \[1\], got shape \[1, 1\]",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_line(model: EMVD, noisy, sigma, message: str):

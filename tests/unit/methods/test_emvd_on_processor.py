@@ -88,9 +88,9 @@ def test_bad_input_is_refused_as_by_the_network(model: EMVD):
     state = EMVDState(torch.zeros(1, 12, 12, 16), torch.zeros(1, 1, 12, 16))
     with pytest.raises(InputError, match=r"bands \[1, 12, 16, 16\] follow a state of \[1, 12, 12, 16\]"):
         fast(torch.zeros(1, 3, 32, 32), torch.ones(1), state)
-    with pytest.raises(InputError, match="sigma has none"):
+    with pytest.raises(InputError, match=r"sigma: expected one noise level per clip, \[1\], got none"):
         fast(torch.zeros(1, 3, 24, 32), None, state)
-    with pytest.raises(InputError, match=r"allowed: \[B,3,H,W\]"):
+    with pytest.raises(InputError, match=r"expected frames of shape \[B,3,H,W\], got "):
         fast(torch.zeros(1, 4, 24, 32), torch.ones(1), state)
 
 

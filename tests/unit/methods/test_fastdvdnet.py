@@ -124,12 +124,12 @@ def test_a_training_clip_gives_the_frames_with_all_neighbors(model: FastDVDNet):
 @pytest.mark.parametrize(
     ("frames", "sigma", "message"),
     [
-        (torch.zeros(1, 4, 3, 16, 16), torch.ones(1), "a clip of 4 frames; allowed: 5 or more"),
-        (torch.zeros(5, 3, 16, 16), torch.ones(5), r"shape \[5, 3, 16, 16\]; allowed: \[B,T,3,H,W\]"),
-        (torch.zeros(1, 5, 1, 16, 16), torch.ones(1), r"allowed: \[B,3,H,W\]"),
-        (torch.zeros(1, 5, 3, 8, 16), torch.ones(1), "16x8 pixels; allowed: 16x16 or larger"),
-        (torch.zeros(1, 5, 3, 16, 16), None, "sigma has none; allowed: one noise level per clip"),
-        (torch.zeros(2, 5, 3, 16, 16), torch.ones(1), r"sigma has shape \[1\]; allowed: .*\[2\]"),
+        (torch.zeros(1, 4, 3, 16, 16), torch.ones(1), "expected a clip of 5 frames or more, got 4"),
+        (torch.zeros(5, 3, 16, 16), torch.ones(5), r"expected clips of shape \[B,T,3,H,W\], got \[5, 3, 16, 16\]"),
+        (torch.zeros(1, 5, 1, 16, 16), torch.ones(1), r"expected frames of shape \[B,3,H,W\], got "),
+        (torch.zeros(1, 5, 3, 8, 16), torch.ones(1), "expected frames of 16x16 pixels or more, got 16x8"),
+        (torch.zeros(1, 5, 3, 16, 16), None, "sigma: expected one noise level per clip, .*, got none"),
+        (torch.zeros(2, 5, 3, 16, 16), torch.ones(1), r"sigma: expected .*\[2\], got shape \[1\]"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(model: FastDVDNet, frames, sigma, message: str):
@@ -139,7 +139,7 @@ def test_bad_input_is_refused_in_one_line(model: FastDVDNet, frames, sigma, mess
 
 
 def test_a_window_of_seven_is_refused(model: FastDVDNet):
-    with pytest.raises(InputError, match="a window of 7 frames; allowed: 5"):
+    with pytest.raises(InputError, match="expected a window of 5 frames, got 7"):
         model.restore(clip(7), torch.tensor([10.0]))
 
 

@@ -102,14 +102,14 @@ def test_one_loss_reaches_every_layer():
 
 
 def test_bad_input_is_refused_in_one_line():
-    with pytest.raises(InputError, match=r"^fcrvd: channels is 1; allowed: 3 \(RGB\) or 4 \(packed Bayer\)$"):
+    with pytest.raises(InputError, match=r"^fcrvd: channels: expected 3 \(RGB\) or 4 \(packed Bayer\), got 1$"):
         FCRVD(channels=1)
     model = FCRVD(**SMALL)
     for frames, words in (
-        (clip(3)[0], r"fcrvd: clips have shape"),
-        (clip(3)[:, :0], r"fcrvd: a clip of 0 frames; allowed: 1 or more"),
-        (clip(3, channels=4), r"allowed: \[B,3,H,W\]"),
-        (clip(3, height=15), r"21x15 pixels"),
+        (clip(3)[0], r"fcrvd: expected clips of shape"),
+        (clip(3)[:, :0], r"fcrvd: expected a clip of 1 frames or more, got 0"),
+        (clip(3, channels=4), r"expected frames of shape \[B,3,H,W\], got "),
+        (clip(3, height=15), "got 21x15"),
     ):
         with pytest.raises(InputError, match=words):
             model.restore_clip(frames)

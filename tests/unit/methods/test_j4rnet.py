@@ -168,13 +168,13 @@ def test_a_single_frame_is_its_own_neighbor():
 
 
 def test_bad_input_is_refused_in_one_line():
-    with pytest.raises(InputError, match=r"^j4rnet: channels is 4; allowed: 3 \(RGB\) or 1 \(luma\)$"):
+    with pytest.raises(InputError, match=r"^j4rnet: channels: expected 3 \(RGB\) or 1 \(luma\), got 4$"):
         J4RNet(channels=4)
     model = J4RNet(**SMALL)
     for frames, words in (
-        (clip(3)[0], r"j4rnet: clips have shape"),
-        (clip(3, channels=4), r"allowed: \[B,3,H,W\]"),
-        (clip(3, height=15), r"22x15 pixels"),
+        (clip(3)[0], r"j4rnet: expected clips of shape"),
+        (clip(3, channels=4), r"expected frames of shape \[B,3,H,W\], got "),
+        (clip(3, height=15), "got 22x15"),
     ):
         with pytest.raises(InputError, match=words):
             model.restore_clip(frames)

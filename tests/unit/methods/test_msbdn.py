@@ -131,9 +131,9 @@ def test_each_frame_of_a_clip_stands_for_itself(model: MSBDN):
 @pytest.mark.parametrize(
     ("clip", "message"),
     [
-        (torch.zeros(1, 3, 16, 16), r"msbdn: clips have shape \[1, 3, 16, 16\]; allowed: \[B,T,3,H,W\]"),
-        (torch.zeros(1, 2, 1, 16, 16), r"shape \[1, 1, 16, 16\]; allowed: \[B,3,H,W\]"),
-        (torch.zeros(1, 2, 3, 16, 15), "15x16 pixels; allowed: 16x16 or larger"),
+        (torch.zeros(1, 3, 16, 16), r"msbdn: expected clips of shape \[B,T,3,H,W\], got \[1, 3, 16, 16\]"),
+        (torch.zeros(1, 2, 1, 16, 16), r"expected frames of shape \[B,3,H,W\], got \[1, 1, 16, 16\]"),
+        (torch.zeros(1, 2, 3, 16, 15), "expected frames of 16x16 pixels or more, got 15x16"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(model: MSBDN, clip: Tensor, message: str):

@@ -13,7 +13,6 @@ from ncfl.methods.rmfd.method import RMFDMethod
 from ncfl.methods.rmfd.model import NETWORKS, RMFD
 from ncfl.methods.rmfd.network import ConvLSTM, MultiFrameNet, Residual, Up
 from ncfl.weights.reading import read_parts
-from ncfl.weights.reading import read_parts
 
 SMALL = {"width": 2, "blocks": 1}
 
@@ -184,10 +183,10 @@ def test_a_method_restores_a_stream(model: RMFD):
 
 def test_bad_input_is_refused_in_one_line(model: RMFD):
     for frames, words in (
-        (clip(3)[0], r"rmfd: clips have shape"),
-        (clip(3)[:, :0], r"rmfd: a clip of 0 frames; allowed: 1 or more"),
-        (clip(3, channels=4), r"allowed: \[B,3,H,W\]"),
-        (clip(3, height=15), r"21x15 pixels"),
+        (clip(3)[0], r"rmfd: expected clips of shape"),
+        (clip(3)[:, :0], r"rmfd: expected a clip of 1 frames or more, got 0"),
+        (clip(3, channels=4), r"expected frames of shape \[B,3,H,W\], got "),
+        (clip(3, height=15), "got 21x15"),
     ):
         with pytest.raises(InputError, match=words):
             model.restore_clip(frames)

@@ -138,20 +138,20 @@ def test_raw_frames_and_a_rebuilt_network():
 
 def test_bad_input_is_refused_in_one_line():
     for arguments, words in (
-        ({"kernels": (3, 2)}, r"^spaccnn: kernels are \[3, 2\]; allowed: 2 odd sizes$"),
-        ({"kernels": (3,)}, r"^spaccnn: kernels are \[3\]; allowed: 2 odd sizes$"),
-        ({"matches": 0}, r"^spaccnn: matches is 0; allowed: 1 to 100, radius being 2$"),
-        ({"matches": 101}, r"matches is 101"),
+        ({"kernels": (3, 2)}, r"^spaccnn: kernels: expected 2 odd sizes, got \[3, 2\]$"),
+        ({"kernels": (3,)}, r"^spaccnn: kernels: expected 2 odd sizes, got \[3\]$"),
+        ({"matches": 0}, r"^spaccnn: matches: expected 1 to 100, radius being 2, got 0$"),
+        ({"matches": 101}, r"matches: expected 1 to 100, radius being 2, got 101"),
     ):
         with pytest.raises(InputError, match=words):
             SpacCNN(**SMALL | arguments)
     model, frames = SpacCNN(**SMALL), torch.rand(1, 6, 3, 16, 16)
     for given, words in (
-        (frames[0], r"spaccnn: clips have shape"),
-        (frames[:, :4], r"spaccnn: a clip of 4 frames; allowed: 5 or more"),
-        (frames, r"spaccnn: a window of 6 frames; allowed: 5"),
-        (frames[:, :5, :2], r"allowed: \[B,3,H,W\]"),
-        (frames[:, :5, :, :15], r"16x15 pixels"),
+        (frames[0], r"spaccnn: expected clips of shape"),
+        (frames[:, :4], r"spaccnn: expected a clip of 5 frames or more, got 4"),
+        (frames, r"spaccnn: expected a window of 5 frames, got 6"),
+        (frames[:, :5, :2], r"expected frames of shape \[B,3,H,W\], got "),
+        (frames[:, :5, :, :15], "got 16x15"),
     ):
         with pytest.raises(InputError, match=words):
             model.restore(given)

@@ -224,10 +224,10 @@ def test_a_long_clip_in_pieces_differs_in_its_first_frame_alone(model: VNLNet):
 @pytest.mark.parametrize(
     ("channels", "noisy", "message"),
     [
-        (1, torch.zeros(1, 4, 3, 16, 16), "a clip of 4 frames; allowed: 5 or more"),
-        (1, torch.zeros(5, 3, 16, 16), r"shape \[5, 3, 16, 16\]; allowed: \[B,T,C,H,W\]"),
-        (3, torch.zeros(1, 5, 1, 16, 16), r"allowed: \[B,3,H,W\]"),
-        (1, torch.zeros(1, 5, 1, 12, 16), "16x12 pixels; allowed: 16x16 or larger"),
+        (1, torch.zeros(1, 4, 3, 16, 16), "expected a clip of 5 frames or more, got 4"),
+        (1, torch.zeros(5, 3, 16, 16), r"expected clips of shape \[B,T,C,H,W\], got \[5, 3, 16, 16\]"),
+        (3, torch.zeros(1, 5, 1, 16, 16), r"expected frames of shape \[B,3,H,W\], got "),
+        (1, torch.zeros(1, 5, 1, 12, 16), "expected frames of 16x16 pixels or more, got 16x12"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(channels: int, noisy: torch.Tensor, message: str):
@@ -237,5 +237,5 @@ def test_bad_input_is_refused_in_one_line(channels: int, noisy: torch.Tensor, me
 
 
 def test_a_patch_without_a_center_is_refused():
-    with pytest.raises(InputError, match="patch is 6; allowed: an odd number"):
+    with pytest.raises(InputError, match="patch: expected an odd number of pixels, got 6"):
         VNLNet(**{**SMALL, "patch": 6})

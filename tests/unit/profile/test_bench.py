@@ -210,10 +210,10 @@ def test_the_ratios_worked_by_hand():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"height": 31}, "height: found 31, allowed: 32 or more"),
-        ({"width": 0}, "width: found 0, allowed: 32 or more"),
-        ({"threads": 0}, "threads: found 0, allowed: 1 or more"),
-        ({"repeats": -1}, "repeats: found -1, allowed: 0 or more"),
+        ({"height": 31}, "height: expected 32 or more, got 31"),
+        ({"width": 0}, "width: expected 32 or more, got 0"),
+        ({"threads": 0}, "threads: expected 1 or more, got 0"),
+        ({"repeats": -1}, "repeats: expected 0 or more, got -1"),
     ],
 )
 def test_numbers_out_of_range_are_refused_before_anything_is_built(settings, message):
@@ -243,8 +243,8 @@ def test_the_command_writes_what_it_prints(tmp_path):
     ("options", "message"),
     [
         (("--method", "dncnn"), "--method: expected some of ncfl, vnlnet,"),
-        (("--device", "tpu"), "device: found 'tpu', allowed: auto, cpu, cuda"),
-        (("--method", "emvd-s", "--height", "8"), "height: found 8, allowed: 32 or more"),
+        (("--device", "tpu"), "device: expected auto, cpu, cuda, got 'tpu'"),
+        (("--method", "emvd-s", "--height", "8"), "height: expected 32 or more, got 8"),
     ],
 )
 def test_bad_options_are_one_line(tmp_path, options, message):

@@ -122,9 +122,9 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(pack, tmp_
     assert run(*given, "--stage-iterations", 0, 3) == 2
     assert run(*given, "--memory") == 2
     assert run(*given, "--speeds", 1, 2) == 2
-    assert capsys.readouterr().err.count("found another pretraining") == 3
+    assert capsys.readouterr().err.count("expected the same pretraining, or another --output") == 3
     assert run(*given[:3], "--output", tmp_path / "no", *given[5:-1], 20) == 2
-    assert capsys.readouterr().err.endswith("training.gray: found 20.0, allowed: a share of the clips, 0 ... 1\n")
+    assert capsys.readouterr().err.endswith("training.gray: expected a share of the clips, 0 ... 1, got 20.0\n")
 
 
 def test_minutes_are_planned_by_a_measurement(pack, tmp_path, capsys):
@@ -134,7 +134,7 @@ def test_minutes_are_planned_by_a_measurement(pack, tmp_path, capsys):
     assert plan["minutes"] == 0.02
     assert min(plan["iterations"]) >= 1
     assert run(*given, "--stage-iterations", 1, 1) == 2
-    assert "allowed: one of both" in capsys.readouterr().err
+    assert "minutes: expected minutes or iterations, got both" in capsys.readouterr().err
 
 
 def test_a_plan_fills_the_minutes(monkeypatch):
@@ -149,7 +149,7 @@ def test_a_plan_fills_the_minutes(monkeypatch):
 @pytest.mark.parametrize("option", ["--memory", "--freeze-motion", "--gray=0.5"])
 def test_what_needs_weights_to_start_from_says_so(pack, tmp_path, capsys, option):
     assert run("train", "--pack", pack, "--output", tmp_path / "run", option) == 2
-    assert "found no weights to start from" in capsys.readouterr().err
+    assert "expected weights to start from (--start), got none" in capsys.readouterr().err
 
 
 def test_no_pack_is_one_line(tmp_path, capsys):

@@ -317,5 +317,5 @@ def test_figures_that_were_not_drawn_are_named(tmp_path: Path):
 def test_broken_training_metrics_are_named(tmp_path: Path, no_figures: Path):
     root = write_results(tmp_path)
     write(root / "experiments" / "ncfl-davis" / "stage2" / "metrics.json", [1])
-    with pytest.raises(InputError, match=r"stage2.metrics\.json: expected a JSON object, found list"):
+    with pytest.raises(InputError, match=r"stage2.metrics\.json: expected a JSON object, got list"):
         build(root, figures=no_figures)

@@ -115,7 +115,7 @@ def test_what_the_output_cannot_hold_is_said(here: Path, tmp_path: Path, capsys:
     ("arguments", "found"),
     [
         (["noisy"], "restore: OUTPUT is missing; name a video file or a folder, or ask for --estimate"),
-        (["noisy", "out", "--estimate"], "restore: found --estimate and OUTPUT out, allowed: one of them"),
+        (["noisy", "out", "--estimate"], "restore: expected --estimate or OUTPUT, got both (out)"),
         (
             ["noisy", "out", "--weights", "x", "--method", "noisy"],
             "or none of them, got --weights and --method",
@@ -126,7 +126,7 @@ def test_what_the_output_cannot_hold_is_said(here: Path, tmp_path: Path, capsys:
         ),
         (["noisy", "out", "--weights", "x"], "weights: expected small, told"),
         (["noisy", "out", "--method", "x"], "method: expected one of ms-csc, se, fastderain"),
-        (["noisy", "out", "--weights", "told", "--sigma", "300"], "sigma: found 300.0, allowed are 0..255"),
+        (["noisy", "out", "--weights", "told", "--sigma", "300"], "sigma: expected 0..255, got 300.0"),
         (["none", "--estimate"], "none: no such file or folder"),
     ],
 )

@@ -343,8 +343,8 @@ def test_outputs_that_cannot_be(tmp_path: Path):
     (tmp_path / "file").write_text("not a folder")
     for target, found in {
         "a.mp4": "which is never overwritten",
-        "b.gif": "no format that is written; allowed: .mp4",
-        "b.webm": "no format that is written",
+        "b.gif": r"expected a format that is written \(.mp4",
+        "b.webm": r"expected a format that is written \(.mp4",
         "file/b.mp4": r"file/b\.mp4: cannot be written \(",
     }.items():
         with pytest.raises(InputError, match=found):

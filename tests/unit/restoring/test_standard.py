@@ -170,7 +170,7 @@ def test_sixteen_bits_in_jpeg_are_noted(tmp_path):
         cv2.imwrite(str(tmp_path / "in" / f"{number}.png"), np.full((32, 32, 3), 30000, np.uint16))
     done = restore(tmp_path / "in", tmp_path / "out" / "%d.jpg", method=Noisy(), progress=False)
     assert done["notes"] == ["16 bits are reduced to 8: .jpg is written with 8"]
-    with pytest.raises(InputError, match=r"%d\.webp: no kind of picture that is written; allowed: \.png"):
+    with pytest.raises(InputError, match=r"%d\.webp: expected a kind of picture that is written \(\.png.*, got \.webp"):
         restore(tmp_path / "in", tmp_path / "out" / "%d.webp", method=Noisy(), progress=False)
     with av.open(str(tmp_path / "out" / "1.jpg")) as picture:
         assert picture.streams.video[0].codec_context.name == "mjpeg"

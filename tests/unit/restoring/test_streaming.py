@@ -212,7 +212,7 @@ def test_refuses_small_frames(size: tuple[int, int], tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["out.gif", "out.mp5", "out.png"])
 def test_refuses_an_unknown_container(name: str, folder: Path, tmp_path: Path):
-    with pytest.raises(InputError, match=rf"{name}.*allowed: \.mp4.*\.mkv"):
+    with pytest.raises(InputError, match=rf"{name}.*expected a format .*\.mp4.*\.mkv"):
         run(folder, tmp_path / name)
 
 
@@ -225,7 +225,7 @@ def test_refuses_a_missing_or_impossible_sigma(folder: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"sigma: missing, and method middle must be told it \(0..255\)"):
         run(folder, tmp_path / "output", Middle())
     for sigma in (-1, 256, float("nan")):
-        with pytest.raises(InputError, match=f"sigma: found {sigma}"):
+        with pytest.raises(InputError, match=f"sigma: expected 0..255, got {sigma}"):
             run(folder, tmp_path / "output", sigma=sigma)
     assert run(folder, tmp_path / "output", sigma=30)["frames"] == 6
 

@@ -111,12 +111,12 @@ def test_lists_become_tuples():
     ],
 )
 def test_refuses_a_number_outside_its_range(field, value):
-    with pytest.raises(InputError, match=rf"training\.{field}: found .*allowed: "):
+    with pytest.raises(InputError, match=rf"training\.{field}: expected .*, got "):
         TrainConfig(**{field: value})
 
 
 def test_refuses_a_stage_outside_its_range():
-    with pytest.raises(InputError, match=r"stage1\.iterations: found -1, allowed: an integer from 0 up"):
+    with pytest.raises(InputError, match=r"stage1\.iterations: expected an integer from 0 up, got -1"):
         Stage("stage1", -1, True)
-    with pytest.raises(InputError, match=r"stage1\.rate_term: found 'yes'"):
+    with pytest.raises(InputError, match=r"stage1\.rate_term: expected true or false, got 'yes'"):
         Stage("stage1", 1, "yes")

@@ -178,9 +178,9 @@ def test_refuses_an_initial_checkpoint_that_does_not_fit(tmp_path):
     training = numbers()
     run(tmp_path, training)
     before = load(tmp_path / "stage1/checkpoint.pt")
-    with pytest.raises(InputError, match="found 6 iterations of training, allowed here: 0"):
+    with pytest.raises(InputError, match="expected 0 iterations of training, got 6"):
         run(tmp_path, training, initial=before)
-    with pytest.raises(InputError, match=r"'width': 4.*allowed here: kind 'tiny'.*'width': 5"):
+    with pytest.raises(InputError, match=r"expected a model of .*'width': 5.*, got kind 'tiny' .*'width': 4"):
         run(tmp_path, training, stage=1, initial=before, model=tiny(width=5))
 
 

@@ -132,15 +132,15 @@ def test_a_start_as_it_is_typed_and_called_again(tmp_path, monkeypatch, capsys):
     assert checkpoint.stat().st_mtime_ns == trained
     assert (tmp_path / "start.safetensors").read_bytes() == first
     assert run(*words, "--iterations", 3) == 2
-    assert "found a training with other numbers" in capsys.readouterr().err
+    assert "expected a training with these numbers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("nobody-davis",), "experiment: found 'nobody-davis', allowed: vnlnet-davis"),
-        (("edvr-davis", "--seed", 2022), "seed: found 2022, allowed: another than the preset's"),
-        (("edvr-davis", "--preset", "paper"), "dataset davis: found one that is not rendered"),
+        (("nobody-davis",), "experiment: expected vnlnet-davis"),
+        (("edvr-davis", "--seed", 2022), "seed: expected another than the preset's"),
+        (("edvr-davis", "--preset", "paper"), "dataset davis: expected source: demo, got one that is not rendered"),
         (("edvr-davis", "--preset", "none"), "preset: expected one of"),
     ],
 )

@@ -266,7 +266,7 @@ def test_a_part_is_read_as_strictly_as_the_whole(tmp_path, files):
     next(mine.rglob("*tractor/85.png")).unlink()
     with pytest.raises(InputError, match=r"1 of the 85 frames of tractor"):
         fetch("set8", source, tmp_path / "other", given=mine)
-    with pytest.raises(InputError, match=r"part: found 'tracktor', allowed: .* such as tractor .*\(8 in all\)"):
+    with pytest.raises(InputError, match=r"part: expected .* such as tractor .*\(8 in all\), got 'tracktor'"):
         fetch("set8", PublishedSource(part=["tracktor"]), tmp_path / "third", given=mine)
 
 

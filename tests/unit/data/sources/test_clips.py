@@ -135,7 +135,7 @@ def test_frames_are_never_enlarged(tmp_path, folder):
         ({"test": ["jdo"]}, r"datasets\.davis\.test: no clip jdo in .*; nearest: judo"),
         (
             {"test": ["raw"]},
-            r"datasets\.davis\.test: raw in .* is no format that is read; allowed: video files",
+            r"datasets\.davis\.test: expected video files.*, got raw in .*",
         ),
         ({"train": ["judo"], "test": ["judo"]}, "clip judo is in both train and test"),
         ({"train": ["car", "car.mp4"]}, "clip car is in train twice"),

@@ -253,7 +253,7 @@ def test_takes_published_names_as_imported_weights_have_them(tmp_path):
     state = checkpoint.load(tmp_path / "flow" / "spynet.pt").state
     assert state.keys() == spynet.state_dict().keys()
     assert all(torch.equal(state[name], tensor) for name, tensor in spynet.state_dict().items())
-    with pytest.raises(InputError, match="found a SPyNet of 2 levels, allowed: 3"):
+    with pytest.raises(InputError, match=r"expected a SPyNet of 3 levels, .*, got 2"):
         flow.adopt_weights(
             weights=tmp_path / "spynet.safetensors", training=numbers(levels=3), held_out={}, output=tmp_path / "no"
         )
@@ -270,17 +270,17 @@ def test_refuses_foreign_weights(tmp_path):
         return str(caught.value)
 
     assert "1 unknown: moduleBasic.0.weight)" in refused({"moduleBasic.0.weight": torch.zeros(1)})
-    assert "found Tensor" in refused(torch.zeros(1))
+    assert "expected a state dict of a SPyNet, got Tensor" in refused(torch.zeros(1))
     narrow = SPyNet(levels=2, width=0.125).state_dict()
     assert "levels.0.0.weight [4, 8, 7, 7], allowed [8, 8, 7, 7]" in refused(narrow)
     deep = SPyNet(levels=3, width=0.25).state_dict()
-    assert "found a SPyNet of 3 levels, allowed: 2" in refused(deep)
+    assert "expected a SPyNet of 2 levels, as motion.levels says, got 3" in refused(deep)
     with pytest.raises(InputError, match=r"none\.pt: no such file"):
         flow.adopt_weights(weights=tmp_path / "none.pt", training=numbers(), held_out={}, output=tmp_path)
 
 
 def test_a_patch_that_the_coarsest_level_would_split_is_refused():
-    with pytest.raises(InputError, match=r"motion\.patch: found 36, allowed: multiples of 8"):
+    with pytest.raises(InputError, match=r"motion\.patch: expected multiples of 8.*, got 36"):
         flow.FlowTraining(levels=4, iterations=1, batch=1, patch=36, learning_rate=1e-3, max_motion=4.0)
 
 
