@@ -155,5 +155,5 @@ def test_bad_input_is_refused_in_one_line():
     ):
         with pytest.raises(InputError, match=words):
             model.restore(given)
-    with pytest.raises(InputError, match=r"a clip of 4 frames"):
+    with pytest.raises(InputError, match="expected a clip of 5 frames or more, got 4"):
         model.restore_clip(frames[:, :4])
