@@ -54,7 +54,7 @@ clean:  ## remove results, prepared data and the engines' records; keep .venv/ a
 	rm -rf data/prepared .snakemake .dvc/cache .dvc/tmp
 
 # The marker bears a date, so that a changed lock installs again, and the folder that it was made for.
-$(VENV)/ready: requirements.lock pyproject.toml tools/bootstrap tools/dvc | in-place
+$(VENV)/ready: requirements.lock pyproject.toml tools/bootstrap tools/dvc tools/plots_page | in-place
 	@tools/bootstrap $(PYTHON) $(VENV)
 	@pwd -P > $@
 

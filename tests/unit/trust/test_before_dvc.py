@@ -1,6 +1,7 @@
 """What the environment's `dvc` does before it is DVC."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,3 +103,35 @@ def _version() -> str:
     from dvc import __version__
 
     return f"{__version__}\n"
+
+
+def test_plots_are_drawn_without_a_network(project):
+    """The page has all that draws it in itself, unless somebody wants another."""
+    subprocess.run([BIN / "dvc", "init", "--no-scm", "-q", "-f"], check=True)
+    (project / "h.csv").write_text("iteration,psnr\n1,20\n2,22\n")
+    (project / "dvc.yaml").write_text("plots:\n  - curve:\n      x: iteration\n      y:\n        h.csv: psnr\n")
+    subprocess.run([BIN / "dvc", "plots", "show"], check=True, capture_output=True)
+    page = (project / "dvc_plots/index.html").read_text()
+    assert not re.search(r"<(script|link)[^>]*(src|href)=", page)
+    assert page.count("<script>") == 3  # Vega, Vega-Lite and what puts them into a page
+    assert "vegaEmbed('#" in page
+    (project / "own.html").write_text("<p>mine</p>{plot_divs}")
+    subprocess.run([BIN / "dvc", "config", "plots.html_template", str(project / "own.html")], check=True)
+    subprocess.run([BIN / "dvc", "plots", "show"], check=True, capture_output=True)
+    assert (project / "dvc_plots/index.html").read_text().startswith("<p>mine</p>")
+
+
+def test_a_configuration_of_the_machine_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", "")  # put back afterwards
+    monkeypatch.delenv("DVC_SYSTEM_CONFIG_DIR")
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "machine"))
+    (tmp_path / "machine/dvc").mkdir(parents=True)
+    (tmp_path / "machine/dvc/config").touch()
+    (tmp_path / "plots.html").touch()
+    before_dvc._draw_without_network(tmp_path)
+    assert "DVC_SYSTEM_CONFIG_DIR" not in os.environ
+    (tmp_path / "machine/dvc/config").unlink()
+    before_dvc._draw_without_network(tmp_path / "nowhere")
+    assert "DVC_SYSTEM_CONFIG_DIR" not in os.environ
+    before_dvc._draw_without_network(tmp_path)
+    assert os.environ["DVC_SYSTEM_CONFIG_DIR"] == str(tmp_path)
