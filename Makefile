@@ -53,8 +53,8 @@ clean:  ## remove results, prepared data and the engines' records; keep .venv/ a
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 	rm -rf data/prepared .snakemake .dvc/cache .dvc/tmp
 
-# The marker bears the lock's date, so that a changed lock installs again, and the folder that it was made for.
-$(VENV)/ready: requirements.lock pyproject.toml | in-place
+# The marker bears a date, so that a changed lock installs again, and the folder that it was made for.
+$(VENV)/ready: requirements.lock pyproject.toml tools/bootstrap tools/dvc tools/plots_page | in-place
 	@tools/bootstrap $(PYTHON) $(VENV)
 	@pwd -P > $@
 

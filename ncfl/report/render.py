@@ -34,6 +34,7 @@ _LATEX = str.maketrans(
     }
 )
 _VARIANT = re.compile(r"\bM\\_([a-f])\b")
+_UPRIGHT = 105  # characters in a line, with the gaps between columns: what two text columns hold at 7 points
 _SIGNED = re.compile(r"[+-]\d+(\.\d+)?")
 
 
@@ -69,10 +70,13 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A ``table`` environment for ``\\input``, no wider than the text; the best figures bold, the second underlined."""
+    """A ``table`` environment for ``\\input``, no wider than the text; the best figures bold, the second underlined.
+
+    What would be less than 7 points high lies sideways on a page of its own.
+    """
     columns, rows, marked = _printed(table)
-    wide = len(columns) > 8
-    kind = "table" if len(columns) < 5 else "table*"  # two text columns wide
+    wide, sideways = len(columns) > 8, _line(columns, rows) > _UPRIGHT
+    kind = "sidewaystable*" if sideways else "table*" if len(columns) > 4 else "table"  # two text columns wide, or one
     # LaTeX numbers its tables itself, so the paper's number is said in words.
     number = "" if table.own else f" (the paper's {table.number})"
     caption = f"{table.title}{number}. {table.origin}{warning(labels(table.records))}"
@@ -84,12 +88,12 @@ def latex(table: Table) -> str:
         body = [rf"\midrule{chr(10)}{line}" if n and not line.startswith(" &") else line for n, line in enumerate(body)]
     notes = [rf"\par {escape_latex(note)}" for note in table.notes]
     lines = [
-        r"% needs \usepackage{booktabs,amssymb,graphicx}",
+        r"% needs \usepackage{booktabs,amssymb,graphicx,rotating}",
         rf"\begin{{{kind}}}",
         r"\centering",
         rf"\caption{{{escape_latex(caption)}}}",
         rf"\label{{tab:ncfl-{table.name}}}",
-        *([r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"] if wide else [r"\small"]),
+        *([r"\scriptsize", rf"\setlength{{\tabcolsep}}{{{2 if sideways else 3}pt}}"] if wide else [r"\small"]),
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in columns)}}}",
         r"\toprule",
@@ -110,7 +114,7 @@ def document(names: Iterable[str]) -> str:
     lines = [
         r"\documentclass[10pt,twocolumn]{article}",
         r"\usepackage[a4paper,margin=2cm]{geometry}",
-        r"\usepackage{booktabs,amssymb,graphicx}",
+        r"\usepackage{booktabs,amssymb,graphicx,rotating}",
         r"\begin{document}",
         *(rf"\input{{{name}}}" for name in names),
         r"\end{document}",
@@ -171,6 +175,12 @@ def _latex_groups(columns: Sequence[Column]) -> list[str]:
             rules.append(rf"\cmidrule(lr){{{at}-{at + span - 1}}}")
         at += span
     return [" & ".join(heads) + r" \\", "".join(rules)]
+
+
+def _line(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
+    """How many characters a table is wide, gaps and all; a heading that is broken into lines counts as eight."""
+    heads = [8 if column.kind and "(" in column.head else len(column.head) for column in columns]
+    return sum(max(head, *(len(row[i]) for row in rows)) + 1 for i, head in enumerate(heads))
 
 
 def _latex_cell(text: str, mark: str) -> str:

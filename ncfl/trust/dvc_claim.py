@@ -1,20 +1,24 @@
-"""DVC's own lock: whether it works here, and that it does not begin while Snakemake does.
+"""DVC's own lock: whether it works here, that it does not begin while Snakemake does, and what its killed left of it.
 
 DVC notes in ``.dvc/tmp/rwlock`` which process writes which paths, and begins nothing on a path that a living process
 has. Before a stage runs it removes its outputs, so it has to be kept out by its own lock, not by the steps alone.
+It writes these notes in place, under the lock ``rwlock.lock``, and will not begin where a kill left half of them.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from ncfl.common.console import say
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
 from ncfl.common.processes import alive
 
 NOTES = Path(".dvc/tmp/rwlock")
+GUARD = Path(".dvc/tmp/rwlock.lock")
 
 
 def claim(what: str) -> None:
@@ -45,16 +49,40 @@ def let_go() -> None:
         _write(notes)
 
 
+def mend() -> None:
+    """Remove notes that cannot be read and that nobody is writing."""
+    if not NOTES.exists() or _understood(NOTES) is not None:
+        return
+    with GUARD.open("a+", encoding="utf-8") as guard:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # a living DVC writes them at this moment
+        guard.seek(0)
+        if guard.read().strip().strip("0123456789"):
+            return  # `core.hardlink_lock`: the file itself is the lock, and has more in it than a process's number
+        if NOTES.exists() and _understood(NOTES) is None:
+            NOTES.unlink()
+            say(f"note: {NOTES}, half-written by a dvc that was killed, is removed")
+
+
 def _read() -> dict[str, Any]:
     """DVC's notes; none where they are missing or damaged."""
+    with contextlib.suppress(OSError):
+        return {"write": {}, "read": {}} | (_understood(NOTES) or {})
+    return {"write": {}, "read": {}}
+
+
+def _understood(path: Path) -> dict[str, Any] | None:
+    """The notes in a file, if DVC would understand them."""
     try:
-        notes = json.loads(NOTES.read_text(encoding="utf-8"))
+        notes = json.loads(path.read_text(encoding="utf-8"))
         owners = [*notes.get("write", {}).values(), *(o for some in notes.get("read", {}).values() for o in some)]
         if all(isinstance(owner["pid"], int) and isinstance(owner["cmd"], str) for owner in owners):
-            return {"write": {}, "read": {}} | notes
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return notes
+    except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    return {"write": {}, "read": {}}
+    return None
 
 
 def _write(notes: dict[str, Any]) -> None:

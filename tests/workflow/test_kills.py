@@ -3,7 +3,8 @@
 import re
 import sys
 
-from helpers.engines import run
+import pytest
+from helpers.engines import assert_nothing_due, run
 from helpers.projects import ROOT
 
 
@@ -14,3 +15,11 @@ def test_random_kills_of_both_engines(finished):
     for engine in ("snakemake", "dvc"):
         assert f"{engine}: exit 0, results the same, left: []" in said
         assert re.search(rf"^\d+: {engine}: SIG", said, re.M)
+
+
+@pytest.mark.parametrize("command", ["dvc status", "dvc repro", "snakemake"])
+def test_notes_that_a_killed_dvc_left_half_written(project, command):
+    (project / ".dvc/tmp/rwlock").write_text('{"write": {"/p/results": {"pid": 12, "cm')
+    said = run(command, project)
+    assert ("rwlock, half-written by a dvc that was killed, is removed" in said) == command.startswith("dvc")
+    assert_nothing_due(project)

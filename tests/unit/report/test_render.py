@@ -136,3 +136,19 @@ def test_the_document_compiles_and_no_table_leaves_the_page(tmp_path: Path):
     done = subprocess.run(command, cwd=tmp_path / "t", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout
+    if shutil.which("pdftotext") is None:
+        return
+    boxes = subprocess.run(
+        ["pdftotext", "-bbox", "tables.pdf", "-"], cwd=tmp_path / "t", capture_output=True, text=True
+    )
+    figures = re.findall(r'xMin="(.+?)" yMin="(.+?)" xMax="(.+?)" yMax="(.+?)">\d\d\.\d+(?:/0\.\d+)?<', boxes.stdout)
+    # The height of a box is 0.885 of the size of its type; a figure is wider than high, upright as well as sideways.
+    sizes = [min(float(x1) - float(x0), float(y1) - float(y0)) / 0.885 for x0, y0, x1, y1 in figures]
+    assert len(sizes) > 100
+    assert min(sizes) >= 6.99
+
+
+def test_a_table_that_would_be_too_small_lies_sideways(tmp_path: Path):
+    root = write_results(tmp_path / "results")
+    assert r"\begin{sidewaystable*}" in latex(table3(Results(root, EXPERIMENTS), "demo"))
+    assert r"\begin{table}" in latex(TABLE)
