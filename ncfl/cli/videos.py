@@ -31,6 +31,10 @@ Threads = Annotated[
 Bands = Annotated[
     str, typer.Option(help="Run NCFL in bands of rows, for less memory: on, off, or auto for large frames.")
 ]
+Precision = Annotated[
+    str,
+    typer.Option(help="Of NCFL: float32, bfloat16, or auto: bfloat16 on GPUs and processors (AMX) made for it."),
+]
 Backend = Annotated[str, typer.Option(help="What runs the network: torch, or onnxruntime with `--weights FILE.onnx`.")]
 
 
@@ -59,6 +63,7 @@ def restore(
     threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     bands: Bands = "auto",
+    precision: Precision = "auto",
     backend: Backend = "torch",
 ) -> None:
     """Restore a video of your own, frame by frame: memory does not grow with its length.
@@ -90,6 +95,7 @@ def restore(
         threads=threads,
         device=device,
         bands=bands,
+        precision=precision,
         backend=backend,
     )
 

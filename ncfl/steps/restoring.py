@@ -40,6 +40,7 @@ def restore(
     threads: int | None = None,
     device: str = "auto",
     bands: str = "auto",
+    precision: str = "auto",
     backend: str = "torch",
 ) -> dict[str, Any]:
     """Restore a video file or a folder of frames, with one of the following; the default weights without any.
@@ -59,6 +60,7 @@ def restore(
         threads: of the processor; its physical cores where it is None, or OMP_NUM_THREADS where that is set.
         device: auto, cpu or cuda.
         bands: whether NCFL runs in bands of rows, which take less memory: on, off, or auto for large frames.
+        precision: of NCFL: float32, bfloat16, or auto (:func:`ncfl.methods.precision.chosen`).
         backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
 
     Returns:
@@ -75,7 +77,7 @@ def restore(
     asked = None if rate is None else frame_rate(rate)
     _use(threads)
     chosen = _exported(weights, backend, threads) or choose(weights, checkpoint, method, place, tell=say)
-    _run_in_bands(chosen, bands)
+    _set(chosen, bands, precision, place)
     told = {"method": chosen, "sigma": _level(chosen, sigma, source), "device": place, "rate": asked}
     how = {"overwrite": overwrite, "allow_gaps": allow_gaps, "cuts": cuts, "resume": resume}
     with ending_tidily(), _saying_what_is_kept(target, resume):
@@ -92,6 +94,12 @@ def _tell(summary: "Restored", target: Path) -> None:
     say(f"{where}: {summary['frames']} frames of {size} in {summary['seconds']:.1f} s ({speed})")
 
 
+def _set(method: "Method", bands: str, precision: str, place: "torch.device") -> None:
+    """Let the method run in bands and compute in the precision that are asked for. InputError: it cannot."""
+    _run_in_bands(method, bands)
+    _compute_in(method, precision, place)
+
+
 def _run_in_bands(method: "Method", bands: str) -> None:
     from ncfl.methods.ncfl.method import BANDS, NCFLMethod
 
@@ -101,6 +109,18 @@ def _run_in_bands(method: "Method", bands: str) -> None:
         method.bands = bands
     elif bands == "on":
         raise InputError(f"--bands: found on, and {method.name} is no network that can; allowed: auto, off")
+
+
+def _compute_in(method: "Method", precision: str, place: "torch.device") -> None:
+    from ncfl.methods import precision as precisions
+    from ncfl.methods.ncfl.method import NCFLMethod
+
+    chosen = precisions.chosen(precision, place)
+    if isinstance(method, NCFLMethod):
+        if chosen != "float32":
+            method.compute_in(chosen)
+    elif precision == "bfloat16":
+        raise InputError(f"--precision: found bfloat16, and {method.name} computes in float32; allowed: auto, float32")
 
 
 def _level(method: "Method", sigma: float | None, source: Path) -> float | None:

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from ncfl.methods.learned import LearnedRecurrent
+from ncfl.methods.precision import in_bfloat16
 from ncfl.models.bands import forward_in_bands
 from ncfl.models.ncfl import NCFL
 
@@ -25,6 +26,17 @@ class NCFLMethod(LearnedRecurrent):
 
     bands = "auto"
 
+    def compute_in(self, precision: str) -> None:
+        """Compute in ``float32``, or with weights in ``bfloat16`` but for the layers that would lose much by it.
+
+        These are the motion's refinement, in units of 16 pixels, and a U-Net's first, which sees the noise, and last.
+        With them in bfloat16 too, a clip of sigma 2 lost 0.05 dB.
+        """
+        if precision == "bfloat16" and isinstance(self.model, NCFL):
+            self.precision = precision  # known to who keeps what is done of a film
+            ends = (part for unet in self.model.restoration.unets for part in (unet.head, unet.to_frame))
+            self.running = in_bfloat16(self.model, keep=(self.model.mv_refinement, *ends))
+
     def run(self, frame: Tensor, state: Any, sigma: Tensor | None) -> tuple[Tensor, Any]:
         """See :meth:`ncfl.methods.learned.LearnedRecurrent.run`."""
         return self._run(frame, state, spend=False)
@@ -36,9 +48,9 @@ class NCFLMethod(LearnedRecurrent):
 
     def _run(self, frame: Tensor, state: Any, *, spend: bool) -> tuple[Tensor, Any]:
         if self.in_bands(frame):
-            step = forward_in_bands(self.model, frame, state, spend=spend)
+            step = forward_in_bands(self.running, frame, state, spend=spend)
         else:
-            step = self.model(frame, state)
+            step = self.running(frame, state)
         return step.y_tilde, step.state
 
     def in_bands(self, frame: Tensor) -> bool:

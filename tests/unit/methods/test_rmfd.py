@@ -13,7 +13,6 @@ from ncfl.methods.rmfd.method import RMFDMethod
 from ncfl.methods.rmfd.model import NETWORKS, RMFD
 from ncfl.methods.rmfd.network import ConvLSTM, MultiFrameNet, Residual, Up
 from ncfl.weights.reading import read_parts
-from ncfl.weights.reading import read_parts
 
 SMALL = {"width": 2, "blocks": 1}
 
