@@ -25,6 +25,18 @@ FrameRate = Annotated[
 ]
 CheckpointFile = Annotated[Path | None, typer.Option(help="A trained network: .../stage2/checkpoint.pt")]
 
+Threads = Annotated[
+    int | None, typer.Option(help="Processor threads; all physical cores, or OMP_NUM_THREADS, unless given.", min=1)
+]
+Bands = Annotated[
+    str, typer.Option(help="Run NCFL in bands of rows, for less memory: on, off, or auto for large frames.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(help="Of NCFL: float32, bfloat16, or auto: bfloat16 on GPUs and processors (AMX) made for it."),
+]
+Backend = Annotated[str, typer.Option(help="What runs the network: torch, or onnxruntime with `--weights FILE.onnx`.")]
+
 
 @app.command()
 def restore(
@@ -48,13 +60,11 @@ def restore(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep what is done in OUTPUT.parts until all is; go on from there.")
     ] = False,
-    threads: Annotated[
-        int | None, typer.Option(help="Processor threads; all physical cores, or OMP_NUM_THREADS, unless given.", min=1)
-    ] = None,
+    threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    backend: Annotated[
-        str, typer.Option(help="What runs the network: torch, or onnxruntime with `--weights FILE.onnx`.")
-    ] = "torch",
+    bands: Bands = "auto",
+    precision: Precision = "auto",
+    backend: Backend = "torch",
 ) -> None:
     """Restore a video of your own, frame by frame: memory does not grow with its length.
 
@@ -84,6 +94,8 @@ def restore(
         resume=resume,
         threads=threads,
         device=device,
+        bands=bands,
+        precision=precision,
         backend=backend,
     )
 

@@ -43,7 +43,10 @@ class Described(Protocol):
 
 @runtime_checkable
 class Recurrent(Described, Protocol):
-    """A causal method: state in, frame in -> frame out, state out."""
+    """A causal method: state in, frame in -> frame out, state out.
+
+    It may have ``step_on``, too: as ``step``, but the state that it is given is used up.
+    """
 
     def step(self, frame: Tensor, state: Any, sigma: Tensor | None) -> tuple[Tensor, Any]:
         """Restore one frame.
@@ -141,10 +144,10 @@ def _per_clip(sigma: float | Sequence[float] | Tensor | None, frame: Tensor) -> 
 
 # inference_mode stands around each call, not around the loop: a generator would leak it to whoever iterates.
 def _stream_recurrent(method: Recurrent, frames: Iterator[Tensor], sigma: Any) -> Iterator[Tensor]:
-    state = None
+    state, step = None, getattr(method, "step_on", method.step)
     for frame in frames:
         with torch.inference_mode():
-            restored, state = method.step(frame, state, _per_clip(sigma, frame))
+            restored, state = step(frame, state, _per_clip(sigma, frame))
         yield restored
 
 

@@ -114,7 +114,12 @@ class NeuralCompression(nn.Module):
 
     def estimate_prior(self, c_check: Tensor) -> Prior:
         """c_check [B,F,H,W] -> mu, sigma > 0, q > 0, each [B,W,H/4,W/4]."""
-        mu, sigma, q = self.prior_model(c_check).float().chunk(3, dim=1)
+        return self.prior_of(self.prior_model(c_check))
+
+    @staticmethod
+    def prior_of(given: Tensor) -> Prior:
+        """What the prior model gave [B,3W,H/4,W/4] -> the prior."""
+        mu, sigma, q = given.float().chunk(3, dim=1)
         return Prior(mu, F.softplus(sigma) + SIGMA_MIN, F.softplus(q) + STEP_MIN)
 
     def forward(self, c_check: Tensor) -> Compressed:

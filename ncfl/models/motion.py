@@ -1,5 +1,6 @@
 """Motion estimation (SPyNet) and backward warping."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -12,15 +13,16 @@ from ncfl.models.padding import Padder
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as the published SPyNet uses
 
 
-def warp(features: Tensor, mv: Tensor) -> Tensor:
+def warp(features: Tensor, mv: Tensor, *, top: int = 0) -> Tensor:
     """Looks features up at p + mv(p): bilinear, positions outside take the nearest border value.
 
-    features [B,C,H,W]; mv [B,2,H,W] in pixels (x, y), computed in float32 -> [B,C,H,W] in features' dtype.
+    features [B,C,H,W]; mv [B,2,h,W] in pixels (x, y), computed in float32, of all rows or of those from ``top`` on
+    -> [B,C,h,W] in features' dtype.
     """
-    height, width = mv.shape[-2:]
+    height, width = features.shape[-2:]
     mv = mv.float()
     x = torch.arange(width, dtype=mv.dtype, device=mv.device)
-    y = torch.arange(height, dtype=mv.dtype, device=mv.device)[:, None]
+    y = torch.arange(top, top + mv.shape[-2], dtype=mv.dtype, device=mv.device)[:, None]
     grid = torch.stack(
         ((mv[:, 0] + x) * (2 / max(width - 1, 1)) - 1, (mv[:, 1] + y) * (2 / max(height - 1, 1)) - 1), dim=-1
     )
@@ -67,11 +69,13 @@ class SPyNet(nn.Module):
         """Take over the weights of another one of the same sizes."""
         self.load_state_dict(spynet.state_dict())
 
-    def forward(self, x_t: Tensor, x_prev: Tensor) -> Tensor:
+    def forward(self, x_t: Tensor, x_prev: Tensor, run: Callable[..., Tensor] | None = None) -> Tensor:
         """Backward motion: x_t(p) ~ x_prev(p + mv(p)).
 
-        x_t, x_prev [B,3 or 4,H,W], nominal range [0,1], any size -> mv [B,2,H,W] in pixels (x, y), float32.
+        x_t, x_prev [B,3 or 4,H,W], nominal range [0,1], any size -> mv [B,2,H,W] in pixels (x, y), float32. run: how
+        a level is called with its three inputs, where not as it stands.
         """
+        run = run or (lambda level, *inputs: level(torch.cat(inputs, dim=1)))
         padder = Padder(*x_t.shape[-2:], 2 ** (len(self.levels) - 1))
         pyramid = [tuple(padder.pad((as_rgb(x) - self.mean) / self.std) for x in (x_t, x_prev))]
         while len(pyramid) < len(self.levels):
@@ -84,5 +88,5 @@ class SPyNet(nn.Module):
             else:
                 mv = 2 * F.interpolate(mv, scale_factor=2, mode="bilinear", align_corners=True)
                 warped = warp(previous, mv)
-            mv = mv + level(torch.cat((current, warped, mv), dim=1)).float()
+            mv = mv + run(level, current, warped, mv).float()
         return padder.crop(mv)

@@ -46,7 +46,8 @@ class Memory:
             state, self._kept = _filled(like, leaves), None
             if next(leaves, None) is not None:
                 raise _other()
-        restored, self._state = self._method.step(frame, state, sigma)
+        step_on = getattr(self._method, "step_on", self._method.step)
+        restored, self._state = step_on(frame, state, sigma)
         return restored, self._state
 
     def keep(self) -> list[Any]:

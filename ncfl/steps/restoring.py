@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from ncfl.methods.interface import Method
+    from ncfl.restoring.streaming import Restored
 
 _WORTH_KEEPING = 60  # seconds
 
@@ -38,6 +39,8 @@ def restore(
     resume: bool = False,
     threads: int | None = None,
     device: str = "auto",
+    bands: str = "auto",
+    precision: str = "auto",
     backend: str = "torch",
 ) -> dict[str, Any]:
     """Restore a video file or a folder of frames, with one of the following; the default weights without any.
@@ -56,6 +59,8 @@ def restore(
         resume: whether what is done is kept in ``OUTPUT.parts`` when this ends too soon, and gone on from.
         threads: of the processor; its physical cores where it is None, or OMP_NUM_THREADS where that is set.
         device: auto, cpu or cuda.
+        bands: whether NCFL runs in bands of rows, which take less memory: on, off, or auto for large frames.
+        precision: of NCFL: float32, bfloat16, or auto (:func:`ncfl.methods.precision.chosen`).
         backend: ``torch``, or ``onnxruntime`` for weights that ``ncfl export`` wrote (a ``.onnx`` file).
 
     Returns:
@@ -72,16 +77,50 @@ def restore(
     asked = None if rate is None else frame_rate(rate)
     _use(threads)
     chosen = _exported(weights, backend, threads) or choose(weights, checkpoint, method, place, tell=say)
+    _set(chosen, bands, precision, place)
     told = {"method": chosen, "sigma": _level(chosen, sigma, source), "device": place, "rate": asked}
     how = {"overwrite": overwrite, "allow_gaps": allow_gaps, "cuts": cuts, "resume": resume}
     with ending_tidily(), _saying_what_is_kept(target, resume):
         summary = run(source, target, **told, **how)
+    _tell(summary, target)
+    return summary
+
+
+def _tell(summary: "Restored", target: Path) -> None:
     for note in summary["notes"]:
         say(f"note: {note}")
     where = "standard output" if is_standard(target) else target
     size, speed = f"{summary['width']} x {summary['height']}", f"{summary['frames_per_second']:.2f} frames/s"
     say(f"{where}: {summary['frames']} frames of {size} in {summary['seconds']:.1f} s ({speed})")
-    return summary
+
+
+def _set(method: "Method", bands: str, precision: str, place: "torch.device") -> None:
+    """Let the method run in bands and compute in the precision that are asked for. InputError: it cannot."""
+    _run_in_bands(method, bands)
+    _compute_in(method, precision, place)
+
+
+def _run_in_bands(method: "Method", bands: str) -> None:
+    from ncfl.methods.ncfl.method import BANDS, NCFLMethod
+
+    if bands not in BANDS:
+        raise InputError(f"--bands: found {bands!r}, allowed: {', '.join(BANDS)}")
+    if isinstance(method, NCFLMethod) and bands != "auto":
+        method.bands = bands
+    elif bands == "on":
+        raise InputError(f"--bands: found on, and {method.name} is no network that can; allowed: auto, off")
+
+
+def _compute_in(method: "Method", precision: str, place: "torch.device") -> None:
+    from ncfl.methods import precision as precisions
+    from ncfl.methods.ncfl.method import NCFLMethod
+
+    chosen = precisions.chosen(precision, place)
+    if isinstance(method, NCFLMethod):
+        if chosen != "float32":
+            method.compute_in(chosen)
+    elif precision == "bfloat16":
+        raise InputError(f"--precision: found bfloat16, and {method.name} computes in float32; allowed: auto, float32")
 
 
 def _level(method: "Method", sigma: float | None, source: Path) -> float | None:

@@ -118,3 +118,16 @@ def test_threads(monkeypatch, threads, environment, used):
         monkeypatch.setenv("OMP_NUM_THREADS", environment)
     restoring._use(threads)
     assert told == ([used, used] if used else [])
+
+
+def test_bands_of_rows_are_for_the_network_of_this_project(tmp_path):
+    source = pictures(tmp_path / "in", film(2, 32, 48))
+    with pytest.raises(InputError, match="--bands: found 'wide', allowed: auto, on, off"):
+        restore(source, tmp_path / "out", method="noisy", bands="wide")
+    with pytest.raises(InputError, match="--bands: found on, and noisy is no network that can; allowed: auto, off"):
+        restore(source, tmp_path / "out", method="noisy", bands="on")
+    for bands in ("on", "off"):
+        restore(source, tmp_path / bands, bands=bands)
+    names = sorted(path.name for path in (tmp_path / "on").iterdir())
+    assert len(names) == 2
+    assert all((tmp_path / "on" / name).read_bytes() == (tmp_path / "off" / name).read_bytes() for name in names)
