@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ncfl.common.errors import InputError
-from ncfl.trust import dvc_claim
+from ncfl.trust import dvc_claim, dvc_waiting
+
+_OF_NO_RESULTS = ("cache", "completion", "config", "doctor", "init", "install", "remote", "root", "version")
+_TELLS_ONLY = {"-h", "--help", "-V", "--version"}
 
 
 def prepare(arguments: Sequence[str]) -> None:
-    """In the project that DVC is about to work in: mend what a killed one left half-written."""
+    """In the project that DVC is about to work in: mend what a killed one left half-written, and tell what was made."""
     verb = next((argument for argument in arguments if not argument.startswith("-")), None)
     if verb == "plots":
         _draw_without_network(Path(sys.prefix, "share/ncfl/dvc"))
@@ -23,6 +26,8 @@ def prepare(arguments: Sequence[str]) -> None:
         return
     with contextlib.suppress(OSError, InputError), contextlib.chdir(root):
         dvc_claim.mend()
+        if verb and verb not in _OF_NO_RESULTS and not _TELLS_ONLY & {*arguments} and "DVC_STAGE" not in os.environ:
+            dvc_waiting.lay_down()
 
 
 def _draw_without_network(folder: Path) -> None:

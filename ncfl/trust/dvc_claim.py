@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,25 @@ def mend() -> None:
     """Remove notes that cannot be read and that nobody is writing."""
     if not NOTES.exists() or _understood(NOTES) is not None:
         return
-    with GUARD.open("a+", encoding="utf-8") as guard:
-        try:
-            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return  # a living DVC writes them at this moment
-        guard.seek(0)
-        if guard.read().strip().strip("0123456789"):
-            return  # `core.hardlink_lock`: the file itself is the lock, and has more in it than a process's number
-        if NOTES.exists() and _understood(NOTES) is None:
+    with holding(GUARD) as ours:  # else a living DVC writes them at this moment
+        if ours and NOTES.exists() and _understood(NOTES) is None:
             NOTES.unlink()
             say(f"note: {NOTES}, half-written by a dvc that was killed, is removed")
+
+
+@contextlib.contextmanager
+def holding(lock: Path) -> Iterator[bool]:
+    """Hold a file by which DVC keeps others out, as it does; whether it could be had at once."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        file.seek(0)
+        # `core.hardlink_lock`: the file itself is the lock, and has more in it than a process's number.
+        yield not file.read().strip().strip("0123456789")
 
 
 def _read() -> dict[str, Any]:

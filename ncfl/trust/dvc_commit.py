@@ -1,10 +1,12 @@
 """Telling DVC what this project's steps made, and nothing else, so that ``dvc repro`` has nothing to do.
 
 DVC takes checksums of its own of all that it watches, for seconds. So what it was told is noted, and a run that
-changed nothing does not ask it again.
+changed nothing does not ask it again. Where the environment's ``dvc`` is ours, ``dvc.lock`` itself changes only when it
+is asked (:mod:`ncfl.trust.dvc_waiting`).
 """
 
 import configparser
+import contextlib
 import hashlib
 import shutil
 import subprocess
@@ -17,11 +19,11 @@ from ncfl.config import graph, layout
 from ncfl.config.params import Params
 from ncfl.config.reruns import jobs
 from ncfl.trust import checksums as kept
-from ncfl.trust import dvc_claim, engines, records
+from ncfl.trust import dvc_claim, dvc_waiting, engines, records
 from ncfl.trust.checksums import Checksums
 
 TOLD = Path(".dvc/tmp/ncfl-told")
-_WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "requirements.lock")
+_WATCHED = ("dvc.yaml", "params.yaml", "requirements.lock")
 _APART = (kept.FOLDER, records.FOLDER / "kept")
 _WATCHED_FOLDERS = ("ncfl", "pretrained", records.FOLDER)
 
@@ -43,8 +45,9 @@ def tell_dvc(params: Params) -> None:
         raise InputError(f"{found[0]}{more}; not committed to DVC; make it again: {found[0].job.command}")
     if _was_told():
         return
-    if subprocess.run(["dvc", "status", "--quiet"], check=False).returncode:
-        _commit(params)
+    with dvc_waiting.laid_aside() if _dvc_is_ours() else contextlib.nullcontext():
+        if subprocess.run(["dvc", "status", "--quiet"], check=False).returncode:
+            _commit(params)
     with atomic_path(TOLD) as temporary:
         temporary.write_text(_state(), encoding="utf-8")
 
@@ -57,6 +60,15 @@ def why_not() -> str | None:
         if not folder.resolve().is_relative_to(Path.cwd()):
             return f"{folder} is a link to {folder.resolve()}, outside of the project; mount the disk there instead"
     return None
+
+
+def _dvc_is_ours() -> bool:
+    """Whether whoever types ``dvc`` here starts ``tools/dvc``, which knows that a lock may wait."""
+    program = shutil.which("dvc")
+    try:
+        return program is not None and "before_dvc" in Path(program).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _without_git() -> bool:
@@ -103,6 +115,9 @@ def _state() -> str:
     """One checksum of all that decides what DVC says: its own records, those of the steps, parameters and sources."""
     digest = hashlib.sha256()
     inside = (path for folder in _WATCHED_FOLDERS for path in records.files_of(Path(folder)))
+    lock = dvc_waiting.current()
+    if lock.is_file():
+        digest.update(lock.read_bytes())
     for path in (*map(Path, _WATCHED), *(path for path in inside if path.parent not in _APART)):
         if path.is_file():
             digest.update(f"{path}\n{path.stat().st_size}\n".encode())

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.config import layout
+from ncfl.trust import dvc_waiting
 
-LOCK = Path("dvc.lock")
 CACHE = Path(".dvc/cache/files/md5")
 
 
@@ -58,11 +58,12 @@ def _md5(path: Path) -> str:
 
 def _outputs() -> dict[str, str]:
     """Path -> MD5 of every output in dvc.lock; empty where there is none that can be read."""
+    lock = dvc_waiting.current()
     try:
-        status = LOCK.stat()
+        status = lock.stat()
     except OSError:
         return {}
-    return _parsed(LOCK.resolve(), status.st_mtime_ns, status.st_size)
+    return _parsed(lock.resolve(), status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=1)

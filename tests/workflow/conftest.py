@@ -20,6 +20,7 @@ def finished(tmp_path_factory, tiny_params) -> Path:
             shutil.rmtree(root, ignore_errors=True)
             make_project(shared, smaller(tiny_params), "finished")
             run("snakemake", root)
+            run("dvc status", root)  # DVC is asked, and dvc.lock says what was made
             git("add -A", root)
             git("commit -q -m results", root)
             (shared / "finished.done").touch()

@@ -1,6 +1,8 @@
 """Results that move: to a clone, to a branch, through `dvc exp`, half made; no engine makes again what is valid."""
 
 import hashlib
+import shutil
+import subprocess
 from pathlib import Path
 
 from helpers.engines import assert_nothing_due, due_in_dvc, run
@@ -78,6 +80,7 @@ def test_another_branch_and_back(project, monkeypatch):
     git("checkout -q -b other", project)
     set_value(project, SIGMA, [30])
     run("snakemake", project)
+    run("dvc status", project)
     git("commit -q -a -m other", project)
     records = {"other": made(project)}
     for branch in ("-", "other"):
@@ -91,6 +94,39 @@ def test_another_branch_and_back(project, monkeypatch):
     assert due_in_dvc(project) >= {"evaluate-noisy"}
     git("checkout -q params.yaml", project)
     assert_nothing_due(project)
+
+
+def test_git_sees_no_run_until_dvc_is_asked(project):
+    """Records of runs, with their times, are others on each machine: so would dvc.lock be in each clone."""
+    lock = (project / "dvc.lock").read_bytes()
+    shutil.rmtree(project / ".snakemake")
+    for folder in ("results", "data/prepared", "data/raw", ".dvc/tmp", ".dvc/cache"):
+        shutil.rmtree(project / folder)
+    git("checkout -q .", project)
+    for command in ("snakemake", "ncfl verify --quiet --tell-dvc", "snakemake", "dvc --version", "dvc remote list"):
+        run(command, project)
+        assert changed_files(project) == []
+    table = project / TABLES / "table5.csv"
+    made_by_step = table.read_bytes()
+    table.write_bytes(made_by_step.replace(b",", b";", 1))
+    assert "changed" in run("ncfl verify", project, code=2)
+    assert "taken back from DVC's cache" in run("snakemake", project)
+    assert table.read_bytes() == made_by_step
+    assert changed_files(project) == []
+    table.write_bytes(made_by_step.replace(b",", b";", 1))  # between the run and the asking: never blessed
+    assert "tables" in due_in_dvc(project)
+    assert changed_files(project) == ["dvc.lock"]
+    assert (project / "dvc.lock").read_bytes() != lock
+    run("dvc checkout --force results/tables", project)
+    assert table.read_bytes() == made_by_step
+    assert_nothing_due(project)
+    assert "Running stage" not in run("dvc repro", project).replace("Running stage 'snakemake-agrees'", "")
+
+
+def changed_files(root: Path) -> list[str]:
+    """What `git status` names."""
+    said = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True)
+    return [line[3:] for line in said.stdout.splitlines()]
 
 
 def test_an_experiment_of_dvc_runs_what_its_value_changes(project):
