@@ -26,8 +26,10 @@ def prepare(arguments: Sequence[str]) -> None:
         return
     with contextlib.suppress(OSError, InputError), contextlib.chdir(root):
         dvc_claim.mend()
+        dvc_waiting.mend()
         if verb and verb not in _OF_NO_RESULTS and not _TELLS_ONLY & {*arguments} and "DVC_STAGE" not in os.environ:
             dvc_waiting.lay_down()
+        dvc_waiting.keep()
 
 
 def _draw_without_network(folder: Path) -> None:

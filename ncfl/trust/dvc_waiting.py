@@ -11,11 +11,13 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ncfl.common.console import say
 from ncfl.common.files import atomic_path
 from ncfl.trust import dvc_claim
 
 LOCK = Path("dvc.lock")
 FOLDER = Path(".dvc/tmp/ncfl-locks")
+KEPT = Path(".dvc/tmp/ncfl-lock-kept")
 _BUSY = Path(".dvc/tmp/lock")  # DVC has it while it works
 
 
@@ -54,6 +56,29 @@ def laid_aside() -> Iterator[None]:
                     LOCK.unlink()
                 else:
                     _write(LOCK, before)
+
+
+def keep() -> None:
+    """Keep a copy of the lock as it is: DVC writes it in place, after each stage."""
+    content = _content()
+    if content is not None and _is_whole(content) and (not KEPT.is_file() or KEPT.read_bytes() != content):
+        _write(KEPT, content)
+
+
+def mend() -> None:
+    """Put the copy in the place of a lock that a killed DVC left half-written, and that nobody is writing."""
+    content = _content()
+    if content is None or _is_whole(content) or not KEPT.is_file():
+        return
+    with dvc_claim.holding(_BUSY) as ours:
+        if ours and _content() == content:
+            _write(LOCK, KEPT.read_bytes())
+            say(f"note: {LOCK}, half-written by a dvc that was killed, is again what it was before")
+
+
+def _is_whole(content: bytes) -> bool:
+    """DVC's last byte is the end of a line; what a kill cuts off ends at a multiple of a buffer's size."""
+    return content.endswith(b"\n")
 
 
 def _content() -> bytes | None:

@@ -11,7 +11,7 @@ from ncfl.common.files import sha256
 from ncfl.config import made_by
 from ncfl.config.params import Params
 from ncfl.config.reruns import jobs
-from ncfl.trust import locks, records, watchdog
+from ncfl.trust import dvc_waiting, locks, records, watchdog
 from ncfl.trust.wanted import settings, watched_sources
 
 
@@ -36,6 +36,7 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
     with contextlib.ExitStack() as stack:
         if engine is not None and locks.OF_ENGINE not in os.environ:  # DVC, which knows nothing of our lock
             stack.enter_context(locks.held(locks.ENGINE, "dvc"))
+            dvc_waiting.keep()
         stack.enter_context(locks.held(name, f"`{job.command}`"))
         stack.enter_context(watchdog.ends_with(engine))
         inputs = records.inputs_of(job, every)

@@ -133,3 +133,41 @@ def test_with_dvcs_own_program_nothing_can_wait(tmp_path, monkeypatch):
         (tmp_path / "dvc").chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
         assert dvc_commit._dvc_is_ours() == ours
+
+
+def test_a_lock_that_a_kill_cut_off_is_what_it_was_before(lock, capsys):
+    before_dvc.prepare(["repro"])
+    lock.write_text(lock_with("new")[:40])
+    before_dvc.prepare(["status"])
+    assert lock.read_text() == lock_with("old")
+    assert (
+        capsys.readouterr().err
+        == "note: dvc.lock, half-written by a dvc that was killed, is again what it was before\n"
+    )
+
+
+def test_a_stage_keeps_what_the_stages_before_it_came_to(lock):
+    before_dvc.prepare(["repro"])
+    lock.write_text(lock_with("new"))
+    dvc_waiting.keep()
+    lock.write_text("")
+    before_dvc.prepare(["repro"])
+    assert lock.read_text() == lock_with("new")
+
+
+def test_a_lock_that_a_living_dvc_writes_stays(lock):
+    from dvc.lock import make_lock
+
+    before_dvc.prepare(["repro"])
+    lock.write_text("schema: '2")
+    with make_lock(".dvc/tmp/lock", tmp_dir=".dvc/tmp"):
+        before_dvc.prepare(["status"])
+        assert lock.read_text() == "schema: '2"
+    before_dvc.prepare(["status"])
+    assert lock.read_text() == lock_with("old")
+
+
+def test_without_a_copy_dvc_says_what_it_finds(lock):
+    lock.write_text("schema: '2")
+    before_dvc.prepare(["status"])
+    assert lock.read_text() == "schema: '2"
