@@ -11,7 +11,7 @@ from ncfl.common.files import atomic_path
 from ncfl.models.motion import SPyNet
 from ncfl.release.export import encoded, halved
 from ncfl.weights import small_form
-from ncfl.weights.eight_bits import coded
+from ncfl.weights.eight_bits import coded, decoded
 from ncfl.weights.matching import load_weights
 from ncfl.weights.start import KIND, SIZES
 from ncfl.weights.tensorfile import read_tensors
@@ -21,9 +21,9 @@ LICENCE_OF_SCENES = "MIT; trained on scenes rendered from embedded photographs (
 
 
 def write_motion(path: Path, spynet: SPyNet, description: str) -> int:
-    """A SPyNet's weights under the names that they have in a network. Returns the file's bytes."""
+    """A SPyNet's weights in 8 bits, under the names that they have in a network. Returns the file's bytes."""
     about = {"kind": spynet.kind, "arguments": json.dumps(spynet.arguments)}
-    return _write(path, spynet.state_dict(), {**about, "description": description})
+    return _write(path, coded(halved(spynet.state_dict(), path)), {**about, "description": description})
 
 
 def read_motion(path: Path) -> SPyNet:
@@ -32,7 +32,7 @@ def read_motion(path: Path) -> SPyNet:
     if about.get("kind") != SPyNet.kind:
         raise InputError(f"{path}: expected a SPyNet, got {about.get('kind', 'a file that does not say')}")
     spynet = SPyNet(**json.loads(about["arguments"]))
-    load_weights(spynet, {name: tensor.float() for name, tensor in tensors.items()}, path)
+    load_weights(spynet, decoded(tensors, path), path)
     return spynet
 
 

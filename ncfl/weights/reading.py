@@ -25,6 +25,7 @@ from torch import Tensor
 from ncfl.common.errors import InputError
 from ncfl.weights import pickled
 from ncfl.weights.archive import read_archive
+from ncfl.weights.eight_bits import decoded
 from ncfl.weights.matching import some
 from ncfl.weights.tensorfile import read_tensors
 
@@ -47,7 +48,7 @@ def read_weights(file: Path, *, stand_ins: Sequence[str] = ()) -> dict[str, Tens
     if file.is_dir():
         content: Any = _layers(file)
     elif file.suffix == ".safetensors":
-        content = read_tensors(file)[0]
+        content = decoded(read_tensors(file).tensors, file)
     else:
         content = read_archive(file, stand_ins)
     return {name: _number(file, name, tensor) for name, tensor in _unwrapped(file, content).items()}
