@@ -135,7 +135,7 @@ def test_motion_as_it_is_typed(clips, tmp_path):
     trained = checkpoint.load(tmp_path / "run" / "spynet.pt")
     assert trained.extra["held_out"] == ["two"]
     for name, value in trained.state.items():
-        assert (read[name] - value).abs().max() <= value.abs().max() / 127 + 1e-7  # a step of 8 bits
+        assert (read[name] - value).abs().max() <= value.abs().max() / 127 + 2**-16  # a step of 8 bits, and the least
         assert torch.equal(adopted[name], read[name])  # as `motion.weights` takes it
     assert run(*typed[:4], "three", *typed[5:]) == 2
 
