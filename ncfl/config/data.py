@@ -16,7 +16,9 @@ class DemoData(Block):
     train: Annotated[int, Field(ge=0)] = Field(description="The number of clips to train on.")
     test: Annotated[int, Field(ge=0)] = Field(description="The number of clips to evaluate on.")
     frames: Annotated[int, Field(ge=2)] = Field(description="The number of frames of each clip.")
-    max_motion: Fraction = Field(description="The greatest motion of a layer, in pixels per frame.")
+    max_motion: Fraction = Field(
+        description="The greatest motion of a layer, in pixels per frame; every second clip moves a quarter as fast."
+    )
 
     @property
     def stand_in(self) -> bool:

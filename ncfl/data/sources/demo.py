@@ -34,6 +34,7 @@ from ncfl.data.transport.archives import unpack
 from ncfl.media.pictures import encode_picture
 
 PHOTOGRAPHS = {"train": photographs.TRAIN_PHOTOGRAPHS, "test": photographs.TEST_PHOTOGRAPHS}
+CALM = 0.25  # of the greatest motion: what a memory is worth depends on it
 Motion = Callable[[int, int], np.ndarray]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # an archive's bytes must not depend on the day
 
@@ -46,7 +47,7 @@ class DemoSource:
         height, width: pixels.
         train, test: clips; 0 leaves the split out.
         frames: per clip.
-        max_motion: pixels per frame, of the fastest layer.
+        max_motion: pixels per frame, of the fastest layer; every second clip is calm, with :data:`CALM` of it.
     """
 
     height: int = 128
@@ -133,7 +134,7 @@ class DemoSource:
             self.height,
             self.width,
             rng,
-            max_motion=self.max_motion,
+            max_motion=self.max_motion * (CALM if number % 2 else 1),
             frames=self.frames,
             background=names[number % len(names)],
             outlines=OUTLINES,

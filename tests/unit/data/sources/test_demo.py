@@ -190,6 +190,13 @@ def test_preparing_does_not_import_torch():
     assert done.stdout.split() == ["False", "False"]
 
 
+def test_every_second_clip_is_calm():
+    found = DemoSource(height=48, width=64, train=0, test=8, frames=5, max_motion=6.0).motion("davis", "test", seed=5)
+    fastest = [max(np.linalg.norm(found(number, t), axis=-1).max() for t in range(1, 5)) for number in range(8)]
+    assert max(fastest[1::2]) <= 1.05 * 1.5
+    assert min(fastest[::2]) > max(fastest[1::2])
+
+
 @pytest.mark.parametrize("name", ["davis", "ntu-rain"])
 def test_the_exact_motion_of_a_clip_brings_each_frame_to_the_next(tmp_path, name):
     """Whether the motion is that of these very clips, in their order: the frame before, warped by it, is the frame."""
@@ -211,4 +218,4 @@ def test_the_exact_motion_of_a_clip_brings_each_frame_to_the_next(tmp_path, name
             still, moved = (
                 np.mean(np.abs(frame.astype(float) - clip.frames[t])) for frame in (clip.frames[t - 1], warped)
             )
-            assert moved < 0.7 * still, (number, t)
+            assert moved < 0.8 * still, (number, t)  # a calm clip moves less than a pixel, and warping blurs
