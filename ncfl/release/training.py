@@ -26,6 +26,7 @@ from ncfl.data.packed import Pack
 from ncfl.evaluate.motion import examine_flow
 from ncfl.models.variants import m_f, rebuild
 from ncfl.profile.planning import plan_iterations
+from ncfl.release.starts import read_motion
 from ncfl.tracking import provenance
 from ncfl.train.config import Stage, TrainConfig, two_stages
 from ncfl.train.memory import start_memory
@@ -50,7 +51,8 @@ class Pretraining:
         threads: of PyTorch on the CPU; any change of it between two calls is allowed.
         device: auto, cpu or cuda.
         start: weights to go on from: a checkpoint, or a shipped file.
-        motion: a ``spynet.pt`` in place of the pretraining of motion estimation; with ``start``, in place of its own.
+        motion: a ``spynet.pt``, or a shipped file of motion estimation, in place of the pretraining; with ``start``, in
+            place of its own.
         memory: give the network of ``start`` a memory first (:mod:`ncfl.train.memory`); its motion estimation
             then rests, since a memory that is not of use yet would spoil it.
         freeze_motion: motion estimation rests in a warm restart without that, too: a third less time per iteration.
@@ -110,7 +112,7 @@ class Pretraining:
         model = rebuild(self.source.kind, self.source.arguments)
         checkpoint.load_weights(model, self.source.state, self.source.path)
         if self.motion is not None:
-            spynet = checkpoint.load(self.motion)
+            spynet = _motion_of(self.motion)
             checkpoint.load_weights(model.motion, spynet.state, spynet.path)
         stage = Stage("stage2", self.stage_iterations[-1], rate_term=False)
         phases = self.recipe.with_memory if self.memory else self.recipe.going_on
@@ -123,7 +125,7 @@ class Pretraining:
 
     def _pretrain_motion(self) -> checkpoint.Checkpoint:
         if self.motion is not None:
-            return checkpoint.load(self.motion)
+            return _motion_of(self.motion)
         folder = self.output / "flow"
         if not (folder / "spynet.pt").is_file():
             with self._record("pretrain-flow"):
@@ -215,6 +217,14 @@ class Pretraining:
         finally:
             record["figures"]["seconds"] = round(before + time.monotonic() - began, 1)
             write_json(path, {**record, "status": status, "machine": machine, "versions": provenance.versions()})
+
+
+def _motion_of(path: Path) -> checkpoint.Checkpoint:
+    """A ``spynet.pt``, or motion estimation as it ships, as a checkpoint."""
+    if Path(path).suffix != ".safetensors":
+        return checkpoint.load(path)
+    spynet = read_motion(path)
+    return checkpoint.Checkpoint(Path(path), spynet.kind, spynet.arguments, spynet.state_dict(), {}, None)
 
 
 def weights_of(path: Path) -> checkpoint.Checkpoint:

@@ -17,6 +17,7 @@ from ncfl.models.variants import m_f
 from ncfl.profile import planning
 from ncfl.profile import training as bench
 from ncfl.release import background, command
+from ncfl.release.starts import write_motion
 from ncfl.train import recipes
 from ncfl.train.motion import alignment, levels
 from ncfl.train.motion.levels import Level
@@ -100,6 +101,14 @@ def test_packs_trains_goes_on_with_a_memory_and_exports(pack, tmp_path, capsys):
     assert second.extra["started_from"]["iterations"] == 4
     spynet = checkpoint.load(motion[1]).state
     assert all(torch.equal(second.state[f"motion.{key}"], value) for key, value in spynet.items())  # it rested
+
+    model = checkpoint.load_model(first)
+    torch.nn.init.constant_(model.motion.levels[0][0].bias, 0.25)
+    write_motion(tmp_path / "motion.safetensors", model.motion, "as it ships")
+    again = ("train", "--pack", pack, "--output", tmp_path / "again", "--start", first, "--freeze-motion")
+    assert run(*again, "--flow", tmp_path / "motion.safetensors", "--stage-iterations", 0, 1) == 0
+    third = checkpoint.load(tmp_path / "again" / "experiments" / "ncfl-half" / "stage2" / "checkpoint.pt").state
+    assert third["motion.levels.0.0.bias"].tolist() == [0.25] * len(third["motion.levels.0.0.bias"])
 
     words = ("--sigma", 0, 55, "--default", "--description", "tiny", "--licence", "MIT", "--folder", tmp_path / "out")
     assert run("export", second.path, "tiny", *words) == 0
