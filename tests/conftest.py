@@ -11,6 +11,8 @@ from helpers.projects import make_project
 ROOT = Path(__file__).resolve().parents[1]
 # The tests run side by side, one on each core: threads within them would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Runs of tests never go to the server of whoever runs them.
+os.environ.pop("MLFLOW_TRACKING_URI", None)
 # Told to keep no bytecode, as a container often is, each of some hundred processes would compile PyTorch anew, which
 # takes seconds. What is kept then lies apart, so that nothing is written beside the sources.
 if sys.dont_write_bytecode:

@@ -48,16 +48,22 @@ def verify(
 def mlflow_sync(
     follow: Annotated[bool, typer.Option("--follow", help="Repeat this every few seconds until interrupted.")] = False,
 ) -> None:
-    """Bring the runs in results/mlflow/spool to MLflow. Steps under NCFL_DEFER_MLFLOW=1 leave them there."""
+    """Bring the runs in results/mlflow/spool to MLflow: the project's, or the server that MLFLOW_TRACKING_URI names."""
     from ncfl.config import layout
+    from ncfl.tracking import places
     from ncfl.tracking.browsing import address
     from ncfl.tracking.ingest import sync
 
-    if elsewhere := os.environ.get("MLFLOW_TRACKING_URI"):
-        say(f"note: MLFLOW_TRACKING_URI ({elsewhere}) is not used: the project keeps its runs in {layout.MLFLOW}")
-    sync(follow=follow)
-    database = layout.MLFLOW / "mlflow.db"
-    if not follow and database.exists() and (page := address(database)):
+    elsewhere, server = os.environ.get("MLFLOW_TRACKING_URI"), places.server()
+    if elsewhere and not server:
+        say(
+            f"note: MLFLOW_TRACKING_URI ({places.shown(elsewhere)}) is not used, since it is no server (http://, "
+            f"https://): the project keeps its runs in {layout.MLFLOW}"
+        )
+    ended = sync(follow=follow)
+    if server:
+        print(f"{ended} runs brought to {places.shown(server)}")
+    elif not follow and places.database().exists() and (page := address(places.database())):
         print(f"`make mlflow`, then: {page}")
 
 

@@ -5,10 +5,8 @@ searched by the tag ``ncfl.spool`` before it is made; MLflow takes a point or a 
 same; and a spool file goes only when its run is complete.
 """
 
-import contextlib
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 
 from ncfl.common.console import say
 from ncfl.config import layout
-from ncfl.tracking import browsing, records, registry, spool
+from ncfl.tracking import browsing, places, records, registry, spool
 
 WAIT_SECONDS = 120.0
 FOLLOW_SECONDS = 10.0
@@ -25,19 +23,6 @@ _METRICS, _OTHERS = 500, 100  # a call; MLflow refuses more than 1000 in all and
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE")
 _SENT = "ncfl.spool.sent"  # while a run lives: the number of the last line that MLflow has
 _refused: set[Path] = set()
-# Where the database has absolute addresses.
-_ADDRESSES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
-
-
-def database() -> str:
-    """The address of the tracking database."""
-    return f"sqlite:///{(layout.MLFLOW / 'mlflow.db').resolve()}"
 
 
 def sync(*, follow: bool = False) -> int:
@@ -70,7 +55,7 @@ def ingest(*, wait: float = WAIT_SECONDS) -> int:
     Raises:
         Exception: whatever a database or a disk can raise; what has not been brought still waits.
     """
-    lost = not (layout.MLFLOW / "mlflow.db").exists() and bool(records.all_but(()))
+    lost = places.server() is None and not places.database().exists() and bool(records.all_but(()))
     if not spool.waiting() and not lost:
         return 0
     from filelock import FileLock, Timeout
@@ -99,6 +84,10 @@ def _bring_all() -> int:
 def _import_quietly() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for each run
+    # MLflow's own patience with a server that does not answer would hold a step up for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     import mlflow  # noqa: F401 - before the lock, because it takes seconds; before the levels, because it sets them
 
     for noisy in ("alembic", "mlflow"):
@@ -111,9 +100,11 @@ class _Store:
     def __init__(self) -> None:
         from mlflow import MlflowClient
 
-        created = _create_database()
-        relocate(layout.MLFLOW / "mlflow.db", _artifacts())
-        self.client = MlflowClient(tracking_uri=database())
+        created = False
+        if places.server() is None:
+            created = places.create_database()
+            places.relocate(places.database(), places.artifacts())
+        self.client = MlflowClient(tracking_uri=places.address())
         self._experiments: dict[str, str] = {}
         self._parents: dict[tuple[str, ...], str] = {}
         # What :meth:`settle` does at the end, once: each commit costs milliseconds.
@@ -249,7 +240,9 @@ class _Store:
         if name not in self._experiments:
             found = self.client.get_experiment_by_name(name)
             self._experiments[name] = (
-                found.experiment_id if found else self.client.create_experiment(name, artifact_location=_artifacts())
+                found.experiment_id
+                if found
+                else self.client.create_experiment(name, artifact_location=places.artifacts())
             )
             known = found.tags if found else {}
             for tag, value in browsing.experiment_tags().items():
@@ -350,48 +343,3 @@ def _chunks(**lists: tuple[list[Any], int]) -> Iterator[dict[str, list[Any]]]:
     while batch := {name: part for name, (items, n) in lists.items() if (part := items[start * n : (start + 1) * n])}:
         yield batch
         start += 1
-
-
-def _artifacts() -> str:
-    """Where artifacts lie, as MLflow keeps it: an absolute address."""
-    return (layout.MLFLOW / "artifacts").resolve().as_uri()
-
-
-def relocate(path: Path, here: str) -> int:
-    """Tell a database of a project that was moved or copied where its artifacts lie now.
-
-    MLflow keeps absolute addresses, of experiments, runs and models: those that end in the project's own folder for
-    artifacts get the address ``here``.
-
-    Returns:
-        How many addresses were changed.
-    """
-    changed = 0
-    tail = f"/{layout.MLFLOW.as_posix()}/artifacts"
-    with contextlib.closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as connection, connection:
-        for table, column in _ADDRESSES:
-            rows = connection.execute(f"select rowid, {column} from {table}").fetchall()
-            for row, address in rows:
-                root, found, rest = (address or "").partition(tail)
-                if found and root + found != here:
-                    connection.execute(f"update {table} set {column} = ? where rowid = ?", (here + rest, row))
-                    changed += 1
-    return changed
-
-
-def _create_database() -> bool:
-    """Create the database under another name and rename it, so that a kill leaves none rather than half.
-
-    Returns:
-        Whether there was none.
-    """
-    final = layout.MLFLOW / "mlflow.db"
-    if final.exists():
-        return False
-    from mlflow import MlflowClient
-
-    temporary = layout.MLFLOW / "creating.db"
-    temporary.unlink(missing_ok=True)
-    MlflowClient(tracking_uri=f"sqlite:///{temporary.resolve()}").search_experiments(max_results=1)
-    temporary.replace(final)
-    return True

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from ncfl.config import layout
-from ncfl.tracking import ingest
+from ncfl.tracking import places
 from ncfl.tracking import run as tracking
 
 TAGS = {"preset": "demo", "data": "davis (demo stand-in)"}
@@ -40,7 +40,7 @@ def deferred(project, monkeypatch):
 def client():
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=ingest.database())
+    return MlflowClient(tracking_uri=places.local_address())
 
 
 def all_runs():

@@ -131,8 +131,15 @@ def test_check_says_what_would_run(project):
     assert "4 of two stages, 12 iterations of 4 frames in all" in done.stdout
 
 
-def test_a_tracking_server_that_is_not_used_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    ("uri", "named"),
+    [("sqlite:///other.db", "sqlite:///other.db"), ("ftp://me:secret@host/runs", "ftp://host/runs")],
+)
+def test_a_tracking_address_that_is_no_server_is_named(tmp_path, monkeypatch, uri, named):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     done = within("mlflow-sync", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "MLFLOW_TRACKING_URI (http://127.0.0.1:9) is not used" in done.stderr
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(
+        f"note: MLFLOW_TRACKING_URI ({named}) is not used, since it is no server (http://, https://)"
+    )

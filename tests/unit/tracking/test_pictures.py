@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 import ncfl
 from ncfl.common.errors import InputError
 from ncfl.config import layout
-from ncfl.tracking import ingest, spool, system
+from ncfl.tracking import ingest, places, spool, system
 from ncfl.tracking import run as tracking
 
 KEY = "validation/degraded-restored-clean"
@@ -118,7 +118,7 @@ def trained(deferred, monkeypatch):
     from ncfl.models.variants import m_a
     from ncfl.weights import checkpoint
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", ingest.database())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", places.local_address())
     path = layout.stage("ncfl-davis", 2) / "checkpoint.pt"
     path.parent.mkdir(parents=True)
     model = m_a(channels=3, unet_widths=[4, 4, 4, 4, 4], feature_width=4)
@@ -132,7 +132,7 @@ def trained(deferred, monkeypatch):
 
 def test_the_network_is_a_model_that_restores_a_clip(trained):
     ingest.sync()
-    mlflow.set_tracking_uri(ingest.database())
+    mlflow.set_tracking_uri(places.local_address())
     loaded = mlflow.pyfunc.load_model("models:/ncfl-davis/1")
     clip = np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), dtype=np.uint8)
     restored = loaded.predict(clip)
@@ -177,7 +177,7 @@ def test_a_network_for_packed_raw_is_no_such_model(trained):
 
 def test_a_model_of_a_checkpoint_that_is_another_by_now_is_refused(trained):
     ingest.sync()
-    mlflow.set_tracking_uri(ingest.database())
+    mlflow.set_tracking_uri(places.local_address())
     trained.write_bytes(trained.read_bytes() + b"more")
     with pytest.raises(InputError, match=r"checkpoint\.pt: expected the checkpoint with sha256 .*, got [0-9a-f]{64}"):
         mlflow.pyfunc.load_model("models:/ncfl-davis/1")

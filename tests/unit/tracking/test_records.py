@@ -9,7 +9,7 @@ from helpers.command_line import ncfl
 from helpers.tracking_samples import a_run, all_runs, artifacts, client, curve, runs
 
 from ncfl.config import layout
-from ncfl.tracking import ingest
+from ncfl.tracking import ingest, places
 
 
 def test_a_final_figure_is_no_point_of_the_curve_of_its_name(deferred):
@@ -30,7 +30,7 @@ def seen_afresh(deferred, monkeypatch):
 
     def see() -> None:
         shutil.copy(layout.MLFLOW / "mlflow.db", deferred / "copy.db")
-        monkeypatch.setattr(ingest, "database", lambda: f"sqlite:///{deferred / 'copy.db'}")
+        monkeypatch.setattr(places, "local_address", lambda: f"sqlite:///{deferred / 'copy.db'}")
 
     return see
 
@@ -105,5 +105,5 @@ def test_addresses_of_other_places_are_left_alone(deferred):
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("update experiments set artifact_location = 's3://bucket/artifacts' where name = 'ncfl'")
     here = (layout.MLFLOW / "artifacts").resolve().as_uri()
-    assert ingest.relocate(path, here) == 0
-    assert ingest.relocate(path, "file:///elsewhere/results/mlflow/artifacts") == 1  # the run's
+    assert places.relocate(path, here) == 0
+    assert places.relocate(path, "file:///elsewhere/results/mlflow/artifacts") == 1  # the run's
