@@ -102,7 +102,7 @@ PLANTS = {
                                 "prepare --dataset davis"),
     "table": Plant("results/tables/table5.csv", edit(b",", b";"), "report"),
     "start": Plant("pretrained/starts/motion-half.safetensors", zeroed),
-    "shipped weights": Plant("pretrained/ncfl-half.safetensors", zeroed,
+    "shipped weights": Plant("pretrained/ncfl-files.safetensors", zeroed,
                              "restore data/raw/set8/demo/files/Set8/chelsea-00 restored"),
     "source of the package": Plant("ncfl/evaluate/metrics.py", edit(b"import", b"import  # planted\nimport")),
     "same, not loaded": Plant("ncfl/methods/vnlnet/pairs.py", edit(b"import", b"import  # planted\nimport")),

@@ -42,7 +42,7 @@ def test_the_windows_follow_the_phases(pack):
 def test_what_cannot_be_drawn_is_refused(pack):
     footage = PackStore(pack, 1, scenes=0)
     for phases in ((), (Phase(0.5, 1, 1, 32),)):
-        with pytest.raises(InputError, match="a sum of 1"):
+        with pytest.raises(InputError, match="expected shares whose sum is 1"):
             PhasedSampler(footage, phases=phases, iterations=8, seed=1, sigma=NOISE)
     with pytest.raises(InputError, match="short has 6 frames"):
         PhasedSampler(footage, phases=(Phase(1.0, 1, 7, 32),), iterations=8, seed=1, sigma=NOISE)

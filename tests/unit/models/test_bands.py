@@ -96,7 +96,7 @@ def test_bands_are_chosen_by_size_and_for_this_network_alone():
 
 def test_frames_and_states_that_do_not_fit_are_refused():
     model = m_f(**SMALL)
-    with pytest.raises(InputError, match="allowed: 16x16"):
+    with pytest.raises(InputError, match="expected frames of 16x16 pixels or more, got 20x15"):
         bands.forward_in_bands(model, torch.rand(1, 3, 15, 20))
     state = State(torch.rand(1, 3, 32, 32), torch.rand(1, 8, 32, 32))
     with pytest.raises(InputError, match="follows one of"):

@@ -58,7 +58,7 @@ def test_without_room_for_the_features_the_mean_starts_at_zero():
 def test_bad_input():
     with pytest.raises(InputError, match="prior model"):
         start_compression(NeuralCompression(8, 16, quantize=False), features())
-    with pytest.raises(InputError, match="found no features"):
+    with pytest.raises(InputError, match="expected features of a frame or more, got none"):
         start_compression(NeuralCompression(8, 16), [])
 
 

@@ -259,7 +259,7 @@ def test_damage_is_refused_by_name(tmp_path, monkeypatch):
 def test_bad_input_leaves_no_folder(tmp_path):
     with pytest.raises(InputError, match="no such file or folder"):
         run(tmp_path / "none.mp4", tmp_path / "out.mp4", resume=True)
-    with pytest.raises(InputError, match="--resume: found - as input or output"):
+    with pytest.raises(InputError, match="--resume: expected files or folders, which can be read again, got -"):
         run(tmp_path / "none.mp4", Path("-"), resume=True)
     assert not list(tmp_path.iterdir())
 

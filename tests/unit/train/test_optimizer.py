@@ -171,5 +171,5 @@ def test_does_not_load_the_compiler(monkeypatch):
 def test_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device("auto") == torch.device("cpu")
-    with pytest.raises(InputError, match="device: found cuda, but PyTorch sees no GPU"):
+    with pytest.raises(InputError, match="device: expected auto or cpu, since PyTorch sees no GPU here, got cuda"):
         pick_device("cuda")

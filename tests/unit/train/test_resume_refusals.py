@@ -92,7 +92,7 @@ def test_a_state_without_a_part_is_named_and_set_aside(tmp_path, caplog, snapsho
     write(file, {key: value for key, value in content.items() if key != name})
     run(tmp_path / "cut", numbers())
     assert made[-1].start == 0
-    assert f"{file}: the resume state is damaged (found the parts" in caplog.text
+    assert f"{file}: the resume state is damaged (expected " in caplog.text
     assert file.with_suffix(".damaged").exists()
 
 
