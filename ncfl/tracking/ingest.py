@@ -16,7 +16,7 @@ from ncfl.common.console import say
 from ncfl.config import layout
 from ncfl.tracking import browsing, places, records, registry, spool
 
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = places.WAIT_SECONDS
 FOLLOW_SECONDS = 10.0
 _METRICS, _OTHERS = 500, 100  # a call; MLflow refuses more than 1000 in all and more than 100 parameters or tags
 # What MLflow says of one run, not of the database: the others go on.

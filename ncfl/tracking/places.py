@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ncfl.config import layout
 
-_WAIT_SECONDS = 120.0
+WAIT_SECONDS = 120.0  # for whoever else writes the database
 # Where the database has absolute addresses.
 _ADDRESSES = (
     ("experiments", "artifact_location"),
@@ -66,7 +66,7 @@ def relocate(path: Path, here: str) -> int:
     """
     changed = 0
     tail = f"/{layout.MLFLOW.as_posix()}/artifacts"
-    with contextlib.closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as connection, connection:
         for table, column in _ADDRESSES:
             rows = connection.execute(f"select rowid, {column} from {table}").fetchall()
             for row, address in rows:

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from helpers import tiny_networks
 
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import stream
@@ -12,15 +13,7 @@ from ncfl.models import bands
 from ncfl.models.ncfl import State
 from ncfl.models.variants import VARIANTS, m_f, ncfl_adapq
 
-SMALL = {
-    "unet_widths": (8, 8, 16, 16, 16),
-    "feature_width": 8,
-    "flow_width": 0.125,
-    "mv_width": 8,
-    "latent_width": 8,
-    "attention_widths": (4, 4, 8),
-    "attention_blocks": 2,
-}
+SMALL = {**tiny_networks.SMALL, "attention_blocks": 2}
 
 
 @pytest.fixture(autouse=True)

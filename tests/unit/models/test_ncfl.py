@@ -4,22 +4,13 @@ import json
 
 import pytest
 import torch
+from helpers.tiny_networks import SMALL
 
 from ncfl.common.errors import InputError
 from ncfl.models.attention import FeatureAttention
 from ncfl.models.ncfl import NCFL, FeatureCodec, State
 from ncfl.models.restoration import Cascade, UNet
 from ncfl.models.variants import VARIANTS, m_a, m_f, ncfl_adapq, ncfl_noq, rebuild
-
-SMALL = {
-    "unet_widths": (8, 8, 16, 16, 16),
-    "feature_width": 8,
-    "flow_width": 0.125,
-    "mv_width": 8,
-    "latent_width": 8,
-    "attention_widths": (4, 4, 8),
-    "attention_blocks": 1,
-}
 
 
 @pytest.fixture(autouse=True)

@@ -93,6 +93,7 @@ def test_a_state_without_a_part_is_named_and_set_aside(tmp_path, caplog, snapsho
     run(tmp_path / "cut", numbers())
     assert made[-1].start == 0
     assert f"{file}: the resume state is damaged (expected " in caplog.text
+    assert ", got the parts " in caplog.text
     assert file.with_suffix(".damaged").exists()
 
 

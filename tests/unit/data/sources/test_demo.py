@@ -218,4 +218,5 @@ def test_the_exact_motion_of_a_clip_brings_each_frame_to_the_next(tmp_path, name
             still, moved = (
                 np.mean(np.abs(frame.astype(float) - clip.frames[t])) for frame in (clip.frames[t - 1], warped)
             )
-            assert moved < 0.8 * still, (number, t)  # a calm clip moves less than a pixel, and warping blurs
+            # A calm clip moves less than a pixel, and warping blurs.
+            assert moved < (0.8 if number % 2 else 0.7) * still, (number, t)
