@@ -17,6 +17,7 @@ from ncfl.config.yaml12 import load_yaml, parse_yaml
 FOLDER = Path("presets")
 BASE = "default"
 WROTE = re.compile(r"^# Written by `ncfl use ([^`\n]*)`", re.MULTILINE)
+GROUPS = ("experiments", "compared", "official", "baselines")
 MISSING = object()
 
 
@@ -46,8 +47,9 @@ def resolve(preset: str, settings: Iterable[str] = (), datasets: str = "", *, fo
     own = parse_yaml(overlay, folder / f"{preset}.yaml")
     if "only" in own:  # the datasets of this preset: what stands on others in the base is left out
         text = with_datasets(text, own["only"], preset)
+    text = _left_out(text, own.get("without", ()), preset)
     document = Document(text)
-    document.merge(Document(re.sub(r"^only:.*\n", "", overlay, flags=re.MULTILINE)))
+    document.merge(Document(re.sub(r"^(only|without):.*\n", "", overlay, flags=re.MULTILINE)))
     text = document.text()
     if datasets:
         text = with_datasets(text, [name.strip() for name in datasets.split(",")], preset)
@@ -55,6 +57,18 @@ def resolve(preset: str, settings: Iterable[str] = (), datasets: str = "", *, fo
         text = with_setting(text, setting)
     command = shlex.join([preset, *(f"--set={s}" for s in settings), *([f"--datasets={datasets}"] if datasets else [])])
     return _with_header(text, overlay, command.replace("`", ""))
+
+
+def _left_out(text: str, unwanted: Iterable[str], preset: str) -> str:
+    """The text less these experiments of the base, which may be of any group."""
+    data, document = parse_yaml(text, Path("params.yaml")), Document(text)
+    groups = {name: group for group in GROUPS for name in data.get(group) or ()}
+    for name in unwanted:
+        if name not in groups:
+            raise InputError(f"without: expected some of {', '.join(groups)} (preset {preset}), got {name!r}")
+    for group in GROUPS:
+        document.keep((group,), set(data.get(group) or ()) - set(unwanted))
+    return document.text()
 
 
 def _with_header(text: str, overlay: str, command: str) -> str:
@@ -99,7 +113,7 @@ def with_datasets(text: str, wanted: Iterable[str], preset: str) -> str:
     for block in (("datasets",), ("schedules",), ("evaluation", "max_frames"), ("evaluation", "examples")):
         document.keep(block, wanted)
     text = document.text()
-    for group in ("experiments", "compared", "official", "baselines"):
+    for group in GROUPS:
         if group in data:
             text = _keep_experiments(text, group, data[group], wanted)
     return text

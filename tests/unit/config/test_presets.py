@@ -42,6 +42,29 @@ def test_a_setting_changes_its_value_and_keeps_every_comment(tmp_path):
     assert "# clips; published: 16" in differing[0][1]
 
 
+def presets_that_leave_out(folder: Path, names: str) -> Path:
+    """A folder with the base, and a preset ``small`` that is said to be without these experiments."""
+    folder.mkdir()
+    (folder / "default.yaml").write_text((FOLDER / "default.yaml").read_text())
+    (folder / "small.yaml").write_text(f"# A test.\n\npreset: small\nwithout: [{names}]\n")
+    return folder
+
+
+def test_a_preset_leaves_out_single_experiments_of_any_group(tmp_path):
+    folder = presets_that_leave_out(tmp_path / "presets", "modules-c, edvr-davis, median-5x5")
+    small = parse_yaml(resolve("small", folder=folder), Path("small"))
+    base = load_yaml(FOLDER / "default.yaml")
+    gone = {group: set(base[group]) - set(small[group]) for group in ("experiments", "compared", "baselines")}
+    assert gone == {"experiments": {"modules-c"}, "compared": {"edvr-davis"}, "baselines": {"median-5x5"}}
+    assert "without" not in small
+
+
+def test_a_preset_cannot_leave_out_what_there_is_not(tmp_path):
+    folder = presets_that_leave_out(tmp_path / "presets", "modules-g")
+    with pytest.raises(InputError, match=r"without: expected some of ncfl-davis.*, got 'modules-g'"):
+        resolve("small", folder=folder)
+
+
 def test_what_ncfl_use_wrote_is_replaced_and_told(tmp_path):
     target = tmp_path / "params.yaml"
     take("clips", target, "seed=3", datasets="davis")
