@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ncfl.common.errors import InputError
-from ncfl.trust import dvc_claim, dvc_waiting
+from ncfl.trust import dvc_claim, dvc_waiting, kept_times
 
 _OF_NO_RESULTS = ("cache", "completion", "config", "doctor", "init", "install", "remote", "root", "version")
 _TELLS_ONLY = {"-h", "--help", "-V", "--version"}
@@ -29,6 +29,7 @@ def prepare(arguments: Sequence[str]) -> None:
         dvc_waiting.mend()
         if verb and verb not in _OF_NO_RESULTS and not _TELLS_ONLY & {*arguments} and "DVC_STAGE" not in os.environ:
             dvc_waiting.lay_down()
+            kept_times.renew()
         dvc_waiting.keep()
 
 

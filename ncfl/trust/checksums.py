@@ -72,8 +72,8 @@ class Checksums:
     def _keep(self, group: str, name: str, path: Path, mark: list[int], began: float) -> str:
         found = sha256(path)
         if began - max(mark[1], mark[2]) / 1e9 > _TICK_SECONDS and path.stat().st_ctime_ns == mark[2]:
-            entry = [*mark, found]
-            if self._known[group].get(name) != entry:
+            entry, known = [*mark, found], self._known[group].get(name)
+            if known != entry and not _set_back(known, entry):
                 self._known[group][name] = entry
                 self._changed.add(group)
         return found
@@ -86,6 +86,14 @@ class Checksums:
             except (OSError, ValueError, AttributeError):
                 self._known[group] = {}
         return self._known[group]
+
+
+def _set_back(known: list | None, entry: list) -> bool:
+    """Whether a file was changed and given its old time again: what was known stays (:mod:`ncfl.trust.kept_times`)."""
+    if known is None:
+        return False
+    same = all(known[n] == entry[n] for n in (0, 1, 3))  # size, time of modification, inode
+    return same and known[2] != entry[2] and known[4] != entry[4]
 
 
 def _group(path: Path) -> str:

@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 from helpers.graphs import resolved_dag
 from helpers.plants import ROOT, Plant
 from ncfl.cli.main import main
+from ncfl.trust import before_dvc
 
 ALL = ("step", "verify", "snakemake", "dvc")
 
@@ -83,8 +84,9 @@ def _snakemake(root: Path) -> bool:
 
 
 def _dvc(root: Path) -> bool:
-    """Whether DVC finds something changed."""
+    """Whether `dvc status` finds something changed, with what the environment's `dvc` does before."""
     from dvc.repo import Repo
 
+    before_dvc.prepare(["status"])
     with Repo(str(root)) as repo:
         return bool(repo.status())
