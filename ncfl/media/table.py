@@ -112,7 +112,7 @@ ROWS = (
     ),
     Row("`-`", "Y4M on standard input and output", refused="anything else; a pipe that ends within a frame"),
     Row("new scenes", noted="nothing is remembered across; `--no-cuts` goes on", notes=("scenes",)),
-    Row("noise in gray frames", noted="color noise is added and averaged out again", notes=("gray",)),
+    Row("noise in gray frames", noted="little of it: color noise is added and averaged out again", notes=("gray",)),
     Row(
         "an end before the end",
         "with `--resume` what is done, in `OUTPUT.parts`: videos of 60 frames that play, or pictures",

@@ -34,6 +34,8 @@ class Learned:
         running: what computes; ``model`` itself, or a form of it as of :func:`ncfl.methods.folding.folded`.
         for_processor: whether a form that is fast on a processor, with channels last, may run in place of ``model``.
         level: the one noise level, 0..255, that its weights are for; None where they are for several or none is known.
+        gray_from: the noise level, 0..255, from which on its weights restore gray frames better as they are than with
+            colored noise added (:mod:`ncfl.restoring.gray`); None where they never do, or it was not measured.
     """
 
     blind: ClassVar[bool] = True
@@ -56,6 +58,7 @@ class Learned:
         self.for_processor = fold and channels_last and self.device.type == "cpu"
         self.channels: int | None = model.arguments["channels"]
         self.level: float | None = None
+        self.gray_from: float | None = None
 
     def placed(self, model: nn.Module) -> nn.Module:
         """The network on the device, in the memory order."""

@@ -47,6 +47,7 @@ def _export_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--description", required=True, help="what it is and what it was trained on, a line")
     options.add_argument("--licence", required=True, help="of the weights")
     options.add_argument("--sigma", type=float, nargs=2, required=True, metavar=("LEAST", "GREATEST"))
+    options.add_argument("--gray-from", type=float, help="noise level from which on gray frames need no colored noise")
     options.add_argument("--default", action="store_true", help="taken where no weights are named")
     options.add_argument("--folder", type=Path, default=ROOT / "pretrained")
     options.set_defaults(run=_export)
@@ -63,6 +64,7 @@ def _export(options: argparse.Namespace) -> None:
         description=options.description,
         licence=options.licence,
         sigma=sigma,
+        gray_from=options.gray_from,
         default=options.default,
     )
     print(

@@ -46,6 +46,7 @@ def export(
     description: str,
     licence: str,
     sigma: Sequence[float],
+    gray_from: float | None = None,
     default: bool = False,
     largest: int = LARGEST,
 ) -> Export:
@@ -58,6 +59,7 @@ def export(
         description: what it is and what it was trained on, a line.
         licence: of the weights.
         sigma: the least and the greatest noise level that it was trained on, 0..255.
+        gray_from: the noise level from which on gray frames are restored better as they are; None where they never are.
         default: whether it becomes the one taken where none is named; the first of a folder does in any case.
         largest: bytes above which it is refused.
 
@@ -66,6 +68,8 @@ def export(
             finite or that half precision cannot hold, a file that is too large, a damaged index.
     """
     _check_texts(name, sigma, description=description, licence=licence)
+    if gray_from is not None and not 0 <= gray_from <= 255:
+        raise InputError(f"gray_from: expected a noise level in 0..255, got {gray_from:g}")
     folder = Path(folder)
     index = _index(folder / INDEX)
     source = load(checkpoint)
@@ -89,6 +93,7 @@ def export(
         "sigma": list(sigma),
         "description": description,
         "licence": licence,
+        **({} if gray_from is None else {"gray_from": gray_from}),
     }
     index["weights"][name] = entry
     if default or index["default"] is None:

@@ -7,11 +7,15 @@ noise of standard deviation sqrt(3) sigma: the added part has variance 2 sigma^2
 between two, which cancels that of g. Its mean over the channels is zero, so the mean of the channels stays as it came,
 and the mean of the restored channels is the answer.
 
+A network that has learned on gray clips too does better without where there is much noise: then the frames pass as
+they are from that level on (``as_they_are_from``).
+
 Measured with `ncfl-half` on two gray clips of DAVIS (320x240, 8 bits): at sigma 10 from 29.8 and 29.4 dB to 36.8 and
 31.6, at 30 from 20.3 and 20.7 to 31.2 and 26.3, at 50 from 16.1 and 16.8 to 27.8 and 23.8; their twins in color, whose
 three channels tell three times as much about the noise, reach 37.9 and 33.8, 33.1 and 28.1, 29.8 and 25.0.
 """
 
+import math
 from collections import deque
 from typing import Any
 
@@ -30,13 +34,15 @@ class GrayFrames:
 
     Args:
         sigma: the noise level in 0..255; estimated for each frame where it is None.
+        as_they_are_from: the noise level from which on the method restores gray frames better as they are; None: never.
 
     Attributes:
         count: how many frames were gray and noisy.
     """
 
-    def __init__(self, sigma: float | None = None) -> None:
+    def __init__(self, sigma: float | None = None, as_they_are_from: float | None = None) -> None:
         self._sigma, self._on = sigma, True
+        self._most = math.inf if as_they_are_from is None else as_they_are_from
         self._gray: deque[bool] = deque()  # of the frames that the method has and has not given back
         self._seen = self.count = 0
 
@@ -81,10 +87,11 @@ class GrayFrames:
         return restored.mean(1, keepdim=True).expand_as(restored) if self._gray.popleft() else restored
 
     def _level(self, frame: Tensor) -> float | None:
-        """The strength of the noise of a frame that is gray and noisy, 0..255."""
+        """The strength of the noise, 0..255, of a frame that is gray and to be given colored noise; None of others."""
         if (frame.amax(1) - frame.amin(1)).max() > _ALIKE:
             return None
         found = estimate_frame(frame[0, 0].cpu().numpy() * 255)
         if found < _LEAST:
             return None
-        return found if self._sigma is None else self._sigma
+        level = found if self._sigma is None else self._sigma
+        return level if level < self._most else None

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ncfl.media.notes import note
 from ncfl.methods.interface import Method, Recurrent, stream
+from ncfl.methods.learned import Learned
 from ncfl.restoring.cuts import CutFinder
 from ncfl.restoring.gray import GrayFrames
 from ncfl.restoring.limits import PEAKS
@@ -39,7 +40,10 @@ class Shots:
         self._memory: Memory | None = None
         self._finder = CutFinder() if cuts else None
         # Methods for any number of channels treat each by itself, or are told by what they are named for.
-        self._gray = GrayFrames(None if method.blind else sigma) if method.channels == 3 else None
+        self._gray = None
+        if method.channels == 3:
+            alone = method.gray_from if isinstance(method, Learned) else None
+            self._gray = GrayFrames(None if method.blind else sigma, as_they_are_from=alone)
         self.cuts: list[int] = []
         self.first = 0
         self._read = 0  # frames, of which is known whether a scene begins with them

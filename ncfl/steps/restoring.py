@@ -249,6 +249,7 @@ def _shipped(name: str | None, place: "torch.device | str", tell: Callable[[str]
 
     weights = find(name)
     method = method_of(weights.load(), name=weights.name, device=place, channels_last=True)
+    method.gray_from = weights.gray_from
     tell(f"weights {weights.name}: {weights.description}")
     return method
 

@@ -52,6 +52,7 @@ class Weights(NamedTuple):
         description: what it is and what it was trained on, a line.
         licence: of the weights.
         default: whether it is taken where none is named.
+        gray_from: as of :class:`ncfl.methods.learned.Learned`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Weights(NamedTuple):
     description: str
     licence: str
     default: bool
+    gray_from: float | None = None
 
     def check(self) -> None:
         """InputError: the file is missing, or not the one described."""
@@ -182,6 +184,9 @@ def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
     sigma = entry["sigma"]
     if len(sigma) != 2 or not all(isinstance(level, int | float) for level in sigma):
         raise InputError(f"{where}: sigma: expected the least and the greatest level, got {sigma}")
+    gray = entry.get("gray_from")
+    if gray is not None and not (isinstance(gray, int | float) and 0 <= gray <= 255):
+        raise InputError(f"{where}: gray_from: expected a noise level in 0..255, or none, got {gray!r}")
     fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
-    low, high = sigma
-    return Weights(name=name, path=index.parent / entry["file"], sigma=(low, high), default=name == default, **fields)
+    fields |= {"sigma": tuple(sigma), "default": name == default, "gray_from": gray}
+    return Weights(name=name, path=index.parent / entry["file"], **fields)

@@ -56,6 +56,14 @@ def test_other_frames_pass_as_they_are(kind):
     assert frames.count == 0
 
 
+@pytest.mark.parametrize(("threshold", "colored"), [(None, True), (40, True), (20, False)])
+def test_much_noise_is_left_as_it_is_for_methods_that_know_it_in_gray(threshold, colored):
+    """The frames' own noise has sigma 30, which is estimated to a few."""
+    _, noisy = gray_clip(1)
+    frames = GrayFrames(as_they_are_from=threshold)
+    assert torch.equal(frames.prepare(tensor(noisy[0])), tensor(noisy[0])) is not colored
+
+
 class Channels:
     """A denoiser as networks for color are: what three channels have in common is the picture to it, for the noise that
     it was taught differs from channel to channel. It shrinks differences of neighbors that the channels don't share.

@@ -252,6 +252,8 @@ def test_networks_that_there_are_not(here: Path, changes: dict[str, object], fou
         ({"file": "../small.safetensors"}, "file: expected a name beside the index, got '../small.safetensors'"),
         ({"bytes": "12"}, "'bytes' is missing or no int"),
         ({"arguments": []}, "'arguments' is missing or no dict"),
+        ({"gray_from": 300}, r"gray_from: expected a noise level in 0..255, or none, got 300"),
+        ({"gray_from": "20"}, r"gray_from: expected a noise level in 0..255, or none, got '20'"),
         ({"sigma": [1]}, r"sigma: expected the least and the greatest level, got \[1\]"),
         ({"sigma": ["a", "b"]}, r"sigma: expected the least and the greatest level, got \['a', 'b'\]"),
     ],
