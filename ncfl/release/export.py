@@ -67,9 +67,7 @@ def export(
         InputError: an unreadable checkpoint, a name or a range that is not allowed, an empty text, values that are not
             finite or that half precision cannot hold, a file that is too large, a damaged index.
     """
-    _check_texts(name, sigma, description=description, licence=licence)
-    if gray_from is not None and not 0 <= gray_from <= 255:
-        raise InputError(f"gray_from: expected a noise level in 0..255, got {gray_from:g}")
+    _check_texts(name, sigma, gray_from, description=description, licence=licence)
     folder = Path(folder)
     index = _index(folder / INDEX)
     source = load(checkpoint)
@@ -164,11 +162,13 @@ def _index(path: Path) -> dict[str, Any]:
     return {"default": content["default"], "weights": dict(described)}
 
 
-def _check_texts(name: str, sigma: Sequence[float], **texts: str) -> None:
+def _check_texts(name: str, sigma: Sequence[float], gray_from: float | None, **texts: str) -> None:
     if not NAME.fullmatch(name) or name.endswith(SUFFIX):
         raise InputError(f"name: expected small letters, digits, dots and hyphens, without {SUFFIX}, got {name!r}")
     if len(sigma) != 2 or not 0 <= sigma[0] <= sigma[1] <= 255:
         raise InputError(f"sigma: expected two levels in 0..255, the least first, got {list(sigma)}")
+    if gray_from is not None and not 0 <= gray_from <= 255:
+        raise InputError(f"gray_from: expected a noise level in 0..255, got {gray_from:g}")
     for key, text in texts.items():
         if not text.strip() or "\n" in text:
             raise InputError(f"{key}: expected one line of text, got {text!r}")
