@@ -70,8 +70,7 @@ def export(
     _check_texts(name, sigma, gray_from, description=description, licence=licence)
     folder = Path(folder)
     index = _index(folder / INDEX)
-    source = load(checkpoint)
-    model = load_model(checkpoint)
+    source, model = load(checkpoint), load_model(checkpoint)
     state = halved(source.state, checkpoint)
     rounding = rounding_difference(model, state)
     path = folder / f"{name}{SUFFIX}"
