@@ -17,7 +17,7 @@ def test_all_datasets_from_their_files_to_tables_by_snakemake(tmp_path):
         miniature.assert_published_network(root, name)
     miniature.assert_named_as_edited(root)
     found = {}
-    for table in ("table3", "table4", "datasets"):
+    for table in ("table3", "table4", "table5", "datasets"):
         for row in miniature.read_table(root, table):
             if row["measured_psnr_db"]:
                 found.setdefault(row["experiment"], set()).add((row["data"], row["sequences"], row["frames"]))
