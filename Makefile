@@ -15,7 +15,7 @@ endif
 # Each step is a process: told to keep no bytecode, as a container often is, all would compile PyTorch anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help results status test claims lint mlflow docs lock clean in-place
+.PHONY: help results status test miniature claims lint mlflow docs lock clean in-place
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ status: $(VENV)/ready  ## what is done of each experiment, what is stale and why
 
 test: $(VENV)/ready  ## the tests: units, both engines, one small run end to end
 	@pytest -n 2 --dist worksteal tests/workflow tests/end_to_end tests/unit
+
+miniature: $(VENV)/ready  ## the preset paper on all eight datasets with few iterations and frames: for the night
+	@pytest tests/miniature
 
 claims: $(VENV)/ready  ## what the results in results/ must show
 	@pytest tests/claims

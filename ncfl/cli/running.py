@@ -99,7 +99,7 @@ def tables(config: ParamsFile = PARAMS) -> None:
     """Write the paper's tables, with the published values beside the measured ones."""
     from ncfl.steps import reporting as steps
 
-    steps.tables(read(config))
+    steps.tables(read(config), config)
 
 
 @app.command()
@@ -117,7 +117,7 @@ def figures(
     if sequence is None:
         from ncfl.steps import reporting as steps
 
-        steps.figures(read(config))
+        steps.figures(read(config), config)
         return
     from ncfl.steps.picturing import picture
 

@@ -151,13 +151,17 @@ def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
 def edited(path: Path = Path("params.yaml"), *, folder: Path = FOLDER) -> list[str]:
     """The keys in which a configuration differs from the preset that it names, but for ``machine``.
 
-    For every place that prints a preset's name: figures of an edited preset are not those of the preset.
+    To leave datasets out, with all that stands on them, is no edit: what is left is as the preset has it. For every
+    place that prints a preset's name: figures of an edited preset are not those of the preset.
     """
     data = load_yaml(path)
     preset = data.get("preset") if isinstance(data, dict) else None
     if preset not in names(folder):
         return []
     original = parse_yaml(resolve(preset, folder=folder), path)
+    kept = [name for name in original["datasets"] if name in data["datasets"]]
+    if kept and len(kept) < len(original["datasets"]):
+        original = parse_yaml(resolve(preset, (), ",".join(kept), folder=folder), path)
     return [key for key in differences(data, original) if key.split(".")[0] != "machine"]
 
 

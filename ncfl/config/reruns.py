@@ -17,9 +17,8 @@ OF_COMPARED = (*OF_EVERY_TRAINING, "{group}.{experiment}.method", "{group}.{expe
 OF_FLOW = ("seed", "motion", "training.threads", "training.log_every")
 OF_EVERY_EVALUATION = ("seed", "evaluation.threads", "{group}.{experiment}.evaluate")
 OF_A_DATASET = ("max_frames", "examples")  # below `evaluation`, by dataset
-SHOWN = ("preset", *GROUPS)
-DRAWN = (*SHOWN, "model")
-# All but `machine`: for a step that shows what the whole configuration is, or that passes on whatever was rerun.
+# All but `machine`: for a step that shows how the whole configuration differs from its preset, or that passes on
+# whatever was rerun.
 ALL = ("preset", "seed", "datasets", "model", "motion", "training", "schedules", *GROUPS, "evaluation")
 
 
@@ -149,9 +148,9 @@ def _reports(params: Params) -> Iterator[Job]:
             measured += [layout.stage(name, number) / file for file in _OF_TRAINING]
     page = layout.REPORT / "index.html"
     drawn = {
-        "tables": ((*measured, counted), layout.TABLES, SHOWN, made_by.SHOWN_BY),
-        "figures": ((*measured, counted), layout.FIGURES, DRAWN, made_by.DRAWN_BY),
-        "report": ((*measured, counted, layout.TABLES, layout.FIGURES), page, ALL, made_by.SHOWN_BY),
+        "tables": ((*measured, counted), layout.TABLES, made_by.SHOWN_BY),
+        "figures": ((*measured, counted), layout.FIGURES, made_by.DRAWN_BY),
+        "report": ((*measured, counted, layout.TABLES, layout.FIGURES), page, made_by.SHOWN_BY),
     }
-    for name, (inputs, output, watched, sources) in drawn.items():
-        yield Job(name, f"ncfl {name}", inputs, (output,), "", watched, sources)
+    for name, (inputs, output, sources) in drawn.items():
+        yield Job(name, f"ncfl {name}", inputs, (output,), "", ALL, sources)

@@ -27,13 +27,18 @@ class KeptFrame:
     sigma: float
 
 
+class NoSuchFrame(InputError):
+    """An example whose place lies beyond the sequences or frames that there are, as in a part of a dataset."""
+
+
 def find_example(
     fields: Mapping[str, Any] | None, clips: "Sequence[Clip]", dataset: str, max_frames: int | None
 ) -> KeptFrame | None:
     """The example with its sequence by name, once it is sure that it exists.
 
     Raises:
-        InputError: no such sequence, or no such frame among those that are evaluated.
+        NoSuchFrame: fewer sequences, or fewer frames that are evaluated.
+        InputError: no sequence of that name.
     """
     if fields is None:
         return None
@@ -43,13 +48,14 @@ def find_example(
     if isinstance(sequence, int) and 0 <= sequence < len(clips):
         sequence = clips[sequence].name
     if sequence not in named:
-        raise InputError(
+        kind = NoSuchFrame if isinstance(sequence, int) else InputError
+        raise kind(
             f"example of dataset {dataset}: expected sequence 0..{len(clips) - 1} or {', '.join(named)}, "
             f"got {example.sequence!r}"
         )
     count = named[sequence].shape[0] if max_frames is None else min(named[sequence].shape[0], max_frames)
     if not 0 <= example.frame < count:
-        raise InputError(
+        raise NoSuchFrame(
             f"example of dataset {dataset}: expected frame 0..{count - 1} of {sequence}, got {example.frame}"
         )
     return KeptFrame(sequence, example.frame, example.sigma)

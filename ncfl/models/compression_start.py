@@ -16,6 +16,7 @@ from ncfl.models.compression import SIGMA_MIN, STEP_MIN, NeuralCompression
 
 STEPS = 1.0  # standard deviations of a latent to a quantization step
 FAINTEST = 0.1  # of the latents' median deviation: the step of a faint latent is of one no fainter
+FINEST = 2 * STEP_MIN  # the step of latents that are too faint for their own: published widths have such
 NARROW = 0.02  # quantization steps by which the prior's scale exceeds its minimum, where it still has a gradient
 LIFT = 1.2  # times the largest feature seen: added, so that a LeakyReLU passes features on as they are
 
@@ -45,6 +46,7 @@ def start_compression(compression: NeuralCompression, features: Sequence[Tensor]
     spread = latents.std(dim=1)
     typical = spread.median().clamp(min=STEP_MIN)
     q = STEPS * spread.clamp(min=FAINTEST * typical)
+    q = torch.where(q > STEP_MIN, q, FINEST)
     last = compression.prior_model[-1]
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)

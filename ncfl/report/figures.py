@@ -1,6 +1,6 @@
 """Draw every figure, and write down what each shows for whoever prints it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from ncfl.report.drawing import draw
 from ncfl.report.results import TITLES, MeasuredExperiment, Results, other_data
 from ncfl.report.structure import diagrams
 from ncfl.report.style import canvas, empty, save, style
+from ncfl.report.table import named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -65,6 +66,7 @@ def write_figures(
     experiments: Mapping[str, MeasuredExperiment],
     model: Mapping[str, Any] = MappingProxyType({}),
     strip_dataset: str = "set8",
+    edited: Sequence[str] = (),
 ) -> list[Figure]:
     """Write all figures as PNG and PDF, and their captions as ``figures.json``.
 
@@ -79,12 +81,14 @@ def write_figures(
         model: the sizes of the network whose structure is drawn, as :func:`ncfl.report.structure.diagrams` takes them;
             the published ones unless told.
         strip_dataset: whose kept example frame makes the strip of the denoisers.
+        edited: the keys in which the parameters differ from the preset.
 
     Raises:
         InputError: a summary, the complexity file, an example frame or a history is missing or malformed.
     """
     read = Results(results, experiments)
     denoisers = DENOISERS if preset == "paper" else MEDIANS
+    preset = named(preset, edited, most=0)
     written = []
     with style():
         for drawing, figure in (

@@ -21,7 +21,7 @@ from ncfl.report.render import groups
 from ncfl.report.results import MeasuredExperiment, Results, other_data
 from ncfl.report.runs import runs
 from ncfl.report.scenes import scenes
-from ncfl.report.table import Column, Table, measured_on
+from ncfl.report.table import Column, Table, measured_on, named
 from ncfl.report.tables import build_tables
 from ncfl.report.verdict import judge
 
@@ -105,7 +105,7 @@ def write_page(
     read = Results(results, experiments)
     folder = Path(figures) if figures is not None else Path(results) / "figures"
     pictures = {figure: picture_address(folder / figure.file) for figure in read_figures(folder)}
-    tables = build_tables(read, preset)
+    tables = build_tables(read, named(preset, edited))
     claims = judge({table.name: table for table in tables}, Setting(preset, edited))
     text = _render(
         preset=preset,
@@ -120,7 +120,7 @@ def write_page(
         origin=measured_on(read.labels()),
         runs=runs(read),
         scenes=scenes(read),
-        charts=_embedded(charts(read, preset)),
+        charts=_embedded(charts(read, named(preset, edited, most=0))),
         nothing=NOTHING,
         commit=commit,
         versions=dict(versions or {}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ncfl.report.results import STAND_IN, other_data
 
 Record = dict[str, str]
+MOST_EDITED = 6  # keys that a caption names
 OF_SEEDS = ("spread_psnr_db", "spread_ssim", "seeds")  # columns that a table has where an experiment has several seeds
 
 
@@ -41,7 +42,7 @@ class Table:
         name: its file name without suffix.
         number: where the paper prints it, e.g. ``"Table 1"``, or what it is called here.
         title: what it shows, without a final stop.
-        preset: the preset of the parameters that made it.
+        preset: the preset of the parameters that made it, as :func:`named` calls it.
         records: tidy rows with equal keys; figures are formatted text, empty where there is none.
         columns, rows: the view; a first cell equal to the one above continues it.
         runs: for each cell of ``rows`` the experiment whose run gave it, or ``"complexity"``; ``""`` for others.
@@ -78,6 +79,20 @@ class Table:
     def run(self, row: int, column: int) -> str:
         """The experiment whose run gave a cell; ``""`` where it is none."""
         return self.runs[row][column] if self.runs else ""
+
+
+def named(preset: str, edited: Sequence[str], most: int = MOST_EDITED) -> str:
+    """What a preset is called where figures stand: one that was edited never passes as itself.
+
+    Args:
+        preset: its name.
+        edited: the keys in which the parameters differ from it.
+        most: so many of them are named; 0 for pictures, which have no room.
+    """
+    if not edited or not most:
+        return f"{preset}, edited" if edited else preset
+    more = f" and {len(edited) - most} more" if len(edited) > most else ""
+    return f"{preset}, edited in {', '.join(edited[:most])}{more}"
 
 
 def labels(records: Iterable[Record]) -> list[str]:

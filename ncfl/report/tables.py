@@ -1,13 +1,13 @@
 """Write every table as CSV, Markdown and LaTeX."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ncfl.common.files import atomic_path, write_csv
 from ncfl.report.denoising_tables import TABLES
 from ncfl.report.render import document, latex, markdown
 from ncfl.report.results import MeasuredExperiment, Results
-from ncfl.report.table import Table
+from ncfl.report.table import Table, named
 
 ALL = "tables.tex"  # a document of all tables
 OUTPUTS = (*(f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md", "tex")), ALL)
@@ -19,7 +19,12 @@ def build_tables(results: Results, preset: str) -> list[Table]:
 
 
 def write_tables(
-    *, results: Path, output: Path, preset: str, experiments: Mapping[str, MeasuredExperiment]
+    *,
+    results: Path,
+    output: Path,
+    preset: str,
+    experiments: Mapping[str, MeasuredExperiment],
+    edited: Sequence[str] = (),
 ) -> list[Path]:
     """Write ``table1`` ... ``table5``, ``section43`` and ``datasets`` into ``output``, as .csv, .md and .tex.
 
@@ -33,6 +38,7 @@ def write_tables(
         output: the folder to write into.
         preset: the name of the preset, for captions.
         experiments: the experiments and baselines of the parameters, by name.
+        edited: the keys in which the parameters differ from the preset; captions name them.
 
     Returns:
         The paths written, named as in :data:`OUTPUTS`.
@@ -41,7 +47,7 @@ def write_tables(
         InputError: a summary or the complexity file is missing or malformed.
     """
     written = []
-    for table in build_tables(Results(results, experiments), preset):
+    for table in build_tables(Results(results, experiments), named(preset, edited)):
         paths = [Path(output) / f"{table.name}.{suffix}" for suffix in ("csv", "md", "tex")]
         write_csv(paths[0], table.header, [[record[key] for key in table.header] for record in table.records])
         for path, text in zip(paths[1:], (markdown(table), latex(table)), strict=True):

@@ -1,8 +1,9 @@
 """Restore one's own video: frames stream from a file or folder, through a method, into a file or folder.
 
-No ground truth is needed, and memory does not grow with the length: one frame is decoded, restored and
-encoded before the next is read (a window method keeps as many as its window has). A video stays what it was beside
-its pixels: frame times, bits a sample, shape of the pixels, colors, sound, as far as the output's format can hold them.
+No ground truth is needed, and memory does not grow with the length: a few frames wait to be restored and a few to be
+encoded (:mod:`ncfl.restoring.overlap`; a window method keeps as many as its window has). A video stays what it was
+beside its pixels: frame times, bits a sample, shape of the pixels, colors, sound, as far as the output's format can
+hold them.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from ncfl.media.video import kind_of, open_frames, open_writer, pictures_at
 from ncfl.methods.interface import Method
 from ncfl.restoring.keeping import PART, Kept, keeping
 from ncfl.restoring.limits import MIN_SIZE
+from ncfl.restoring.overlap import ahead, behind, depth_for
 from ncfl.restoring.shots import Shots
 
 
@@ -100,7 +102,9 @@ def restore(
             open_writer(output, **written, parts=kept.folder, kept=kept.writer) as writer,
             Progress(reader.frames_hint, f"restore {input.name}", **shown) as bar,
         ):
-            count = _restore(reader, shots, writer, kept, bar, timed=rate is None)
+            # A thread that waits for a pipe could not be ended.
+            depth = 0 if is_standard(input) or is_standard(output) else depth_for(*reader.size)
+            count = _restore(reader, shots, writer, kept, bar, timed=rate is None, depth=depth)
     seconds = time.perf_counter() - began
     height, width = reader.size
     speed = {"seconds": seconds, "frames_per_second": (count - kept.frames) / seconds}
@@ -108,23 +112,30 @@ def restore(
     return Restored(output=str(output), frames=count, height=height, width=width, **speed, notes=[*notes])
 
 
-def _restore(reader: FrameReader, shots: Shots, writer: FrameWriter, kept: Kept, bar: Progress, *, timed: bool) -> int:
-    """Write all frames that are not written yet, at their own times if ``timed``; how many the output then has."""
+def _restore(
+    reader: FrameReader, shots: Shots, writer: FrameWriter, kept: Kept, bar: Progress, *, timed: bool, depth: int
+) -> int:
+    """Write all frames that are not written yet, at their own times if ``timed``; how many the output then has.
+
+    ``depth`` frames wait before the method and behind it.
+    """
     count, times = kept.frames, deque[FrameTime | None]()  # times of the frames that wait within the method
 
-    def frames() -> Iterator[np.ndarray]:
-        for number, frame in enumerate(reader, start=shots.first):
+    def frames(read: Iterator[tuple[np.ndarray, FrameTime | None]]) -> Iterator[np.ndarray]:
+        for number, (frame, time_of_it) in enumerate(read, start=shots.first):
             if number >= kept.frames:
-                times.append(reader.time)
+                times.append(time_of_it)
             yield frame
 
-    for frame in shots.restore(frames()):
-        time_of_it = times.popleft()
-        writer.write(_to_array(frame, writer.deep), time_of_it if timed else None)
-        count += 1
-        bar.update(count)
-        if isinstance(writer, PartsWriter) and count % PART == 0:
-            kept.keep(count, shots.keep(count), writer.keep())
+    with ahead(((frame, reader.time) for frame in reader), depth) as read, behind(writer.write, depth) as write:
+        for frame in shots.restore(frames(read)):
+            time_of_it = times.popleft()
+            write(_to_array(frame, writer.deep), time_of_it if timed else None)
+            count += 1
+            bar.update(count)
+            if isinstance(writer, PartsWriter) and count % PART == 0:
+                write.wait()
+                kept.keep(count, shots.keep(count), writer.keep())
     return count
 
 

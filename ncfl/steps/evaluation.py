@@ -1,6 +1,6 @@
 """``ncfl evaluate``."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from ncfl.config.evaluation import EvaluateSpec
-    from ncfl.data.store import ClipStore
+    from ncfl.data.store import Clip, ClipStore
     from ncfl.evaluate.records import EvaluationFiles
     from ncfl.methods.interface import Method
 
@@ -64,7 +64,7 @@ def _on_dataset(
     from ncfl.evaluate.inside import can_look_inside, of_example
     from ncfl.evaluate.worth import worth_of_memory
 
-    network, example = getattr(method, "model", None), params.evaluation.examples.get(dataset)
+    network, keep = getattr(method, "model", None), _example(params, dataset, store.split(spec.split))
     shared = {
         "store": store,
         "dataset": dataset,
@@ -76,13 +76,28 @@ def _on_dataset(
     fed = {**shared, "method": method, "max_frames": params.evaluation.max_frames.get(dataset)}
     found = protocol.evaluate(
         **fed,
-        keep={dataset: example.model_dump()} if example else None,
+        keep={dataset: keep} if keep else None,
         isp=isp_of(params, store.split(spec.split)[0].bayer),
     )
     found.summary["memory"] = worth_of_memory(**fed, motion=_motion(params, dataset, spec.split, store))
-    if example and can_look_inside(network):
-        found.insides.update(of_example(network, keep=example.model_dump(), **shared))
+    if keep and can_look_inside(network):
+        found.insides.update(of_example(network, keep=keep, **shared))
     return found
+
+
+def _example(params: Params, dataset: str, clips: "Sequence[Clip]") -> dict[str, Any] | None:
+    """The frame to keep as a picture, if there is one: a preset names its frames for whole datasets."""
+    from ncfl.evaluate.examples import NoSuchFrame, find_example
+
+    example = params.evaluation.examples.get(dataset)
+    if example is None:
+        return None
+    try:
+        find_example(example.model_dump(), clips, dataset, params.evaluation.max_frames.get(dataset))
+    except NoSuchFrame as error:
+        say(f"note: {error}; no picture is kept")
+        return None
+    return example.model_dump()
 
 
 def _figures(dataset: str, found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -11,6 +11,7 @@ from ncfl.tracking import provenance
 if TYPE_CHECKING:
     from ncfl.report.results import MeasuredExperiment
 
+CONFIG = Path("params.yaml")
 # How a figure's weights came to be, as the tables say it.
 OBTAINED = {Experiment: "own training", Compared: "own training", Official: "official weights", Baseline: "no training"}
 
@@ -66,13 +67,23 @@ def _commit() -> str:
     return found["commit"] + (" (with changes)" if found["modified"] == "yes" else "")
 
 
-def arguments(params: Params) -> dict[str, Any]:
-    """What reads the results: their folder, the preset, and what is to be known of each experiment."""
-    return {"results": layout.RESULTS, "preset": params.preset, "experiments": _experiments(params)}
+def arguments(params: Params, config: Path = CONFIG) -> dict[str, Any]:
+    """What reads the results: their folder, the preset and what was edited of it, and what each experiment is."""
+    edited = presets.edited(config)
+    return {
+        "results": layout.RESULTS,
+        "preset": params.preset,
+        "edited": edited,
+        "experiments": _experiments(params),
+    }
 
 
-def tables(params: Params) -> Path:
+def tables(params: Params, config: Path = CONFIG) -> Path:
     """Write the paper's tables, published figures beside measured ones.
+
+    Args:
+        params: the configuration.
+        config: the file that it was read from, to be held against its preset.
 
     Returns:
         ``results/tables``: table1 ... table5, section43 and datasets, each as csv, md and tex.
@@ -80,13 +91,13 @@ def tables(params: Params) -> Path:
     with step(params, "tables", parameters={"preset": params.preset}, datasets=params.datasets) as run:
         from ncfl.report.tables import write_tables
 
-        for path in write_tables(output=layout.TABLES, **arguments(params)):
+        for path in write_tables(output=layout.TABLES, **arguments(params, config)):
             run.artifact(path)
     return layout.TABLES
 
 
-def figures(params: Params) -> Path:
-    """Draw the figures.
+def figures(params: Params, config: Path = CONFIG) -> Path:
+    """Draw the figures; the arguments are those of :func:`tables`.
 
     Returns:
         ``results/figures``: PNG and PDF files, and their captions.
@@ -94,12 +105,12 @@ def figures(params: Params) -> Path:
     with step(params, "figures", parameters={"preset": params.preset}, datasets=params.datasets) as run:
         from ncfl.report.figures import write_figures
 
-        write_figures(output=layout.FIGURES, model=params.model.model_dump(), **arguments(params))
+        write_figures(output=layout.FIGURES, model=params.model.model_dump(), **arguments(params, config))
         run.artifact(layout.FIGURES)
     return layout.FIGURES
 
 
-def report(params: Params, config: Path = Path("params.yaml")) -> Path:
+def report(params: Params, config: Path = CONFIG) -> Path:
     """Write the report page.
 
     Args:
@@ -118,8 +129,7 @@ def report(params: Params, config: Path = Path("params.yaml")) -> Path:
             commit=_commit(),
             versions=provenance.versions(),
             parameters=config.read_text(encoding="utf-8"),
-            edited=presets.edited(config),
-            **arguments(params),
+            **arguments(params, config),
         )
         run.artifact(path)
     return path

@@ -93,6 +93,14 @@ def test_edited_names_the_keys_that_are_not_the_presets(tmp_path):
     assert edited(target, folder=FOLDER) == ["training.batch"]
 
 
+def test_to_leave_datasets_out_is_no_edit(tmp_path):
+    target = tmp_path / "params.yaml"
+    take("paper", target, datasets="crvd,set8,davis")
+    assert edited(target, folder=FOLDER) == []
+    take("paper", target, "schedules.crvd.patch=64", datasets="crvd")
+    assert edited(target, folder=FOLDER) == ["schedules.crvd.patch"]
+
+
 def test_one_dataset_is_enough(tmp_path):
     target = tmp_path / "params.yaml"
     said = "\n".join(take("paper", target, datasets="crvd"))

@@ -9,7 +9,7 @@ from torch import Tensor
 from ncfl.common.errors import InputError
 from ncfl.data.synthetic import photographs
 from ncfl.data.synthetic.scenes import Scene
-from ncfl.models.compression import NeuralCompression
+from ncfl.models.compression import STEP_MIN, NeuralCompression
 from ncfl.models.compression_start import start_compression
 from ncfl.models.variants import m_b, ncfl_adapq
 from ncfl.train.losses import clip_loss
@@ -44,6 +44,22 @@ def test_steps_follow_the_latents_but_none_is_fine():
     spread = e_t.transpose(0, 1).flatten(1).std(1)
     torch.testing.assert_close(q[1:], spread[1:])
     assert q[0] == pytest.approx(0.1 * spread.median().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("factor", [3e-2, 1e-3, 0.0])
+def test_latents_too_faint_for_a_step_of_their_own_take_the_finest(factor):
+    torch.manual_seed(0)
+    module, seen = NeuralCompression(8, 16), [factor * c for c in features()]
+    with torch.no_grad():
+        module.encoder[2].weight[0] *= 1e-3
+    q = start_compression(module, seen)
+    assert q[0] == pytest.approx(2 * STEP_MIN)
+    e_t, prior = module.encoder(seen[0]), module.estimate_prior(seen[0])
+    torch.testing.assert_close(prior.q, q[:, None, None].expand_as(prior.q))
+    torch.testing.assert_close(prior.mu * prior.q, e_t, rtol=1e-4, atol=1e-4)
+    compressed = module(seen[0])
+    assert compressed.c_tilde.isfinite().all()
+    assert compressed.bits.isfinite().all()
 
 
 def test_without_room_for_the_features_the_mean_starts_at_zero():

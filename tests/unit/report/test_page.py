@@ -221,6 +221,8 @@ def test_the_verdict_comes_first_and_an_edited_preset_is_named(root: Path, text:
     assert "edited" not in text[: text.index("<nav")].partition("</style>")[2]
     changed = build(root, figures=root / "figures", edited=["training.batch"])
     assert "<code>training.batch</code>" in changed[: changed.index("<nav")]
+    assert "Preset: demo, edited in training.batch. Measured on" in changed
+    assert "preset demo, edited" in changed  # why a claim is not decidable
 
 
 def test_columns_of_words_stand_under_heads_of_both_rows(root: Path, text: str):

@@ -38,6 +38,17 @@ def test_writes_the_files_it_promises(root: Path, tmp_path: Path):
     assert sorted(path.name for path in (tmp_path / "t").iterdir()) == sorted(OUTPUTS)
 
 
+def test_an_edited_preset_never_passes_as_itself(root: Path, tmp_path: Path):
+    keys = [f"schedules.davis.stage_{n}" for n in range(8)]
+    paths = write_tables(results=root, output=tmp_path, preset="paper", experiments=EXPERIMENTS, edited=keys)
+    named = f"paper, edited in {', '.join(keys[:6])} and 2 more"
+    for path in paths:
+        if path.suffix == ".csv":
+            assert {row["preset"] for row in read(path)} == {named}
+        elif path.name != "tables.tex":
+            assert f"Preset: {named}.".replace("_", r"\_") in path.read_text()
+
+
 @pytest.mark.parametrize(("name", "count"), ROWS.items())
 def test_every_row_of_the_paper_is_there(output: Path, name: str, count: int):
     rows = read(output / f"{name}.csv")
