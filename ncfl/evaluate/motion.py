@@ -10,7 +10,7 @@ from ncfl.data.degradations import awgn
 from ncfl.data.packed import PackedClip
 from ncfl.models.motion import SPyNet, warp
 from ncfl.train.losses import psnr
-from ncfl.train.motion.synthetic import NOISE_LEVELS
+from ncfl.train.motion.held_out import NOISE_LEVELS
 from ncfl.weights.checkpoint import Checkpoint
 from ncfl.weights.matching import load_weights
 
@@ -22,7 +22,7 @@ def examine_flow(spynet: Checkpoint, clips: Sequence[PackedClip], seed: int) -> 
     """PSNR of the warped frame before against the frame, less that of the frame before as it is; dB.
 
     The motion is estimated on noisy frames and applied to clean ones, as
-    :func:`ncfl.train.motion.synthetic.measure` does.
+    :func:`ncfl.train.motion.held_out.measure` does.
 
     Args:
         spynet: weights of the motion estimation.

@@ -11,7 +11,7 @@ from ncfl.data.footage import Phase
 from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
 from ncfl.train.losses import clip_loss
-from ncfl.train.motion.alignment import BATCH, PATCH
+from ncfl.train.motion.from_pack import level_by_level
 from ncfl.train.optimizer import adamw, autocast, set_rates
 from ncfl.train.recipes import Recipe, precision_of
 
@@ -83,7 +83,8 @@ def training_step(
 def _flow_step(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     # The batch of all levels together stands for the rest, whose iterations cost no more.
     spynet = place(SPyNet(width=recipe.flow["width"]), device, channels_last=True)
-    x = torch.rand(BATCH, 3, PATCH, PATCH, device=device)
+    together = level_by_level(recipe.flow["max_motion"]).together
+    x = torch.rand(together.batch, 3, together.patch, together.patch, device=device)
     return lambda: spynet(x, x).mean().backward()
 
 

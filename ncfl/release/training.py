@@ -30,8 +30,7 @@ from ncfl.release.starts import read_motion
 from ncfl.tracking import provenance
 from ncfl.train.config import Stage, TrainConfig, two_stages
 from ncfl.train.memory import start_memory
-from ncfl.train.motion.alignment import ITERATIONS
-from ncfl.train.motion.levels import LEVELS, pretrain_levels
+from ncfl.train.motion import from_pack
 from ncfl.train.recipes import SEED, SIGMA, Recipe, training_numbers
 from ncfl.train.restoration import train_stages
 from ncfl.weights import checkpoint
@@ -129,16 +128,7 @@ class Pretraining:
         folder = self.output / "flow"
         if not (folder / "spynet.pt").is_file():
             with self._record("pretrain-flow"):
-                found = pretrain_levels(
-                    pack=self.pack,
-                    output=folder,
-                    resume=self.output / "resume" / "flow",
-                    seed=SEED,
-                    sigma=SIGMA,
-                    **self._flow_parts(),
-                    machine=self.machine,
-                    **self.recipe.flow,
-                )
+                found = self._pretrained_into(folder)
             write_json(folder / "metrics.json", found)
         spynet = checkpoint.load(folder / "spynet.pt")
         if not (folder / "real.json").is_file():
@@ -147,11 +137,21 @@ class Pretraining:
             self.say(f"motion estimation: {read_json(folder / 'metrics.json')}, on real clips {found['mean']}")
         return spynet
 
-    def _flow_parts(self) -> dict[str, Any]:
-        """The levels' iterations and those of the alignment, as many in all as are planned."""
-        share = self.flow_iterations / (sum(level.iterations for level in LEVELS) + ITERATIONS)
-        levels = [level._replace(iterations=max(1, round(share * level.iterations))) for level in LEVELS]
-        return {"levels": levels, "aligned": round(share * ITERATIONS)}
+    def _pretrained_into(self, folder: Path) -> dict[str, float]:
+        """Trains with as many iterations in all as are planned; gives what it comes to on held-out pairs."""
+        flow = self.recipe.flow
+        plan = from_pack.level_by_level(flow["max_motion"])
+        (found,) = from_pack.pretrain(
+            plan.times(self.flow_iterations / plan.iterations),
+            pack=self.pack,
+            output=folder,
+            resume=self.output / "resume" / "flow",
+            spynet=from_pack.begun(flow["width"], SEED),
+            seed=SEED,
+            sigma=SIGMA,
+            machine=self.machine,
+        ).values()
+        return {name: round(value, 4) for name, value in found.items()}
 
     def _train(self, model: nn.Module, sampler: PhasedSampler, numbers: TrainConfig) -> Path:
         extra: dict[str, Any] = {"variant": "m_f", "dataset": "packed clips", "pack": self.pack.sha256}

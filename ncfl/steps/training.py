@@ -31,7 +31,7 @@ def pretrain_flow(params: Params) -> Path:
     label = "synthetic motion of embedded photographs"
     with step(params, "pretrain-flow", parameters=parameters, data=label) as run:
         from ncfl.data.synthetic import photographs
-        from ncfl.train.motion import synthetic as flow
+        from ncfl.train.motion import from_scenes as flow
         from ncfl.train.settings import flow_training
 
         training = flow_training(params)

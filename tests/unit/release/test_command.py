@@ -19,8 +19,8 @@ from ncfl.profile import training as bench
 from ncfl.release import background, command
 from ncfl.release.starts import write_motion
 from ncfl.train import recipes
-from ncfl.train.motion import alignment, levels
-from ncfl.train.motion.levels import Level
+from ncfl.train.motion import from_pack
+from ncfl.train.motion.pretraining import Level
 from ncfl.weights import checkpoint
 from ncfl.weights import shipped as pretrained
 
@@ -39,20 +39,23 @@ def tiny(monkeypatch):
         with_memory=PHASES,
     )
     monkeypatch.setitem(recipes.RECIPES, "half", made)
-    levels_of_two = (Level(2, 1e-3, 2, 64), *[Level(2, 1e-3, 1, 32)] * 3)
+    plan = from_pack.FromPack(
+        rendered=(from_pack.Rendered(2, 4.0),),
+        real=2,
+        window=64,
+        levels=(Level(2, 1e-3, 2, 64), *[Level(2, 1e-3, 1, 32)] * 3),
+        together=Level(2, 3e-4, 4, 32),
+        held_out=(from_pack.Rendered(48, 4.0, 1),),
+        held_out_window=96,
+    )
     for module, name, value in (
-        (levels, "WINDOW", 64),
-        (levels, "RENDERED", 2),
-        (levels, "REAL", 2),
-        (alignment, "PATCH", 32),
+        (from_pack, "level_by_level", lambda max_motion: plan),
+        (planning, "level_by_level", lambda max_motion: plan),
         (footage, "SCENES", 2),
         (footage, "STATISTICS", 32),
         (footage, "STATISTICS_BATCHES", 1),
-        (planning, "PATCH", 32),
     ):
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr("ncfl.release.training.LEVELS", levels_of_two)
-    monkeypatch.setattr("ncfl.release.training.ITERATIONS", 2)
     quick = functools.partial(planning.plan_iterations, seconds=0.01)
     monkeypatch.setattr("ncfl.release.training.plan_iterations", quick)
 
