@@ -51,7 +51,7 @@ def evaluate(params: Params, name: str) -> Path:
         output = layout.evaluation(name)
         for dataset, found in protocol.write(evaluations, output, experiment=name)["datasets"].items():
             run.figure(**dict(_figures(dataset, found)))
-        for file in ("summary.json", "metrics.json", "sequences.csv", "frames.csv", "examples"):
+        for file in (*layout.OF_EVALUATION, layout.EXAMPLES):
             run.artifact(output / file)
     return output
 
