@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ncfl.config.evaluation import EvaluateSpec
     from ncfl.data.store import ClipStore
-    from ncfl.evaluate.records import EvaluationFiles
+    from ncfl.evaluate.measurements import EvaluationFiles
     from ncfl.methods.interface import Method
 
 

@@ -196,7 +196,7 @@ def network_of(params: Params, name: str, channels: int) -> "nn.Module":
     """The network of an experiment: begun from the start where there is one, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
     from ncfl.weights import checkpoint
-    from ncfl.weights.start import adopt_start
+    from ncfl.weights.shared_start import adopt_start
 
     sizes = {
         **params.model.model_dump(),

@@ -12,12 +12,12 @@ import torch
 
 from ncfl.data.packed import Pack
 from ncfl.models.motion import SPyNet
+from ncfl.train.motion.first_filters import start, widened
 from ncfl.train.motion.held_out import measure
 from ncfl.train.motion.objectives import WARPING
 from ncfl.train.motion.pairs import Pairs, render_pairs
 from ncfl.train.motion.pretraining import PLAIN, Level, MotionRecipe, pretrain_motion
 from ncfl.train.motion.real_pairs import real_pairs
-from ncfl.train.motion.start import start, widened
 from ncfl.train.state import TrainingState
 from ncfl.weights import checkpoint
 

@@ -14,11 +14,11 @@ from ncfl.common.files import write_csv, write_json
 from ncfl.common.progress import Progress
 from ncfl.models.motion import SPyNet
 from ncfl.train.config import machine, numbers
+from ncfl.train.motion.first_filters import start
 from ncfl.train.motion.held_out import measure
 from ncfl.train.motion.objectives import EVERY_LEVEL
 from ncfl.train.motion.pairs import MARGIN, render_pairs
 from ncfl.train.motion.pretraining import Level, MotionRecipe, pretrain_motion
-from ncfl.train.motion.start import start
 from ncfl.train.state import TrainingState
 from ncfl.train.trainer import Log, no_log
 from ncfl.weights import checkpoint

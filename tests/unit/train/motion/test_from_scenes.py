@@ -12,10 +12,10 @@ from ncfl.common.errors import InputError
 from ncfl.models.motion import SPyNet, warp
 from ncfl.train.motion import from_scenes as flow
 from ncfl.train.motion import objectives
+from ncfl.train.motion.first_filters import gradient_filters, start
 from ncfl.train.motion.held_out import measure
 from ncfl.train.motion.objectives import coarse_error, end_point_error
 from ncfl.train.motion.pairs import MARGIN, Pairs, draw, noisy, render_pairs
-from ncfl.train.motion.start import gradient_filters, start
 from ncfl.weights import checkpoint
 
 

@@ -10,13 +10,13 @@ from ncfl.common.errors import InputError
 from ncfl.data.packed import Pack, PackedClip
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
 from ncfl.models.motion import SPyNet
+from ncfl.train.motion import first_filters as begin
 from ncfl.train.motion import from_pack
-from ncfl.train.motion import start as begin
+from ncfl.train.motion.first_filters import start
 from ncfl.train.motion.objectives import WARPING, warping_error
 from ncfl.train.motion.pairs import Pairs
 from ncfl.train.motion.pretraining import Level, MotionRecipe, draw, pretrain_motion, reduced, train_level
 from ncfl.train.motion.real_pairs import real_pairs
-from ncfl.train.motion.start import start
 
 NONE = Level(0, 1e-3, 1, 32)
 

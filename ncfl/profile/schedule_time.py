@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.device import pick_device
 from ncfl.data.footage import Phase
-from ncfl.profile.planning import seconds_each, training_step
+from ncfl.profile.time_budget import seconds_each, training_step
 from ncfl.train.config import TrainConfig
 from ncfl.train.recipes import Recipe, precision_of
 

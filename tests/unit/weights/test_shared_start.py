@@ -17,7 +17,7 @@ from ncfl.train.motion.pretraining import Level
 from ncfl.train.supernet import build, tensors_of
 from ncfl.weights import checkpoint
 from ncfl.weights.reading import read_weights
-from ncfl.weights.start import adopt_start
+from ncfl.weights.shared_start import adopt_start
 from ncfl.weights.tensorfile import read_tensors
 
 SIZES = {**TINY, "mv_width": 8}  # M-Conv needs four channels, and has three quarters of them
