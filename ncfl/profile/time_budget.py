@@ -35,7 +35,7 @@ def plan_iterations(
     device, budget = pick_device(machine["device"]), 60 * minutes * RESERVE
     torch.set_num_threads(machine["threads"] or torch.get_num_threads())
     phases = recipe.going_on if warm else recipe.phases
-    mean = sum(phase.share * seconds_each(training_step(recipe, phase, device), device, seconds) for phase in phases)
+    mean = sum(phase.share * seconds_each(timed_step(recipe, phase, device), device, seconds) for phase in phases)
     if warm:
         return 0, 0, max(1, round(budget / mean))
     flow = seconds_each(_flow_step(recipe, device), device, seconds)
@@ -57,9 +57,7 @@ def seconds_each(step: Callable[[], None], device: torch.device, seconds: float,
     return (time.monotonic() - began) / done
 
 
-def training_step(
-    recipe: Recipe, phase: Phase, device: torch.device, *, rate_weight: float = 0.0
-) -> Callable[[], None]:
+def timed_step(recipe: Recipe, phase: Phase, device: torch.device, *, rate_weight: float = 0.0) -> Callable[[], None]:
     """One iteration on random frames, with learning rates of zero; rate_weight: lambda, 0 in stage 2."""
     torch.backends.cudnn.benchmark = True  # as a training has it
     model = place(m_f(**recipe.sizes), device, channels_last=True).train()
