@@ -8,6 +8,7 @@ import json
 import pytest
 import torch
 from helpers.clip_samples import pan
+from helpers.command_line import pretrain as run
 from helpers.data_samples import pictures
 from helpers.tiny_networks import SIZES
 
@@ -18,7 +19,7 @@ from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
 from ncfl.profile import schedule_time as bench
 from ncfl.profile import time_budget
-from ncfl.release import background, command, starts
+from ncfl.release import background, starts
 from ncfl.release.starts import write_motion
 from ncfl.train import recipes
 from ncfl.train.motion import from_pack
@@ -69,10 +70,6 @@ def pack(tmp_path):
     file = tmp_path / "pack.npz"
     assert run("pack", file, "--clips", tmp_path / "clips", "--hold-out", "two", "--licence", "CC0") == 0
     return file
-
-
-def run(*words: object) -> int:
-    return command.main([str(word) for word in words])
 
 
 def test_what_is_in_a_pack_is_said(tmp_path, capsys):

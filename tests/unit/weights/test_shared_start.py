@@ -3,13 +3,13 @@
 import pytest
 import torch
 from helpers.clip_samples import pan
+from helpers.command_line import pretrain as run
 from helpers.data_samples import pictures
 from helpers.tiny_networks import SIZES as TINY
 
 from ncfl.common.errors import InputError
 from ncfl.data.packed import read_footage
 from ncfl.models.variants import VARIANTS, m_f
-from ncfl.release import command
 from ncfl.release.starts import read_motion, write_motion, write_start
 from ncfl.train import supernet
 from ncfl.train.motion import from_pack
@@ -107,10 +107,6 @@ def clips(tmp_path, monkeypatch):
     monkeypatch.setattr(from_pack, "ALL_RANGES", plan)
     monkeypatch.setattr(supernet, "PATCH", 32)
     return tmp_path / "clips"
-
-
-def run(*words: object) -> int:
-    return command.main([str(word) for word in words])
 
 
 def test_motion_as_it_is_typed(clips, tmp_path):
