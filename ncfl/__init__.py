@@ -8,8 +8,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ncfl.api.figures import results
     from ncfl.api.frames import load_method, restore
+    from ncfl.api.results_frame import results
     from ncfl.common.errors import InputError
 
 __version__ = "0.1.0"
@@ -19,7 +19,7 @@ _HOMES = {
     "InputError": "ncfl.common.errors",
     "load_method": "ncfl.api.frames",
     "restore": "ncfl.api.frames",
-    "results": "ncfl.api.figures",
+    "results": "ncfl.api.results_frame",
 }
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a bare checkout,
 from ncfl.common.errors import InputError
 from ncfl.data.packed import read_pack
 from ncfl.release.claim import compare
-from ncfl.release.training import weights_of
+from ncfl.release.training_from_pack import weights_of
 from ncfl.train.recipes import RECIPES
 from ncfl.weights import checkpoint
 

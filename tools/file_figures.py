@@ -15,7 +15,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers.cells import planes, through, video
 
-from ncfl.media import table
+from ncfl.media import file_properties
 
 # Pixel format: rows and columns of a stored chroma sample for each of the source's.
 FORMATS = {f"yuv{chroma}p{bits}": (1, 1) for chroma in ("420", "422", "444") for bits in ("", "10le", "12le")}
@@ -37,9 +37,9 @@ def greatest_error(pix_fmt: str, color_range: int, folder: Path) -> int:
 
 
 def main() -> None:
-    cells = table.cells()
-    counts = ", ".join(f"{sum(kind == outcome for _, kind in cells)} {outcome}" for outcome in table.OUTCOMES)
-    print(f"{len(table.ROWS)} properties, {len(cells)} cells: {counts}")
+    cells = file_properties.cells()
+    counts = ", ".join(f"{sum(kind == outcome for _, kind in cells)} {outcome}" for outcome in file_properties.OUTCOMES)
+    print(f"{len(file_properties.ROWS)} properties, {len(cells)} cells: {counts}")
     with tempfile.TemporaryDirectory() as folder:
         for pix_fmt in FORMATS:
             limited, full = (greatest_error(pix_fmt, color_range, Path(folder)) for color_range in (1, 2))

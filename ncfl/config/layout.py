@@ -22,6 +22,10 @@ MLFLOW = RESULTS / "mlflow"
 
 SPYNET = FLOW / "spynet.pt"
 
+OF_TRAINING = ("checkpoint.pt", "metrics.json", "history.csv")
+OF_EVALUATION = ("summary.json", "metrics.json", "sequences.csv", "frames.csv")  # beside EXAMPLES, a folder
+EXAMPLES = "examples"
+
 
 def log(job: str) -> Path:
     """What a step of Snakemake says."""

@@ -43,10 +43,6 @@ class Job(NamedTuple):
     sources: tuple[str, ...] = ()
 
 
-_OF_TRAINING = ("checkpoint.pt", "metrics.json", "history.csv")
-_OF_EVALUATION = ("summary.json", "metrics.json", "sequences.csv", "frames.csv", "examples")
-
-
 def value_at(document: Any, key: str) -> Any:
     """What a YAML document has at a dotted key; numbers in it count the entries of a list from 0."""
     for part in key.split("."):
@@ -87,7 +83,7 @@ def _trainings(params: Params) -> Iterator[Job]:
                 f"{name}-train-stage{number}",
                 f"ncfl train --experiment {name} --stage {number}",
                 (layout.prepared(experiment.dataset), *start),
-                tuple(layout.stage(name, number) / file for file in _OF_TRAINING),
+                tuple(layout.stage(name, number) / file for file in layout.OF_TRAINING),
                 name,
                 _keys(params, name, OF_COMPARED if name in params.compared else OF_TRAINING),
                 made_by.COMPARED_BY if name in params.compared else made_by.TRAINED_BY,
@@ -113,7 +109,7 @@ def _evaluations(params: Params) -> Iterator[Job]:
             f"{name}-evaluate",
             f"ncfl evaluate --experiment {name}",
             (*data, *start),
-            tuple(layout.evaluation(name) / file for file in _OF_EVALUATION),
+            tuple(layout.evaluation(name) / file for file in (*layout.OF_EVALUATION, layout.EXAMPLES)),
             name,
             _keys(params, name, of_evaluation(params, name)),
             made_by.MEASURED_BY,
@@ -142,10 +138,12 @@ def _keys(params: Params, name: str, keys: tuple[str, ...]) -> tuple[str, ...]:
 def _reports(params: Params) -> Iterator[Job]:
     counted = layout.COMPLEXITY / "complexity.json"
     yield Job("complexity", "ncfl complexity", (), (counted,), sources=made_by.COUNTED_BY)
-    measured = [layout.evaluation(name) / file for name in params.evaluated for file in _OF_EVALUATION]
+    measured = [
+        layout.evaluation(name) / file for name in params.evaluated for file in (*layout.OF_EVALUATION, layout.EXAMPLES)
+    ]
     for name in params.trained:
         for number in range(1, params.stages(name) + 1):
-            measured += [layout.stage(name, number) / file for file in _OF_TRAINING]
+            measured += [layout.stage(name, number) / file for file in layout.OF_TRAINING]
     page = layout.REPORT / "index.html"
     drawn = {
         "tables": ((*measured, counted), layout.TABLES, made_by.SHOWN_BY),

@@ -23,9 +23,9 @@ from ncfl.data.isp import ISP
 from ncfl.evaluate import conventions
 from ncfl.evaluate.conventions import Convention
 from ncfl.evaluate.examples import KeptFrame, find_example, pictures
+from ncfl.evaluate.measurements import EvaluationFiles, FrameRow, means_by_space, sequence_rows
+from ncfl.evaluate.measurements import write as write  # callers evaluate and write: both are found here
 from ncfl.evaluate.metrics import Reference
-from ncfl.evaluate.records import EvaluationFiles, FrameRow, means_by_space, sequence_rows
-from ncfl.evaluate.records import write as write  # callers evaluate and write: both are found here
 from ncfl.methods.interface import Method, stream
 
 if TYPE_CHECKING:

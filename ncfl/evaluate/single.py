@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ncfl.data.store import Clip, ClipStore
 
 
-class Pictures(NamedTuple):
+class ThreePictures(NamedTuple):
     """A frame as uint8 RGB [H,W,3]: clean, as the method was fed, and restored."""
 
     clean: np.ndarray
@@ -51,7 +51,7 @@ def restored_frame(
     sigma: float,
     device: str | torch.device = "cpu",
     isp: ISP | None = None,
-) -> Pictures:
+) -> ThreePictures:
     """Restore a clip up to a frame, as an evaluation does.
 
     Args:
@@ -76,4 +76,4 @@ def restored_frame(
     with torch.no_grad():
         restored = next(islice(stream(method, fed(), [sigma]), frame, None))
     image = restored[0].permute(1, 2, 0).contiguous().cpu().numpy()
-    return Pictures(*(to_bytes(picture(x)) for x in (clip.unit(clip.frames[frame]), degraded[0], image)))
+    return ThreePictures(*(to_bytes(picture(x)) for x in (clip.unit(clip.frames[frame]), degraded[0], image)))

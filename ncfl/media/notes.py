@@ -2,7 +2,7 @@
 
 A reader tells what the source has (:class:`Properties`), a writer what its format holds (:class:`Target`); :func:`lost`
 compares the two. What shows only while tracks are carried over, :func:`note` words. docs/files.md is the table of these
-(:mod:`ncfl.media.table`).
+(:mod:`ncfl.media.file_properties`).
 """
 
 from dataclasses import dataclass

@@ -19,8 +19,8 @@ from ncfl.media.coding import coding_notes, coding_of
 from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url, import_av
 from ncfl.media.passengers import Passengers
 from ncfl.media.pictures import PictureWriter
-from ncfl.media.timetable import EVEN_RATE, Place, Timetable
-from ncfl.media.video_output import Encoder, container_of, refusing, takes_deep, time_notes
+from ncfl.media.timetable import EVEN_RATE, TimePlace, Timetable
+from ncfl.media.video_output import VideoEncoder, container_of, refusing, takes_deep, time_notes
 
 _PICTURES = "frames"
 
@@ -78,7 +78,7 @@ class VideoParts:
         self._parts: list[list[Any]] = []  # name, frames, bytes
         self._count = 0  # frames in the part that is written to
         self._open = contextlib.ExitStack()
-        self._encoder: Encoder | None = None
+        self._encoder: VideoEncoder | None = None
         if kept is not None:
             self._times.resume(kept["times"])
             self._places, self._parts = kept["places"], kept["parts"]
@@ -89,7 +89,7 @@ class VideoParts:
         if self._encoder is None:
             self._begin()
         self._places.append([*self._times.place(time)])
-        self._encoder.write(frame, Place(self._count, 1))
+        self._encoder.write(frame, TimePlace(self._count, 1))
         self._count += 1
 
     def keep(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class VideoParts:
     def _begin(self) -> None:
         part = self._part(len(self._parts))
         container = self._open.enter_context(container_of(self._av, part, part.suffix))
-        self._encoder = Encoder(
+        self._encoder = VideoEncoder(
             self._av, container, self._suffix, self._size, self._rate, 1 / self._rate, self.coding, self._origin
         )
 
@@ -157,7 +157,7 @@ class VideoParts:
         stream.time_base = self._times.base
         return stream
 
-    def _packets(self) -> Iterator[tuple[Any, Place]]:
+    def _packets(self) -> Iterator[tuple[Any, TimePlace]]:
         """The encoded frames in the order of decoding, and their places in the whole.
 
         A frame is decoded when the one is shown that is as many before it as the encoder looks ahead: with one unit
@@ -171,7 +171,7 @@ class VideoParts:
                 stream = part.streams.video[0]
                 packets = (packet for packet in part.demux(stream) if packet.size)
                 for number, packet in enumerate(packets, start=done):
-                    place = Place(*self._places[done + round(packet.pts * packet.time_base * self._rate)])
+                    place = TimePlace(*self._places[done + round(packet.pts * packet.time_base * self._rate)])
                     earlier = number - ahead
                     packet.dts = self._places[earlier][0] if earlier >= 0 else first + earlier * max(1, step)
                     packet.pts, packet.duration = place

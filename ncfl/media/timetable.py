@@ -10,7 +10,7 @@ EVEN_RATE = (".avi", ".y4m")
 _FINEST = Fraction(1, 1_000_000)  # seconds
 
 
-class Place(NamedTuple):
+class TimePlace(NamedTuple):
     """When a frame is shown and for how long, in units of the file's clock."""
 
     start: int
@@ -38,7 +38,7 @@ class Timetable:
         self.uneven = False
         self._count, self._last, self._first = 0, None, None
 
-    def place(self, time: FrameTime | None) -> Place:
+    def place(self, time: FrameTime | None) -> TimePlace:
         """The next frame's; after the one before where it has no time. Starts grow, which encoders insist on."""
         usual = 1 / self._rate
         start, duration = self._count * usual, usual
@@ -54,7 +54,7 @@ class Timetable:
         self._count += 1
         begin = round(start / self.base)
         self._last = begin if self._last is None else max(begin, self._last + 1)
-        return Place(self._last, max(1, round(duration / self.base)))
+        return TimePlace(self._last, max(1, round(duration / self.base)))
 
     def keep(self) -> dict[str, Any]:
         """What a later :meth:`resume` goes on from: plain data."""

@@ -20,7 +20,7 @@ from ncfl.media.notes import note
 from ncfl.media.passengers import Passengers
 from ncfl.media.planes import frame_of, from_rgb
 from ncfl.media.standard import SUFFIX, is_standard, open_output
-from ncfl.media.timetable import EVEN_RATE, Place, Timetable
+from ncfl.media.timetable import EVEN_RATE, TimePlace, Timetable
 from ncfl.media.video_input import FULL_RANGE, UNSPECIFIED
 
 
@@ -33,7 +33,7 @@ def open_video_writer(
     coding, times = coding_of(suffix, size, quality, bits, origin), Timetable(rate, suffix, origin)
     notes = coding_notes(coding, suffix, bits, origin)
     with refusing(av, path, coding.codec), container_of(av, path, suffix) as container, contextlib.ExitStack() as stack:
-        encoder = Encoder(av, container, suffix, size, rate, times.base, coding, origin)
+        encoder = VideoEncoder(av, container, suffix, size, rate, times.base, coding, origin)
         passengers = Passengers(origin.path, container, suffix, notes) if origin and sound else None
         if passengers:
             stack.callback(passengers.close)
@@ -88,7 +88,7 @@ def refusing(av: Any, path: Path, codec: str) -> Iterator[None]:
         raise InputError(f"{path}: cannot be written as {codec} ({error.strerror})") from None
 
 
-class Encoder:
+class VideoEncoder:
     """One stream of frames in a container, whose clock counts in ``base`` seconds."""
 
     def __init__(
@@ -124,7 +124,7 @@ class Encoder:
             BT709 if value == UNSPECIFIED and matrix == BT709 else value for value in named
         )
 
-    def write(self, frame: np.ndarray, place: Place) -> None:
+    def write(self, frame: np.ndarray, place: TimePlace) -> None:
         """Encode a frame that is shown then."""
         coding = self._coding
         deep = frame if frame.dtype == np.uint16 else frame.astype(np.uint16) * 257

@@ -54,6 +54,11 @@ def check_window(window: Tensor, method: str, channels: int, frames: int) -> Non
         raise InputError(f"{method}: expected a window of {frames} frames, got {window.shape[1]}")
 
 
+def all_frames(length: int) -> range:
+    """Which frames of a clip a network's ``restore_clip`` gives, where it gives each of them."""
+    return range(length)
+
+
 def without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a network that was saved inside ``nn.DataParallel``, by their own names."""
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}

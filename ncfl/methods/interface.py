@@ -43,10 +43,7 @@ class Described(Protocol):
 
 @runtime_checkable
 class Recurrent(Described, Protocol):
-    """A causal method: state in, frame in -> frame out, state out.
-
-    It may have ``step_on``, too: as ``step``, but the state that it is given is used up.
-    """
+    """A causal method: state in, frame in -> frame out, state out."""
 
     def step(self, frame: Tensor, state: Any, sigma: Tensor | None) -> tuple[Tensor, Any]:
         """Restore one frame.
@@ -60,6 +57,20 @@ class Recurrent(Described, Protocol):
             The restored frame, float32 [B,C,H,W], not clipped either, and the next state.
         """
         ...
+
+
+@runtime_checkable
+class Spending(Recurrent, Protocol):
+    """A recurrent method that needs less memory where the state before is not wanted again."""
+
+    def step_on(self, frame: Tensor, state: Any, sigma: Tensor | None) -> tuple[Tensor, Any]:
+        """As :meth:`Recurrent.step`, but the state that it is given is used up."""
+        ...
+
+
+def step_on(method: Recurrent, frame: Tensor, state: Any, sigma: Tensor | None) -> tuple[Tensor, Any]:
+    """As :meth:`Recurrent.step`, where the state is not wanted again: a method that can spend it does."""
+    return (method.step_on if isinstance(method, Spending) else method.step)(frame, state, sigma)
 
 
 @runtime_checkable
@@ -144,10 +155,10 @@ def _per_clip(sigma: float | Sequence[float] | Tensor | None, frame: Tensor) -> 
 
 # inference_mode stands around each call, not around the loop: a generator would leak it to whoever iterates.
 def _stream_recurrent(method: Recurrent, frames: Iterator[Tensor], sigma: Any) -> Iterator[Tensor]:
-    state, step = None, getattr(method, "step_on", method.step)
+    state = None
     for frame in frames:
         with torch.inference_mode():
-            restored, state = step(frame, state, _per_clip(sigma, frame))
+            restored, state = step_on(method, frame, state, _per_clip(sigma, frame))
         yield restored
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ncfl.common.errors import InputError
 from ncfl.methods.folding import folded
 from ncfl.methods.interface import Border, Method
-from ncfl.models.memory import keep_freed_memory
+from ncfl.models.freed_memory import keep_freed_memory
 
 
 class Learned:

@@ -20,7 +20,7 @@ def chosen(precision: str, device: torch.device) -> str:
         InputError: no such precision.
     """
     if precision not in PRECISIONS:
-        raise InputError(f"--precision: found {precision!r}, allowed: {', '.join(PRECISIONS)}")
+        raise InputError(f"--precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     if precision != "auto":
         return precision
     return "bfloat16" if computes_bfloat16(device) else "float32"

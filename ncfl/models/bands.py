@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ncfl.common.errors import InputError
 from ncfl.models.attention import FeatureAttention
 from ncfl.models.compression import NConv, NeuralCompression, adaptive_quantization, symbol_bits
+from ncfl.models.freed_memory import give_memory_back
 from ncfl.models.layers import ChannelAttentionBlock, ResBlock, added
-from ncfl.models.memory import give_memory_back
 from ncfl.models.motion import SPyNet, warp
 from ncfl.models.mv_refinement import MVRefinement
 from ncfl.models.ncfl import NCFL

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Method, Recurrent, Window
-from ncfl.profile.layers import Layers, bare
+from ncfl.profile.recorded_layers import Layers, bare
 
 SMALLEST = 32  # pixels along an edge
 CHUNK = 3  # frames that a chunk method is given at once: what its frames share is then in the figure
@@ -28,7 +28,7 @@ class Measured:
         gflops: 1e9 operations a frame, 2 per multiply-accumulate, of the layers that ran.
         layers: how many calls of them a frame takes.
         seconds: a frame; None where nothing was timed.
-        bare_seconds: its layers alone, see :class:`ncfl.profile.layers.Layers`.
+        bare_seconds: its layers alone, see :class:`ncfl.profile.recorded_layers.Layers`.
         convolution_seconds: its convolutions and matrix products alone.
         peak_gb: 1e9 bytes that the network, the frames and the run take at most.
     """

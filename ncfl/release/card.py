@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ncfl.evaluate import nlm
-from ncfl.evaluate.shipped import KINDS, NLM, SETTLED, WITHOUT_MEMORY, temporal_gain, worth_by_motion
+from ncfl.evaluate.quality import KINDS, NLM, SETTLED, WITHOUT_MEMORY, temporal_gain, worth_by_motion
 from ncfl.evaluate.speed import ranges
 from ncfl.release.background import FinishedTraining
 from ncfl.report import published
@@ -82,7 +82,7 @@ def figures(
     Args:
         weights: the shipped file.
         background: how it was trained, where that is known.
-        measured: what :func:`ncfl.evaluate.shipped.measure` gave.
+        measured: what :func:`ncfl.evaluate.quality.measure` gave.
         command: that measured it.
         commit: of the program that measured, as :func:`ncfl.tracking.provenance.commit` gives.
         seed: of the noise.

@@ -1,6 +1,6 @@
 """Does the paper's claim hold? The same network with and without what it rests on, each with a memory that works.
 
-All start from one network that restores single frames. It is given a memory (:mod:`ncfl.train.memory`), with or
+All start from one network that restores single frames. It is given a memory (:mod:`ncfl.train.memory_start`), with or
 without the neural compression in its path, and trained in two stages with the same data, budget and motion estimation.
 What was finished is not done again; a killed training goes on.
 """
@@ -17,14 +17,14 @@ from ncfl.common.files import read_json, write_csv, write_json
 from ncfl.data.footage import PackStore as Clips
 from ncfl.data.footage import PhasedSampler, single_frames
 from ncfl.data.packed import Pack
-from ncfl.evaluate.shipped import SETTLED, WithoutMemory, quality, read_clip
+from ncfl.evaluate.quality import SETTLED, WithoutMemory, quality, read_clip
 from ncfl.methods.interface import Recurrent
 from ncfl.methods.median.method import Median
 from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import VARIANTS, rebuild
 from ncfl.train.config import two_stages
-from ncfl.train.memory import start_memory
+from ncfl.train.memory_start import start_memory
 from ncfl.train.recipes import SIGMA, Recipe, training_numbers
 from ncfl.train.restoration import train_stages
 from ncfl.weights import checkpoint

@@ -98,7 +98,7 @@ def _card(options: argparse.Namespace) -> None:
     import torch
 
     from ncfl.common.files import atomic_path, write_json
-    from ncfl.evaluate import shipped as measuring
+    from ncfl.evaluate import quality as measuring
     from ncfl.release import background, card, curve
     from ncfl.tracking import provenance
     from ncfl.weights import shipped as pretrained

@@ -10,10 +10,10 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
 from ncfl.models.motion import SPyNet
 from ncfl.release.export import encoded, halved
-from ncfl.weights import small_form
+from ncfl.weights import checkpoint, shipped, small_form
 from ncfl.weights.eight_bits import coded, decoded
 from ncfl.weights.matching import load_weights
-from ncfl.weights.start import KIND, SIZES
+from ncfl.weights.shared_start import KIND, SIZES
 from ncfl.weights.tensorfile import read_tensors
 
 LICENCE = "MIT; trained on DAVIS-2017 clips and embedded photographs (see the card)"
@@ -36,12 +36,31 @@ def read_motion(path: Path) -> SPyNet:
     return spynet
 
 
+def motion_of(given: str | Path) -> SPyNet:
+    """Motion estimation of a ``spynet.pt``, of a file that :func:`write_motion` wrote, or of shipped weights.
+
+    Raises:
+        InputError: missing, damaged, or no motion estimation.
+    """
+    path = Path(given)
+    if path.suffix == ".safetensors" and read_tensors(path).about.get("kind") == SPyNet.kind:
+        return read_motion(path)
+    if path.suffix == ".safetensors" or not (path.suffix or path.is_file()):
+        return shipped.find(str(given)).load().motion
+    found = checkpoint.load(path)
+    if found.kind != SPyNet.kind:
+        raise InputError(f"{path}: expected a SPyNet, got {found.kind}")
+    spynet = SPyNet(**found.arguments)
+    load_weights(spynet, found.state, path)
+    return spynet
+
+
 def write_start(path: Path, tensors: Mapping[str, Tensor], arguments: Mapping[str, object], description: str) -> int:
     """A start of all variants.
 
     Args:
         path: the file.
-        tensors: as :mod:`ncfl.weights.start` names them.
+        tensors: as :mod:`ncfl.weights.shared_start` names them.
         arguments: of a network of these sizes.
         description: a line.
 

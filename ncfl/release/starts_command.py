@@ -64,39 +64,26 @@ def _motion(options: argparse.Namespace) -> None:
     import json
 
     from ncfl.data.packed import read_footage
-    from ncfl.models.motion import SPyNet
-    from ncfl.release.starts import write_motion
-    from ncfl.train.motion import all_ranges
+    from ncfl.release.starts import motion_of, write_motion
+    from ncfl.train.motion import from_pack
     from ncfl.train.recipes import SIGMA
-    from ncfl.weights import checkpoint
 
-    pack = read_footage(options.clips, hold_out=options.hold_out, widths=all_ranges.WIDTHS)
-    found = all_ranges.pretrain(
+    pack = read_footage(options.clips, hold_out=options.hold_out, widths=from_pack.WIDTHS)
+    begin = motion_of(options.begin) if options.begin else None
+    spynet = from_pack.begun(options.width, options.seed, begin)
+    found = from_pack.pretrain(
+        from_pack.ALL_RANGES.times(options.times),
         pack=pack,
         output=options.output,
-        width=options.width,
+        resume=options.output / "resume",
+        spynet=spynet,
         seed=options.seed,
         sigma=SIGMA,
-        begin=_motion_of(options.begin) if options.begin else None,
-        times=options.times,
-        threads=options.threads,
+        extra={"seed": options.seed, **pack.manifest},
+        machine={"device": "cpu", "threads": options.threads, "checkpoint_seconds": 60.0},
     )
-    trained = checkpoint.load(options.output / "spynet.pt")
-    spynet = SPyNet(**trained.arguments)
-    checkpoint.load_weights(spynet, trained.state, trained.path)
     written = write_motion(options.file, spynet, "SPyNet of four levels, for noise of sigma 0 to 55")
     print(f"{json.dumps(found, indent=1)}\n{options.file}: {written} bytes")
-
-
-def _motion_of(given: str) -> Any:
-    """A SPyNet: of a file that ``tools/pretrain motion`` wrote, or that of shipped weights."""
-    from ncfl.release.starts import read_motion
-    from ncfl.weights import shipped
-    from ncfl.weights.tensorfile import read_tensors
-
-    if Path(given).suffix == ".safetensors" and read_tensors(Path(given)).about.get("kind") == "spynet":
-        return read_motion(Path(given))
-    return shipped.find(given).load().motion
 
 
 def _warping_gain(options: argparse.Namespace) -> None:

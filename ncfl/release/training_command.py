@@ -71,7 +71,7 @@ def _train_options(options: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> None:
     from ncfl.common.errors import InputError
     from ncfl.data.packed import read_pack
-    from ncfl.release.training import Pretraining
+    from ncfl.release.training_from_pack import Pretraining
     from ncfl.train.recipes import RECIPES
 
     recipe, iterations = RECIPES[options.recipe], None
@@ -120,7 +120,7 @@ def _bench_options(options: argparse.ArgumentParser) -> None:
 def _bench(options: argparse.Namespace) -> None:
     import json
 
-    from ncfl.profile.training import bench
+    from ncfl.profile.schedule_time import bench
     from ncfl.train.recipes import RECIPES
 
     found = bench(

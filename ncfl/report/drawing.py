@@ -40,7 +40,7 @@ MARGIN, HEAD, FOOT = 0.6, 0.45, 0.4
 SYMBOL = 0.1  # half of what a symbol takes
 
 
-class Place(NamedTuple):
+class BoxPlace(NamedTuple):
     """Where a box stands: its column, and its row from the top; boxes of one scale may need several rows."""
 
     column: int
@@ -63,7 +63,7 @@ def draw(diagrams: Sequence[Diagram], note: str) -> "Figure":
     return figure
 
 
-def places(boxes: Sequence[Box]) -> list[Place]:
+def places(boxes: Sequence[Box]) -> list[BoxPlace]:
     """A place for each box: behind all that it reads, and in the rows of its scale."""
     columns: list[int] = []
     lanes: list[int] = []
@@ -78,7 +78,7 @@ def places(boxes: Sequence[Box]) -> list[Place]:
         lanes.append(lane)
     rows = sorted({(scale, lane) for scale, lane, _ in taken})
     found = zip(boxes, columns, lanes, strict=True)
-    return [Place(column, rows.index((box.scale, lane))) for box, column, lane in found]
+    return [BoxPlace(column, rows.index((box.scale, lane))) for box, column, lane in found]
 
 
 def _is_symbol(box: Box) -> bool:
@@ -114,10 +114,10 @@ class _Drawing:
             size = "H × W" if scale == 0 else f"H/{2**scale}"
             axes.text(0.08, self.centers[row], size, fontsize=8, color=FAINT, va="center")
 
-    def _center(self, place: Place) -> tuple[float, float]:
+    def _center(self, place: BoxPlace) -> tuple[float, float]:
         return MARGIN + (place.column + 0.5) * COLUMN, self.centers[place.row]
 
-    def _arrow(self, axes: "Axes", source: int, target: Box, end: Place) -> None:
+    def _arrow(self, axes: "Axes", source: int, target: Box, end: BoxPlace) -> None:
         """From the right of a box through the gap behind its column; around the boxes where some are in the way."""
         start, box = self.places[source], self.boxes[source]
         (x, y), (to_x, to_y) = self._center(start), self._center(end)
@@ -135,7 +135,7 @@ class _Drawing:
         head = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
         axes.annotate("", way[-1], way[-2], arrowprops=head)
 
-    def _box(self, axes: "Axes", box: Box, place: Place) -> None:
+    def _box(self, axes: "Axes", box: Box, place: BoxPlace) -> None:
         from matplotlib.patches import Circle, FancyBboxPatch
 
         x, y = self._center(place)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ARRAYS = ("attention", "bits", "c_check", "c_tilde", "mv", "mv_refined", "step")
 
 
-class Panel(NamedTuple):
+class InsidePanel(NamedTuple):
     """One picture: its title, which array or image it shows, and the color map of an array of one channel."""
 
     title: str
@@ -27,19 +27,19 @@ class Panel(NamedTuple):
 # Rows of the figure: what goes in, how the past is aligned, what of it is kept.
 PANELS = (
     (
-        Panel("degraded frame $x_t$", "degraded"),
-        Panel("motion before refinement", "mv"),
-        Panel("motion after refinement", "mv_refined"),
+        InsidePanel("degraded frame $x_t$", "degraded"),
+        InsidePanel("motion before refinement", "mv"),
+        InsidePanel("motion after refinement", "mv_refined"),
     ),
     (
-        Panel("attention $m_t$, mean of the channels", "attention", "gray"),
-        Panel("features before compression, $|č_t|$", "c_check", "magma"),
-        Panel(r"features after compression, $|\tilde{c}_t|$", "c_tilde", "magma"),
+        InsidePanel("attention $m_t$, mean of the channels", "attention", "gray"),
+        InsidePanel("features before compression, $|č_t|$", "c_check", "magma"),
+        InsidePanel(r"features after compression, $|\tilde{c}_t|$", "c_tilde", "magma"),
     ),
     (
-        Panel("quantization step $q_t$, mean of the latents", "step", "viridis"),
-        Panel("bits of each position", "bits", "viridis"),
-        Panel(r"restored frame $\tilde{y}_t$", "restored"),
+        InsidePanel("quantization step $q_t$, mean of the latents", "step", "viridis"),
+        InsidePanel("bits of each position", "bits", "viridis"),
+        InsidePanel(r"restored frame $\tilde{y}_t$", "restored"),
     ),
 )
 SHARED = (("mv", "mv_refined"), ("c_check", "c_tilde"))  # what is compared has one scale

@@ -14,13 +14,13 @@ from typing import Any
 from ncfl.common.files import atomic_path
 from ncfl.report.addresses import address, picture_address
 from ncfl.report.claims import NOT_SEEN, OPEN, RULES, SEEN, Claim, Setting
+from ncfl.report.compared_frames import scenes
 from ncfl.report.figures import Figure, read_figures
 from ncfl.report.interactive import charts
 from ncfl.report.marks import marks
 from ncfl.report.render import groups
 from ncfl.report.results import MeasuredExperiment, Results, other_data
 from ncfl.report.runs import runs
-from ncfl.report.scenes import scenes
 from ncfl.report.table import Column, Table, measured_on, named
 from ncfl.report.tables import build_tables
 from ncfl.report.verdict import judge

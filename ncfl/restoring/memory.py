@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ncfl.common.errors import InputError
-from ncfl.methods.interface import Method, Recurrent, Window
+from ncfl.methods.interface import Method, Recurrent, Window, step_on
 
 
 def frames_before(method: Method, since: int) -> int:
@@ -46,8 +46,7 @@ class Memory:
             state, self._kept = _filled(like, leaves), None
             if next(leaves, None) is not None:
                 raise _other()
-        step_on = getattr(self._method, "step_on", self._method.step)
-        restored, self._state = step_on(frame, state, sigma)
+        restored, self._state = step_on(self._method, frame, state, sigma)
         return restored, self._state
 
     def keep(self) -> list[Any]:

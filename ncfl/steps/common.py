@@ -11,8 +11,8 @@ from ncfl.common.errors import InputError
 from ncfl.config import describing, layout
 from ncfl.config.params import Params
 from ncfl.tracking import run as tracking
-from ncfl.trust.provenance import made_by
-from ncfl.trust.runs import guarded
+from ncfl.trust.origins import made_by
+from ncfl.trust.step_guard import guarded
 
 if TYPE_CHECKING:
     from ncfl.data.store import ClipStore
@@ -73,7 +73,7 @@ def step(
     data: str = "",
     seed: int | None = None,
 ) -> Iterator[tracking.Run]:
-    """Say that a step begins and how it ended, track it, and guard it (:mod:`ncfl.trust.runs`).
+    """Say that a step begins and how it ended, track it, and guard it (:mod:`ncfl.trust.step_guard`).
 
     Args:
         params, name: the configuration, and what the step does.

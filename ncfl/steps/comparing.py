@@ -7,13 +7,10 @@ from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.config.params import Params
 from ncfl.steps.common import one_of
-from ncfl.steps.training import Unrecorded, stage_trainer, train_together, training_step
+from ncfl.steps.training import train_together, training_step
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from ncfl.tracking.run import Run
-    from ncfl.train.trainer import Trainer
 
 MOST_FRAMES = 1000  # no window is as long
 
@@ -28,33 +25,18 @@ def train_compared(params: Params, name: str) -> Path:
     experiment = params.all_compared[name]
     own = {"method": experiment.method, "network": experiment.network, "train": experiment.train.model_dump()}
     with training_step(params, name, 1, own) as run:
-        return train_together(_trainer, params, name, 1, run)
+        return train_together(network_of, params, name, 1, run)
 
 
-def _trainer(params: Params, name: str, stage: int, run: "Run | Unrecorded") -> "Trainer":
-    from ncfl.train.settings import train_config
-
-    config = train_config(params, name)
-    return stage_trainer(
-        params,
-        name,
-        config=config,
-        stage=config.stages[stage - 1],
-        build=lambda channels: _network(params, name, channels, config.frames),
-        initial=None,
-        extra={"method": params.all_compared[name].method},
-        run=run,
-    )
-
-
-def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Module":
+def network_of(params: Params, name: str, channels: int) -> "nn.Module":
     """The network of an experiment, its motion estimation pretrained where it has one.
 
     Raises:
-        InputError: sizes that it does not take, clips of fewer ``frames`` than its window, a start that does not fit.
+        InputError: sizes that it does not take, clips of fewer frames than its window, a start that does not fit.
     """
     from ncfl.methods.networks import build, let_frames_pass
     from ncfl.models.motion import SPyNet
+    from ncfl.train.settings import train_config
     from ncfl.weights import checkpoint
     from ncfl.weights.small_form import adopt_small_form
 
@@ -62,6 +44,7 @@ def _network(params: Params, name: str, channels: int, frames: int) -> "nn.Modul
     own = {"flow_width": motion.width} if name in params.with_motion else {}
     sizes = {"channels": channels, **own, **experiment.network}
     model = build(experiment.method, sizes, where=f"experiment {name}, network")
+    frames = train_config(params, name).frames
     if not model.supervised(frames):
         needed = next(number for number in range(frames, MOST_FRAMES) if model.supervised(number))
         raise InputError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ncfl.config.evaluation import EvaluateSpec
     from ncfl.data.store import Clip, ClipStore
-    from ncfl.evaluate.records import EvaluationFiles
+    from ncfl.evaluate.measurements import EvaluationFiles
     from ncfl.methods.interface import Method
 
 
@@ -51,7 +51,7 @@ def evaluate(params: Params, name: str) -> Path:
         output = layout.evaluation(name)
         for dataset, found in protocol.write(evaluations, output, experiment=name)["datasets"].items():
             run.figure(**dict(_figures(dataset, found)))
-        for file in ("summary.json", "metrics.json", "sequences.csv", "frames.csv", "examples"):
+        for file in (*layout.OF_EVALUATION, layout.EXAMPLES):
             run.artifact(output / file)
     return output
 

@@ -104,11 +104,11 @@ def _run_in_bands(method: "Method", bands: str) -> None:
     from ncfl.methods.ncfl.method import BANDS, NCFLMethod
 
     if bands not in BANDS:
-        raise InputError(f"--bands: found {bands!r}, allowed: {', '.join(BANDS)}")
+        raise InputError(f"--bands: expected one of {', '.join(BANDS)}, got {bands!r}")
     if isinstance(method, NCFLMethod) and bands != "auto":
         method.bands = bands
     elif bands == "on":
-        raise InputError(f"--bands: found on, and {method.name} is no network that can; allowed: auto, off")
+        raise InputError(f"--bands: expected auto or off, as {method.name} is no network that can, got on")
 
 
 def _compute_in(method: "Method", precision: str, place: "torch.device") -> None:
@@ -120,7 +120,7 @@ def _compute_in(method: "Method", precision: str, place: "torch.device") -> None
         if chosen != "float32":
             method.compute_in(chosen)
     elif precision == "bfloat16":
-        raise InputError(f"--precision: found bfloat16, and {method.name} computes in float32; allowed: auto, float32")
+        raise InputError(f"--precision: expected auto or float32, as {method.name} computes in float32, got bfloat16")
 
 
 def _level(method: "Method", sigma: float | None, source: Path) -> float | None:

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ncfl.tracking.run import Run
-    from ncfl.train.config import Stage, TrainConfig
     from ncfl.train.restoration import TrainingResult
     from ncfl.train.trainer import Trainer
-    from ncfl.weights.checkpoint import Checkpoint
 
 
 def pretrain_flow(params: Params) -> Path:
@@ -31,7 +29,7 @@ def pretrain_flow(params: Params) -> Path:
     label = "synthetic motion of embedded photographs"
     with step(params, "pretrain-flow", parameters=parameters, data=label) as run:
         from ncfl.data.synthetic import photographs
-        from ncfl.train.motion import synthetic as flow
+        from ncfl.train.motion import from_scenes as flow
         from ncfl.train.settings import flow_training
 
         training = flow_training(params)
@@ -65,24 +63,7 @@ def train(params: Params, name: str, stage: int) -> Path:
     one_of(name, params.two_stage, "trained experiment")
     parameters = {"model": params.model.model_dump(), **params.two_stage[name].train.model_dump()}
     with training_step(params, name, stage, parameters) as run:
-        return train_together(_trainer, params, name, stage, run)
-
-
-def _trainer(params: Params, name: str, stage: int, run: "Run | Unrecorded") -> "Trainer":
-    from ncfl.train.settings import train_config
-    from ncfl.weights import checkpoint
-
-    config = train_config(params, name)
-    return stage_trainer(
-        params,
-        name,
-        config=config,
-        stage=config.stages[stage - 1],
-        build=lambda channels: network_of(params, name, channels),
-        initial=checkpoint.load(layout.stage(name, 1) / "checkpoint.pt") if stage == 2 else None,
-        extra={"variant": params.two_stage[name].train.variant},
-        run=run,
-    )
+        return train_together(network_of, params, name, stage, run)
 
 
 class Unrecorded:
@@ -98,27 +79,27 @@ class Unrecorded:
 
 
 def train_together(
-    make: "Callable[..., Trainer]", params: Params, name: str, stage: int, run: "Run | Unrecorded"
+    build: "Callable[[Params, str, int], nn.Module]", params: Params, name: str, stage: int, run: "Run | Unrecorded"
 ) -> Path:
     """Train with as many processes as ``machine.processes`` says; gives the checkpoint.
 
     Args:
-        make: ``make(params, name, stage, run)`` gives what trains, in each of the processes; it can be imported.
+        build: the network of an experiment for frames of so many channels; it can be imported.
         params, name, stage: what is trained.
         run: of the first process, which alone writes and reports.
     """
     from ncfl.train.parallel import followed
 
-    with followed(params.machine.processes, _follow, make, params, name, stage):
-        trainer = make(params, name, stage, run)
+    with followed(params.machine.processes, _follow, build, params, name, stage):
+        trainer = stage_trainer(build, params, name, stage, run)
         result = trainer.run()
     if not trainer.processes.first:  # of those that a launcher started
         return layout.stage(name, stage) / "checkpoint.pt"
     return keep_result(result, trainer, run)
 
 
-def _follow(make: "Callable[..., Trainer]", params: Params, name: str, stage: int) -> None:
-    make(params, name, stage, Unrecorded()).run()
+def _follow(build: "Callable[[Params, str, int], nn.Module]", params: Params, name: str, stage: int) -> None:
+    stage_trainer(build, params, name, stage, Unrecorded()).run()
 
 
 @contextlib.contextmanager
@@ -146,24 +127,13 @@ def training_step(params: Params, name: str, stage: int, parameters: Mapping[str
 
 
 def stage_trainer(
-    params: Params,
-    name: str,
-    *,
-    config: "TrainConfig",
-    stage: "Stage",
-    build: "Callable[[int], nn.Module]",
-    initial: "Checkpoint | None",
-    extra: Mapping[str, Any],
-    run: "Run | Unrecorded",
+    build: "Callable[[Params, str, int], nn.Module]", params: Params, name: str, number: int, run: "Run | Unrecorded"
 ) -> "Trainer":
     """What trains a stage on the dataset of its experiment; its ``run()`` gives a ``TrainingResult``.
 
     Args:
-        params, name: the configuration, and the experiment.
-        config: the numbers of the training; ``stage`` is the row of its schedule.
-        build: the network for frames of so many channels. It is called once PyTorch has its seed.
-        initial: the stage before.
-        extra: what the checkpoint says of itself beside what all of them say.
+        build: as for :func:`train_together`. It is called once PyTorch has its seed.
+        params, name, number: the configuration, the experiment and its stage.
         run: gets the curves and the checksum of the data.
     """
     import torch
@@ -172,9 +142,12 @@ def stage_trainer(
     from ncfl.train.preview import preview_of
     from ncfl.train.rate_start import start_rate
     from ncfl.train.restoration import restoration_trainer
-    from ncfl.train.settings import sigma_of
+    from ncfl.train.settings import sigma_of, train_config
+    from ncfl.weights import checkpoint
 
-    dataset, sigma = params.trained[name].dataset, sigma_of(params, name)
+    config, experiment = train_config(params, name), params.trained[name]
+    stage, dataset, sigma = config.stages[number - 1], experiment.dataset, sigma_of(params, name)
+    initial = checkpoint.load(layout.stage(name, number - 1) / "checkpoint.pt") if number > 1 else None
     run.checksum(dataset, sha256(layout.prepared(dataset) / "manifest.json"))
     store = open_store(params, dataset)
     sampler = TrainingSampler(
@@ -187,10 +160,13 @@ def stage_trainer(
         variety=config.variety,
     )
     torch.manual_seed(config.seed)
-    model = build(store.split("train")[0].shape[-1])
+    model = build(params, name, store.split("train")[0].shape[-1])
     if stage.rate_term and initial is None:
         start_rate(model, sampler)
     about = {"experiment": name, "preset": params.preset, "dataset": dataset}
+    about |= {key: getattr(params.datasets[dataset], key) for key in ("stand_in", "part")}
+    is_ours = name in params.two_stage
+    about |= {"variant": experiment.train.variant} if is_ours else {"method": experiment.method}
     return restoration_trainer(
         model=model,
         sampler=sampler,
@@ -201,7 +177,7 @@ def stage_trainer(
         resume=layout.RESUME / f"{name}-{stage.name}",
         log=preview_of(store, run, model, config, stage, sigma) if run.is_watched else run.log,
         label=f"{name} {stage.name.replace('stage', 'stage ')}",
-        extra={**about, **{key: getattr(params.datasets[dataset], key) for key in ("stand_in", "part")}, **extra},
+        extra=about,
     )
 
 
@@ -220,7 +196,7 @@ def network_of(params: Params, name: str, channels: int) -> "nn.Module":
     """The network of an experiment: begun from the start where there is one, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
     from ncfl.weights import checkpoint
-    from ncfl.weights.start import adopt_start
+    from ncfl.weights.shared_start import adopt_start
 
     sizes = {
         **params.model.model_dump(),

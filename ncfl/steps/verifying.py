@@ -9,7 +9,7 @@ from ncfl.config.params import Params
 from ncfl.steps import reporting
 from ncfl.trust import chains, dvc_commit
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.shipped import shipped_faults
+from ncfl.trust.weights_index import shipped_faults
 
 _SHOWN = 3  # reasons of a step
 _TOLD = ("parameters", "seed", "code", "versions", "machine", "seconds")  # what every record has

@@ -14,7 +14,7 @@ from typing import Any
 
 from ncfl.common.console import say
 from ncfl.config import layout
-from ncfl.tracking import browsing, places, records, registry, spool
+from ncfl.tracking import browsing, places, rebuilding, registry, spool
 
 WAIT_SECONDS = places.WAIT_SECONDS
 FOLLOW_SECONDS = 10.0
@@ -55,7 +55,7 @@ def ingest(*, wait: float = WAIT_SECONDS) -> int:
     Raises:
         Exception: whatever a database or a disk can raise; what has not been brought still waits.
     """
-    lost = places.server() is None and not places.database().exists() and bool(records.all_but(()))
+    lost = places.server() is None and not places.database().exists() and bool(rebuilding.all_but(()))
     if not spool.waiting() and not lost:
         return 0
     from filelock import FileLock, Timeout
@@ -114,7 +114,7 @@ class _Store:
         self._parent_inputs: dict[str, list[Any]] = {}
         self._ended: list[Path] = []
         if created:  # the first one, or one that was lost: what the records know comes back
-            for record in records.all_but(spool.waiting()):
+            for record in rebuilding.all_but(spool.waiting()):
                 self._bring_record(record)
 
     def bring(self, path: Path) -> None:
@@ -203,7 +203,7 @@ class _Store:
         for batch in _chunks(params=(new, _OTHERS), tags=(now, _OTHERS)):
             self.client.log_batch(parent_id, **batch)
 
-    def _bring_record(self, record: records.Record) -> None:
+    def _bring_record(self, record: rebuilding.Record) -> None:
         """A run that a record remembers: parameters, tags, final figures, and the curve where a file has it."""
         from mlflow.entities import Metric, Param
 

@@ -41,7 +41,7 @@ class Watcher(Protocol):
         """A picture at an iteration, uint8 [H,W,3]."""
 
 
-class Clip:
+class WatchedClip:
     """What is looked at: one clip of the store's test split, at the middle of the training's noise levels.
 
     Args:
@@ -78,7 +78,7 @@ class Preview:
         config, stage: of the training.
     """
 
-    def __init__(self, run: Watcher, model: nn.Module, clip: Clip, config: TrainConfig, stage: Stage) -> None:
+    def __init__(self, run: Watcher, model: nn.Module, clip: WatchedClip, config: TrainConfig, stage: Stage) -> None:
         self.run, self.model, self.clip = run, model, clip
         # A frame forward costs a third of one that is learned from.
         cost = clip.clean[0, 0].numel() / config.patch**2 / (3 * config.batch)
@@ -113,13 +113,13 @@ def preview_of(
 ) -> Callable[[int, Mapping[str, float]], None]:
     """The log of a training with its preview; the run's own where the store has no clip to look at."""
     try:
-        return Preview(run, model, Clip(store, config, sigma), config, stage).log
+        return Preview(run, model, WatchedClip(store, config, sigma), config, stage).log
     except InputError:
         return run.log
 
 
 @torch.no_grad()
-def restore(model: nn.Module, clip: Clip) -> tuple[list[int], Tensor]:
+def restore(model: nn.Module, clip: WatchedClip) -> tuple[list[int], Tensor]:
     """Restore a clip as an evaluation does, and leave the network and the random numbers as they were.
 
     Returns:

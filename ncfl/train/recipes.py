@@ -23,7 +23,7 @@ class Recipe:
     Args:
         name: of the experiment.
         sizes: of the network M_f; what is not named has the published value.
-        flow: width and motion of the rendered pairs, for :func:`ncfl.train.motion.levels.pretrain_levels`.
+        flow: width and motion of the rendered pairs, for :func:`ncfl.train.motion.from_pack.level_by_level`.
         training: numbers of :class:`ncfl.train.config.TrainConfig` beside stages, windows and machine.
         phases: the windows of a training from the start.
         going_on: those of a warm restart, and

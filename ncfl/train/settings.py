@@ -6,7 +6,7 @@ from ncfl.train.config import Stage, TrainConfig
 
 if TYPE_CHECKING:
     from ncfl.config.params import Params
-    from ncfl.train.motion.synthetic import FlowTraining
+    from ncfl.train.motion.from_scenes import FlowTraining
 
 _OF_ONE = ("learning_rate", "frames", "settle_at")  # what an experiment may say in place of `training`
 
@@ -55,7 +55,7 @@ def stages(params: "Params", name: str) -> tuple[Stage, ...]:
 
 def flow_training(params: "Params") -> "FlowTraining":
     """The numbers of the pretraining of motion estimation."""
-    from ncfl.train.motion.synthetic import FlowTraining
+    from ncfl.train.motion.from_scenes import FlowTraining
 
     return FlowTraining(
         **params.motion.model_dump(exclude={"weights", "sigma"}),

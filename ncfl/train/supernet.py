@@ -161,7 +161,7 @@ def train(
         threads, checkpoint_seconds: as in :class:`ncfl.train.config.TrainConfig`.
 
     Returns:
-        The tensors of a start, as :mod:`ncfl.weights.start` names them.
+        The tensors of a start, as :mod:`ncfl.weights.shared_start` names them.
 
     Raises:
         NonFiniteLoss, Interrupted: as :meth:`ncfl.train.trainer.Trainer.run`.
@@ -211,7 +211,7 @@ def rate(iteration: int, iterations: int) -> float:
 
 
 def tensors_of(whole: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The supernet's tensors under the names of :mod:`ncfl.weights.start`, without motion estimation."""
+    """The supernet's tensors under the names of :mod:`ncfl.weights.shared_start`, without motion estimation."""
     places = (
         ("ncfl.restoration.", "restoration."),
         ("ncfl.mv_refinement.", "mv_refinement.refined."),

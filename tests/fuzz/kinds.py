@@ -34,7 +34,7 @@ from ncfl.models import variants
 from ncfl.models.variants import m_f
 from ncfl.report.results import Results
 from ncfl.steps.checking import summarize
-from ncfl.weights import checkpoint, reading, shipped, start
+from ncfl.weights import checkpoint, reading, shared_start, shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAME = np.add.outer(np.arange(24), 3 * np.arange(32)).astype(np.uint8)[..., None].repeat(3, -1)
@@ -267,7 +267,7 @@ def _build(file: Path, folder: Path) -> None:
 
 
 def _begin(file: Path, folder: Path) -> None:
-    start.adopt_start(m_f(**{**SIZES, "mv_width": 8}), file)
+    shared_start.adopt_start(m_f(**{**SIZES, "mv_width": 8}), file)
 
 
 def _import(file: Path, folder: Path) -> None:

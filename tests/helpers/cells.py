@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ncfl.media.file_properties import cells
 from ncfl.media.notes import WORDS
-from ncfl.media.table import cells
 from ncfl.methods.noisy import Noisy
 from ncfl.restoring.streaming import restore
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from ncfl.cli.main import main
+from ncfl.release import command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,3 +44,8 @@ def within(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:
         except SystemExit as error:
             code = error.code or 0
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def pretrain(*words: object) -> int:
+    """``tools/pretrain`` within this process: its exit code."""
+    return command.main([str(word) for word in words])

@@ -61,3 +61,10 @@ def footage() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real footage at {folder} (set NCFL_CLIPS to a folder that has some)")
     return folder
+
+
+def put(root: Path, *paths: str) -> None:
+    """Empty files below ``root``, with the folders that they lie in."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()

@@ -105,7 +105,7 @@ PLANTS = {
     "shipped weights": Plant("pretrained/ncfl-files.safetensors", zeroed,
                              "restore data/raw/set8/demo/files/Set8/chelsea-00 restored"),
     "source of the package": Plant("ncfl/evaluate/metrics.py", edit(b"import", b"import  # planted\nimport")),
-    "same, not loaded": Plant("ncfl/methods/vnlnet/pairs.py", edit(b"import", b"import  # planted\nimport")),
+    "same, not loaded": Plant("ncfl/methods/vnlnet/pair_cache.py", edit(b"import", b"import  # planted\nimport")),
     "same, as many bytes": Plant("ncfl/evaluate/metrics.py", edit(b"mean", b"nean")),
     "versions": Plant("ncfl/versions.txt", edit(b"torch==", b"torch==9.")),
     "lock": Plant("requirements.lock", edit(b"\ntorch==", b"\ntorch==9."), TRAIN),

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ncfl.data.store import ClipStore
 from ncfl.data.store_writer import write_store
+from ncfl.evaluate.measurements import EvaluationFiles
 from ncfl.evaluate.protocol import evaluate
-from ncfl.evaluate.records import EvaluationFiles
 
 HEIGHT, WIDTH = 20, 28
 LENGTHS = {"long": 5, "short": 2, "other": 3}

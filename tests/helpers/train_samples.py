@@ -6,24 +6,14 @@ Run as a script, it trains: ``train_samples.py FOLDER ITERATIONS SECONDS_BETWEEN
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ncfl.data.sampler import Batch
+from ncfl.models.step import State, Step
 from ncfl.train.config import TrainConfig, two_stages
 from ncfl.train.restoration import TrainingResult, restoration_trainer
-
-
-class State(NamedTuple):
-    x_t: Tensor
-    c_t: Tensor
-
-
-class Step(NamedTuple):
-    y_tilde: Tensor
-    state: State | None
-    bits: Tensor | None
 
 
 class Tiny(nn.Module):
@@ -48,13 +38,6 @@ class Tiny(nn.Module):
         bits = c_t.float().square().mean((1, 2, 3)) if self.arguments["bits"] else None
         state = State(x_t, c_t) if self.arguments["recurrent"] else None
         return Step(x_t + self.frame(c_t), state, bits)
-
-
-class Batch(NamedTuple):
-    clean: Tensor
-    noisy: Tensor
-    sigma: Tensor
-    clips: list[str]
 
 
 class Sampler:

@@ -20,11 +20,8 @@ rule evaluate:
         measured_with,
         measured_on,
     output:
-        layout.evaluation("{experiment}") / "summary.json",
-        layout.evaluation("{experiment}") / "metrics.json",
-        layout.evaluation("{experiment}") / "sequences.csv",
-        layout.evaluation("{experiment}") / "frames.csv",
-        directory(layout.evaluation("{experiment}") / "examples"),
+        [layout.evaluation("{experiment}") / file for file in layout.OF_EVALUATION],
+        directory(layout.evaluation("{experiment}") / layout.EXAMPLES),
         layout.about("{experiment}-evaluate"),
     log:
         layout.log("{experiment}-evaluate"),

@@ -17,9 +17,7 @@ rule train_stage1:
     input:
         inputs_of_stage(1),
     output:
-        layout.stage("{experiment}", 1) / "checkpoint.pt",
-        layout.stage("{experiment}", 1) / "metrics.json",
-        layout.stage("{experiment}", 1) / "history.csv",
+        [layout.stage("{experiment}", 1) / file for file in layout.OF_TRAINING],
         layout.about("{experiment}-train-stage1"),
     log:
         layout.log("{experiment}-train-stage1"),
@@ -39,9 +37,7 @@ rule train_compared:
     input:
         inputs_of_stage(1),
     output:
-        layout.stage("{experiment}", 1) / "checkpoint.pt",
-        layout.stage("{experiment}", 1) / "metrics.json",
-        layout.stage("{experiment}", 1) / "history.csv",
+        [layout.stage("{experiment}", 1) / file for file in layout.OF_TRAINING],
         layout.about("{experiment}-train-stage1"),
     log:
         layout.log("{experiment}-train-stage1"),
@@ -61,9 +57,7 @@ rule train_stage2:
     input:
         inputs_of_stage(2),
     output:
-        layout.stage("{experiment}", 2) / "checkpoint.pt",
-        layout.stage("{experiment}", 2) / "metrics.json",
-        layout.stage("{experiment}", 2) / "history.csv",
+        [layout.stage("{experiment}", 2) / file for file in layout.OF_TRAINING],
         layout.about("{experiment}-train-stage2"),
     log:
         layout.log("{experiment}-train-stage2"),

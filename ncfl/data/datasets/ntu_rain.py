@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ncfl.common.errors import InputError
+from ncfl.data.datasets.degraded_pairs import listed, number_runs, pair
 from ncfl.data.datasets.interface import ClipFiles, Dataset, Lists, Tree, incomplete, read_list
-from ncfl.data.datasets.pairs import listed, number_runs, pair
 
 TITLE = "NTU-Rain"
 LISTS: Lists = {"train": read_list("ntu-rain_train"), "test": read_list("ntu-rain_test")}

@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ncfl.common.errors import InputError
+from ncfl.data.datasets.degraded_pairs import Run, listed, number_runs, pair
 from ncfl.data.datasets.interface import ClipFiles, Dataset, Lists, StandIn, Tree, incomplete, read_list
-from ncfl.data.datasets.pairs import Run, listed, number_runs, pair
 from ncfl.media.pictures import natural_key
 
 LEVELS = {"light": "light", "heavy": "heavy", "complex": "heavy"}  # a word in a folder's name -> whose frames it holds

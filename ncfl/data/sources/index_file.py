@@ -35,7 +35,7 @@ class File(_Form):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Clip(_Form):
+class IndexedClip(_Form):
     """A clip that is made of picture files: its clean frames, and those of each degraded shot."""
 
     name: Name
@@ -53,7 +53,7 @@ class Pictures(_Form):
     """The index of datasets whose frames are files."""
 
     files: list[File]
-    clips: dict[Name, list[Clip]]
+    clips: dict[Name, list[IndexedClip]]
 
     def unlisted(self) -> set[str]:
         """Frames of clips that are not among the files."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
 from ncfl.data.transport.archives import unpack
-from ncfl.data.transport.checksums import ARCHIVES
+from ncfl.data.transport.expected_checksums import ARCHIVES
 from ncfl.data.transport.obtain import Obtained
 from ncfl.data.transport.source_table import Archive
 

@@ -2,7 +2,7 @@
 
 A :class:`Scene` is a photograph seen by a moving camera (pan, zoom, rotation, hand shake) and a few things in
 front, cut from other photographs, each on its own path. All motion is sub-pixel and smooth in time. The
-matrices M(t) of :mod:`ncfl.data.synthetic.layers` give the backward flow of a layer in closed form: p' - p with
+matrices M(t) of :mod:`ncfl.data.synthetic.scene_layers` give the backward flow of a layer in closed form: p' - p with
 p' = M(t-1)^-1 M(t) p, which is affine in p.
 
 Used by the demo source and to pretrain motion estimation. Needs numpy and OpenCV only.
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from ncfl.data.synthetic.layers import Background, Foreground, Outline, cut_out, random_patch
+from ncfl.data.synthetic.scene_layers import Background, Foreground, Outline, cut_out, random_patch
 
 MIXED = 0.001  # opacity that shows: a quarter of a gray level at full contrast
 

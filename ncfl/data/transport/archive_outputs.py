@@ -17,7 +17,7 @@ from ncfl.data.transport.archive_members import Member
 BUFFER = 1 << 20  # bytes moved at a time
 
 
-class Source(Protocol):
+class Readable(Protocol):
     """Anything that gives up to ``size`` bytes, and none at its end."""
 
     def read(self, size: int, /) -> bytes: ...
@@ -68,7 +68,7 @@ class Outputs:
             for folder in folders:
                 (self.root / folder).mkdir(mode=0o755)
 
-    def copy(self, path: str, source: Source) -> None:
+    def copy(self, path: str, source: Readable) -> None:
         """Write one file from a stream.
 
         Raises:

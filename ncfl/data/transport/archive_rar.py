@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from ncfl.common.errors import InputError
 from ncfl.data.transport.archive_members import Member, clean, kind_of
-from ncfl.data.transport.archive_outputs import BUFFER, Outputs, Source, encrypted
+from ncfl.data.transport.archive_outputs import BUFFER, Outputs, Readable, encrypted
 
 _SILENCE = 60.0  # seconds without output after which a program is taken to hang
 # The program and what makes it write every file's content to standard output.
@@ -98,7 +98,7 @@ class _Checked:
         ValueError: the stream ends early, or the checksum is another one.
     """
 
-    def __init__(self, stream: Source, info: Any) -> None:
+    def __init__(self, stream: Readable, info: Any) -> None:
         self._stream, self._info, self._left = stream, info, info.file_size
         # rarfile's own choice of CRC-32 or BLAKE2sp; an archive may have neither.
         self._digest = info._md_class() if info._md_class else None
@@ -116,7 +116,7 @@ class _Checked:
 
 
 @contextlib.contextmanager
-def _contents(program: tuple[str, ...], path: Path) -> Iterator[Source]:
+def _contents(program: tuple[str, ...], path: Path) -> Iterator[Readable]:
     """What the program unpacks, as one stream; should it write files all the same, they are thrown away."""
     with tempfile.TemporaryDirectory() as scratch:
         # A name of our own, without neighbors: programs join what looks like parts, and take * and - for more.

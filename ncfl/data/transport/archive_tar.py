@@ -11,7 +11,7 @@ from typing import BinaryIO
 from ncfl.common.errors import InputError
 from ncfl.common.progress import Progress
 from ncfl.data.transport.archive_members import FOLDERS_AT_LEAST, Member, clean
-from ncfl.data.transport.archive_outputs import BUFFER, Outputs, Source
+from ncfl.data.transport.archive_outputs import BUFFER, Outputs, Readable
 
 _TAR_OVERHEAD = 4096  # bytes per entry: its headers, and its padding to blocks of 512
 _HEADER_BYTES = 1 << 16  # of a long name or an extended header: 16 times the longest path of a system
@@ -39,7 +39,7 @@ class TarReader:
         self,
         path: Path,
         file: BinaryIO,
-        decompress: Callable[[BinaryIO], Source] | None,
+        decompress: Callable[[BinaryIO], Readable] | None,
         *,
         max_files: int,
         max_bytes: int,
@@ -87,7 +87,7 @@ class _Bounded:
         most: bytes that may be read so far. Beyond them is nothing that is wanted: headers without an end.
     """
 
-    def __init__(self, path: Path, inside: Source) -> None:
+    def __init__(self, path: Path, inside: Readable) -> None:
         self._path, self._inside, self._done = path, inside, 0
         self.most = BUFFER + _ALL_HEADERS
 
@@ -126,7 +126,7 @@ def _tar_kind(info: tarfile.TarInfo) -> str:
     return next((kind for is_so, kind in modes if is_so()), "of an unknown kind")
 
 
-def open_zstd(file: BinaryIO) -> Source:
+def open_zstd(file: BinaryIO) -> Readable:
     """A Zstandard stream; Python has it from 3.14 on, a package brings it to the versions before."""
     try:
         from compression import zstd
@@ -138,7 +138,7 @@ def open_zstd(file: BinaryIO) -> Source:
     return zstd.open(file)
 
 
-DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], Source]] = {  # by what such a file begins with
+DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], Readable]] = {  # by what such a file begins with
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,

@@ -16,7 +16,7 @@ from ncfl.common.console import say
 from ncfl.common.errors import InputError
 from ncfl.common.files import writing
 from ncfl.data.transport import google_drive
-from ncfl.data.transport.part import Part
+from ncfl.data.transport.partial_file import Part
 from ncfl.data.transport.transfer import ConnectionLost, Unavailable, transfer
 
 if TYPE_CHECKING:

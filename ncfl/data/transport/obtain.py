@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import replace_link
-from ncfl.data.transport.checksums import ARCHIVES, accept, known, record, verified
 from ncfl.data.transport.download import download
+from ncfl.data.transport.expected_checksums import ARCHIVES, accept, known, record, verified
 from ncfl.data.transport.source_table import Archive
 
 Origin = Literal["download", "given", "present", "unpacked"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ncfl.common.errors import InputError
 from ncfl.common.progress import Progress
-from ncfl.data.transport.part import PIECE, Part
+from ncfl.data.transport.partial_file import PIECE, Part
 
 if TYPE_CHECKING:
     import requests

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
+from ncfl.methods.common import all_frames
 from ncfl.methods.learned import LearnedChunk, check_size_kept
 from ncfl.methods.spynet6.model import SPyNet6, clip_flows, flow_warp, plain_convolutions
 from ncfl.models.arguments import keeps_arguments
@@ -155,10 +156,7 @@ class Propagating(nn.Module, ABC):
             frame = F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
         return added(residue, frame)
 
-    @staticmethod
-    def supervised(length: int) -> range:
-        """Which frames of a clip :meth:`restore_clip` gives: all of them."""
-        return range(length)
+    supervised = staticmethod(all_frames)
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None) -> Tensor:
         """[B,T,C,H,W] -> the restored clip; sigma is not used, the network is blind."""

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.common import Reflecting, check_clip, noise_level
+from ncfl.methods.common import Reflecting, all_frames, check_clip, noise_level
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import concatenated, conv3, full_precision, ordered_as
 from ncfl.models.padding import check_frame
@@ -208,10 +208,7 @@ class EMVD(nn.Module):
         low = now.fused[:, : self.channels]
         return self.denoising[s](concatenated(fused.fused, *known, low, fused.variance))
 
-    @staticmethod
-    def supervised(length: int) -> range:
-        """Which frames of a clip :meth:`restore_clip` gives: all."""
-        return range(length)
+    supervised = staticmethod(all_frames)
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None) -> Tensor:
         """[B,T,C,H,W], sigma [B] in 0..255 -> [B,T,C,H,W]; gradients pass through the fused frames."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.common import check_clip
+from ncfl.methods.common import all_frames, check_clip
 from ncfl.methods.learned import LearnedRecurrent
 from ncfl.methods.rmfd.network import ConvLSTM, Memory, Residual, Up, leaky
 from ncfl.models.arguments import keeps_arguments
@@ -156,10 +156,7 @@ class FCRVD(nn.Module):
         mv = self.motion(first, state.first)
         return warp(state.second, mv), first - warp(state.first, mv)
 
-    @staticmethod
-    def supervised(length: int) -> range:
-        """Which frames of a clip :meth:`restore_clip` gives: all."""
-        return range(length)
+    supervised = staticmethod(all_frames)
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
         """[B,T,C,H,W] -> [B,T,C,H,W], the second estimates; sigma is not used, gradients pass through the frames."""

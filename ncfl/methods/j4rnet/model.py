@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.common import check_clip, he_normal
+from ncfl.methods.common import all_frames, check_clip, he_normal
 from ncfl.methods.learned import LearnedChunk
 from ncfl.methods.luma import luma, with_luma
 from ncfl.models.arguments import keeps_arguments
@@ -123,10 +123,7 @@ class J4RNet(nn.Module):
             s = torch.addcmul(s, weight, part)
         return s
 
-    @staticmethod
-    def supervised(length: int) -> range:
-        """Which frames of a clip :meth:`restore_clip` gives: all."""
-        return range(length)
+    supervised = staticmethod(all_frames)
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
         """[B,T,C,H,W] in [0,1], any size from 16x16 on -> the same shape, not clipped; sigma is not used.

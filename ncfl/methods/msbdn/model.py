@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.methods.common import check_clip
+from ncfl.methods.common import all_frames, check_clip
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import LearnedRecurrent
 from ncfl.models.arguments import keeps_arguments
@@ -170,10 +170,7 @@ class MSBDN(nn.Module):
         height, width = frame.shape[-2:]
         return self(mirrored(frame))[..., :height, :width]
 
-    @staticmethod
-    def supervised(length: int) -> range:
-        """Which frames of a clip :meth:`restore_clip` gives: all."""
-        return range(length)
+    supervised = staticmethod(all_frames)
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
         """[B,T,C,H,W] -> [B,T,C,H,W], each frame for itself; sigma is not looked at."""

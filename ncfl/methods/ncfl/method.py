@@ -46,7 +46,7 @@ class NCFLMethod(LearnedRecurrent):
         return self._run(frame, state, spend=False)
 
     def step_on(self, frame: Tensor, state: Any, sigma: Tensor | None) -> tuple[Tensor, Any]:
-        """See :func:`ncfl.methods.interface.stream`."""
+        """See :class:`ncfl.methods.interface.Spending`."""
         restored, state = self._run(frame.to(self.device, memory_format=self.memory_format), state, spend=True)
         return restored.to(frame.device), state
 

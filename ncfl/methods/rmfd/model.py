@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ncfl.methods.common import check_clip
+from ncfl.methods.common import all_frames, check_clip
 from ncfl.methods.interface import border_index
 from ncfl.methods.rmfd.network import Memory, MultiFrameNet
 from ncfl.models.arguments import keeps_arguments
@@ -78,10 +78,7 @@ class RMFD(nn.Module):
         kept = (*restored, result.main)[-2:]
         return result.main, RMFDState(clear.memory, haze.memory, haze.alpha_memory, result.memory, kept)
 
-    @staticmethod
-    def supervised(length: int) -> range:
-        """Which frames of a clip :meth:`restore_clip` gives: all."""
-        return range(length)
+    supervised = staticmethod(all_frames)
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None = None) -> Tensor:
         """[B,T,C,H,W] in [0,1], any size from 16x16 on -> the same shape, not clipped; sigma is not used.

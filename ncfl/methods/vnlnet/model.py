@@ -20,7 +20,7 @@ from ncfl.common.errors import InputError
 from ncfl.methods.common import he_normal, without_prefix
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import Learned
-from ncfl.methods.vnlnet.pairs import MatchedPairs
+from ncfl.methods.vnlnet.pair_cache import MatchedPairs
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.padding import check_frame
 

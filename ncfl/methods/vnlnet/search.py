@@ -15,7 +15,7 @@ from torch import Tensor
 Addition = tuple[Tensor, Tensor, Tensor]  # two terms, and where their sum goes
 
 
-class Place(NamedTuple):
+class Rectangle(NamedTuple):
     """A rectangle of pixels."""
 
     top: int
@@ -82,7 +82,7 @@ class _Best:
         self.found = torch.zeros_like(plane, dtype=torch.float32)  # 1 + its number; 0 for none yet
         self._closer = torch.empty_like(self.found)
 
-    def compare(self, distance: Tensor, place: Place, number: int, beats: Callable[..., Tensor]) -> None:
+    def compare(self, distance: Tensor, place: Rectangle, number: int, beats: Callable[..., Tensor]) -> None:
         """Try a displacement for the pixels at ``place``; beats: torch.lt, or torch.le for the last of equals."""
         best, found = place.of(self.distance), place.of(self.found)
         closer = beats(distance, best, out=place.of(self._closer))
@@ -140,7 +140,9 @@ def most_similar_to_each_other(here: Tensor, there: Tensor, *, patch: int, searc
     return forward.centers(search), backward.centers(search, backward=True)
 
 
-def _distances(here: Tensor, there: Tensor, patch: int, search: int) -> Iterator[tuple[int, Place, Place, Tensor]]:
+def _distances(
+    here: Tensor, there: Tensor, patch: int, search: int
+) -> Iterator[tuple[int, Rectangle, Rectangle, Tensor]]:
     """Each displacement's number, the pixels of ``here`` that have it, where they meet, and how far off they are."""
     count, height, width = here.shape
     margin, first = patch // 2, (search + 1) // 2 - search
@@ -161,6 +163,6 @@ def _distances(here: Tensor, there: Tensor, patch: int, search: int) -> Iterator
         torch.sub(here, there.narrow(0, slack + dy * columns + dx, len(here)), out=squares)
         torch.mul(squares, squares, out=squares)
         _add_up(additions)
-        place = Place(top, left, bottom - top, right - left)
+        place = Rectangle(top, left, bottom - top, right - left)
         # The distances hold until the next ones take their memory.
         yield number, place, place._replace(top=top + dy, left=left + dx), place.of(distances)

@@ -14,7 +14,7 @@ from helpers.cells import apart, cell, marked, planes, samples, strayed, through
 from helpers.data_samples import film, pictures, psnr
 
 from ncfl.common.errors import InputError
-from ncfl.media import table
+from ncfl.media import file_properties
 from ncfl.media.notes import WORDS
 from ncfl.media.video import open_frames
 
@@ -22,16 +22,16 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_cell_has_a_test():
-    assert table.cells() - marked() == set()
+    assert file_properties.cells() - marked() == set()
 
 
 def test_every_note_has_its_row():
-    assert sorted(WORDS) == sorted(name for row in table.ROWS for name in row.notes)
+    assert sorted(WORDS) == sorted(name for row in file_properties.ROWS for name in row.notes)
 
 
 def test_the_document_is_the_table():
     written = (ROOT / "docs" / "files.md").read_text()
-    assert written == table.markdown(), "python -m ncfl.media.table > docs/files.md"
+    assert written == file_properties.markdown(), "python -m ncfl.media.file_properties > docs/files.md"
 
 
 def probed(path: Path, *entries: str) -> dict[str, str]:

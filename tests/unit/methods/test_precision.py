@@ -56,9 +56,11 @@ def test_bfloat16_is_near_and_leaves_the_network_as_it_was(bands: str):
 
 def test_restore_takes_the_precision_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     source = pictures(tmp_path / "in", film(2, 32, 48))
-    with pytest.raises(InputError, match="--precision: found 'half', allowed: auto, float32, bfloat16"):
+    with pytest.raises(InputError, match="--precision: expected one of auto, float32, bfloat16, got 'half'"):
         restoring.restore(source, tmp_path / "out", precision="half")
-    with pytest.raises(InputError, match="--precision: found bfloat16, and noisy computes in float32"):
+    with pytest.raises(
+        InputError, match="--precision: expected auto or float32, as noisy computes in float32, got bfloat16"
+    ):
         restoring.restore(source, tmp_path / "out", method="noisy", precision="bfloat16")
     monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
     for name in precision.PRECISIONS:

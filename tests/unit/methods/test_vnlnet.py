@@ -8,7 +8,7 @@ import torch
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, official_names, places, vnlnet_color, vnlnet_gray
-from ncfl.methods.vnlnet.pairs import MatchedPairs
+from ncfl.methods.vnlnet.pair_cache import MatchedPairs
 from ncfl.methods.vnlnet.search import box_sum, doubling, most_similar, most_similar_to_each_other
 
 SMALL = {"past": 2, "future": 2, "search": 5, "patch": 5, "match_width": 4, "width": 6, "convs": 3}

@@ -14,8 +14,8 @@ from ncfl.methods.deform import GuidedDeformConv
 from ncfl.methods.networks import build, method_of
 from ncfl.models.variants import m_f
 from ncfl.profile.complexity import clip_complexity, complexity
-from ncfl.profile.layers import Layers, Shape, bare
 from ncfl.profile.measuring import CHUNK, Measured, measure
+from ncfl.profile.recorded_layers import Layers, Shape, bare
 
 SIZE = {"height": 32, "width": 64}
 TINY = {

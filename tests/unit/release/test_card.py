@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.evaluate import nlm
-from ncfl.evaluate import shipped as measuring
+from ncfl.evaluate import quality as measuring
 from ncfl.models import variants
 from ncfl.release.command import main
 from ncfl.release.curve import smoothed

@@ -8,19 +8,22 @@ import json
 import pytest
 import torch
 from helpers.clip_samples import pan
+from helpers.command_line import pretrain as run
 from helpers.data_samples import pictures
 from helpers.tiny_networks import SIZES
 
+from ncfl.common.errors import InputError
 from ncfl.data import footage
 from ncfl.data.footage import Phase
+from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
-from ncfl.profile import planning
-from ncfl.profile import training as bench
-from ncfl.release import background, command
+from ncfl.profile import schedule_time as bench
+from ncfl.profile import time_budget
+from ncfl.release import background, starts
 from ncfl.release.starts import write_motion
 from ncfl.train import recipes
-from ncfl.train.motion import alignment, levels
-from ncfl.train.motion.levels import Level
+from ncfl.train.motion import from_pack
+from ncfl.train.motion.pretraining import Level
 from ncfl.weights import checkpoint
 from ncfl.weights import shipped as pretrained
 
@@ -39,22 +42,25 @@ def tiny(monkeypatch):
         with_memory=PHASES,
     )
     monkeypatch.setitem(recipes.RECIPES, "half", made)
-    levels_of_two = (Level(2, 1e-3, 2, 64), *[Level(2, 1e-3, 1, 32)] * 3)
+    plan = from_pack.FromPack(
+        rendered=(from_pack.Rendered(2, 4.0),),
+        real=2,
+        window=64,
+        levels=(Level(2, 1e-3, 2, 64), *[Level(2, 1e-3, 1, 32)] * 3),
+        together=Level(2, 3e-4, 4, 32),
+        held_out=(from_pack.Rendered(48, 4.0, 1),),
+        held_out_window=96,
+    )
     for module, name, value in (
-        (levels, "WINDOW", 64),
-        (levels, "RENDERED", 2),
-        (levels, "REAL", 2),
-        (alignment, "PATCH", 32),
+        (from_pack, "level_by_level", lambda max_motion: plan),
+        (time_budget, "level_by_level", lambda max_motion: plan),
         (footage, "SCENES", 2),
         (footage, "STATISTICS", 32),
         (footage, "STATISTICS_BATCHES", 1),
-        (planning, "PATCH", 32),
     ):
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr("ncfl.release.training.LEVELS", levels_of_two)
-    monkeypatch.setattr("ncfl.release.training.ITERATIONS", 2)
-    quick = functools.partial(planning.plan_iterations, seconds=0.01)
-    monkeypatch.setattr("ncfl.release.training.plan_iterations", quick)
+    quick = functools.partial(time_budget.plan_iterations, seconds=0.01)
+    monkeypatch.setattr("ncfl.release.training_from_pack.plan_iterations", quick)
 
 
 @pytest.fixture
@@ -64,10 +70,6 @@ def pack(tmp_path):
     file = tmp_path / "pack.npz"
     assert run("pack", file, "--clips", tmp_path / "clips", "--hold-out", "two", "--licence", "CC0") == 0
     return file
-
-
-def run(*words: object) -> int:
-    return command.main([str(word) for word in words])
 
 
 def test_what_is_in_a_pack_is_said(tmp_path, capsys):
@@ -148,11 +150,11 @@ def test_minutes_are_planned_by_a_measurement(pack, tmp_path, capsys):
 
 def test_a_plan_fills_the_minutes(monkeypatch):
     """Of 10 minutes 92 % at 0.1 s per iteration: 5,520; 12 % for the motion, 18 % and 70 % for the stages."""
-    monkeypatch.setattr(planning, "seconds_each", lambda *_: 0.1)
+    monkeypatch.setattr(time_budget, "seconds_each", lambda *_: 0.1)
     machine = {"device": "cpu", "threads": 1}
     recipe = recipes.RECIPES["half"]
-    assert planning.plan_iterations(recipe, 10, machine, warm=False) == (662, 994, 3864)
-    assert planning.plan_iterations(recipe, 10, machine, warm=True) == (0, 0, 5520)
+    assert time_budget.plan_iterations(recipe, 10, machine, warm=False) == (662, 994, 3864)
+    assert time_budget.plan_iterations(recipe, 10, machine, warm=True) == (0, 0, 5520)
 
 
 @pytest.mark.parametrize("option", ["--memory", "--freeze-motion", "--gray=0.5"])
@@ -190,7 +192,7 @@ def test_the_bench_counts_what_a_convolution_costs(monkeypatch):
         x = torch.rand(1, 8, 32, 32, requires_grad=True)
         return lambda: convolution(x).sum().backward()
 
-    monkeypatch.setattr(bench, "training_step", step)
+    monkeypatch.setattr(bench, "timed_step", step)
     monkeypatch.setitem(bench.MATRIX, "cpu", 64)
     found = bench.bench(recipes.RECIPES["half"], device="cpu", seconds=0.01, window=(1, 1, 32))
     assert found["gflops"] * 1e9 == pytest.approx(3 * 2 * 9 * 8 * 8 * 32 * 32)
@@ -199,3 +201,16 @@ def test_the_bench_counts_what_a_convolution_costs(monkeypatch):
 def test_the_bench_refuses_a_window_that_no_training_takes(capsys):
     assert run("bench", "--recipe", "half", "--window", 1, 0, 32) == 2
     assert "training.frames" in capsys.readouterr().err
+
+
+def test_motion_estimation_is_read_from_what_has_it(tmp_path, capsys):
+    torch.manual_seed(3)
+    spynet, other = SPyNet(levels=2, width=0.125), m_f(**SIZES)
+    checkpoint.save(tmp_path / "spynet.pt", model=spynet, extra={})
+    checkpoint.save(tmp_path / "network.pt", model=other, extra={})
+    read = starts.motion_of(tmp_path / "spynet.pt").state_dict()
+    assert all(torch.equal(read[name], value) for name, value in spynet.state_dict().items())
+    with pytest.raises(InputError, match=r"network\.pt: expected a SPyNet, got ncfl"):
+        starts.motion_of(tmp_path / "network.pt")
+    with pytest.raises(InputError, match=r"none\.pt: no such file"):
+        starts.motion_of(tmp_path / "none.pt")

@@ -11,7 +11,7 @@ from ncfl.data.store import ClipStore
 from ncfl.data.store_writer import write_store
 from ncfl.train import preview
 from ncfl.train.config import two_stages
-from ncfl.train.preview import KEY, Clip, Preview, preview_of, restore, strip
+from ncfl.train.preview import KEY, Preview, WatchedClip, preview_of, restore, strip
 
 
 class Seen:
@@ -170,12 +170,12 @@ def store(tmp_path):
 
 def test_the_clip_is_of_the_test_split_and_larger_than_a_patch_where_it_can_be(store):
     training = numbers(patch=32, frames=3)
-    large = Clip(store(), training, (0.0, 55.0))
+    large = WatchedClip(store(), training, (0.0, 55.0))
     assert large.clean.shape == (3, 3, 48, 48)
     assert large.sigma == 27.5
     assert float((large.noisy - large.clean).std()) == pytest.approx(27.5 / 255, rel=0.05)
-    assert torch.equal(Clip(store(), training, (0.0, 55.0)).noisy, large.noisy)  # the same in the second stage
-    small = Clip(store(side=40), training, None)
+    assert torch.equal(WatchedClip(store(), training, (0.0, 55.0)).noisy, large.noisy)  # the same in the second stage
+    small = WatchedClip(store(side=40), training, None)
     assert small.clean.shape == (3, 3, 32, 32)
     assert torch.equal(small.clean, small.noisy)
 
@@ -184,7 +184,7 @@ def test_the_clip_is_of_the_test_split_and_larger_than_a_patch_where_it_can_be(s
 def test_without_a_clip_to_look_at_the_run_gets_the_points_alone(store, test, side):
     training, seen = numbers(patch=32), Seen()
     with pytest.raises(InputError):
-        Clip(store(test, side), training, 25.0)
+        WatchedClip(store(test, side), training, 25.0)
     assert preview_of(store(test, side), seen, tiny(), training, training.stages[0], 25.0) == seen.log
 
 

@@ -5,11 +5,11 @@ import re
 
 import pytest
 import torch
+from helpers.command_line import pretrain as run
 
 from ncfl.common.errors import InputError
 from ncfl.methods.networks import build
 from ncfl.models.motion import SPyNet
-from ncfl.release import command
 from ncfl.release.export import encoded
 from ncfl.release.starts import write_motion, write_small_form
 from ncfl.weights.small_form import adopt_small_form, without_motion
@@ -113,10 +113,6 @@ def test_another_kind_of_file_is_refused(made, tmp_path):
     made[0].write_bytes(made[0].read_bytes()[:-8])
     with pytest.raises(InputError, match="not readable as safetensors"):
         adopt_small_form(basicvsr(0), made[0], "e")
-
-
-def run(*words: object) -> int:
-    return command.main([str(word) for word in words])
 
 
 def test_a_start_as_it_is_typed_and_called_again(tmp_path, monkeypatch, capsys):

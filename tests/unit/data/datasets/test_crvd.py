@@ -1,6 +1,7 @@
 """CRVD's layout: scenes, ISOs, frames and shots, each of which is missed by name."""
 
 import pytest
+from helpers.data_samples import put
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets.crvd import CRVD, ISOS, SCENES
@@ -10,12 +11,6 @@ from ncfl.data.transport.source_table import archives
 CLIP = "scene7-iso25600"
 NOISY = "indoor_raw_noisy/indoor_raw_noisy_scene7/scene7/ISO25600"
 CLEAN = "indoor_raw_gt/indoor_raw_gt_scene7/scene7/ISO25600"
-
-
-def put(root, *paths):
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
 
 
 def layout(clip):

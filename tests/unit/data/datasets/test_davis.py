@@ -1,7 +1,7 @@
 """DAVIS-2017's layout: found wherever it lies, and refused by name where something is missing."""
 
 import pytest
-from helpers.data_samples import footage
+from helpers.data_samples import footage, put
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets.davis import DAVIS
@@ -10,12 +10,6 @@ from ncfl.data.datasets.sequences import gaps, numbered, read_counts
 from ncfl.data.transport.source_table import archives
 
 LISTS = {"train": ("bear", "bmx-trees"), "test": ("deer",)}
-
-
-def put(root, *paths):
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """REVIDE's layout: pairs of hazy and clean sequences."""
 
 import pytest
+from helpers.data_samples import put
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import Tree
@@ -10,12 +11,6 @@ from ncfl.data.transport.source_table import archives
 
 LISTS = {"train": ["C002_1", "E001"], "test": ["W002"]}
 SPLITS = {"Train": ("C002_1", "E001"), "Test": ("W002",)}
-
-
-def put(root, *paths):
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
 
 
 @pytest.fixture

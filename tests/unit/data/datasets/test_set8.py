@@ -1,6 +1,7 @@
 """Set8's layout: sequences by name, however the copy at hand arranges and numbers them."""
 
 import pytest
+from helpers.data_samples import put
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import Tree
@@ -10,12 +11,6 @@ from ncfl.data.transport.source_table import archives
 
 GOPRO = {"hypersmooth": 37, "motorbike": 32, "rafting": 29, "snowboard": 59}
 DERF = ("park_joy", "sunflower", "touchdown", "tractor")
-
-
-def put(root, *paths):
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
 
 
 def authors(root, derf=100):

@@ -9,8 +9,8 @@ from helpers.data_samples import psnr
 from scipy.ndimage import map_coordinates
 
 from ncfl.data.synthetic import photographs
-from ncfl.data.synthetic.layers import cut_out, random_patch
 from ncfl.data.synthetic.outlines import OUTLINES
+from ncfl.data.synthetic.scene_layers import cut_out, random_patch
 from ncfl.data.synthetic.scenes import Scene, scene_pair
 
 SIZE = (96, 128)

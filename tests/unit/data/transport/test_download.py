@@ -19,7 +19,7 @@ from helpers.http_server import Answer
 from ncfl.common.errors import InputError
 from ncfl.data.transport import transfer
 from ncfl.data.transport.download import download
-from ncfl.data.transport.part import Part
+from ncfl.data.transport.partial_file import Part
 
 FILE = random.Random(0).randbytes(300_000)
 OTHER = random.Random(1).randbytes(300_000)

@@ -10,9 +10,12 @@ from helpers.train_samples import Silent
 
 from ncfl.common.errors import InputError
 from ncfl.models.motion import SPyNet, warp
-from ncfl.train.motion import synthetic as flow
+from ncfl.train.motion import from_scenes as flow
+from ncfl.train.motion import objectives
+from ncfl.train.motion.first_filters import gradient_filters, start
+from ncfl.train.motion.held_out import measure
+from ncfl.train.motion.objectives import coarse_error, end_point_error
 from ncfl.train.motion.pairs import MARGIN, Pairs, draw, noisy, render_pairs
-from ncfl.train.motion.start import gradient_filters, start
 from ncfl.weights import checkpoint
 
 
@@ -72,12 +75,14 @@ def pretrain(folder, training, train_photographs, **changes):
 def test_end_point_error_by_hand():
     mv = torch.zeros(1, 2, 1, 2)
     target = torch.tensor([[[[3.0, 0.0]], [[4.0, 1.0]]]])  # (3, 4) and (0, 1): lengths 5 and 1
-    assert flow.end_point_error(mv, target).item() == pytest.approx(3.0)
+    assert end_point_error(mv, target).item() == pytest.approx(3.0)
 
 
 def test_rate_rises_for_a_twentieth_and_falls_as_a_cosine():
     training = numbers(iterations=100, learning_rate=1.0)
-    rates = np.array([training.config().rates(i)["rest"] for i in range(100)])
+    recipe = training.recipe()
+    config = recipe.config(recipe.together)
+    rates = np.array([config.rates(i)["rest"] for i in range(100)])
     fall = (1 + np.cos(np.pi * np.arange(100) / 100)) / 2
     np.testing.assert_allclose(rates[:5], fall[:5] * np.array([0.2, 0.4, 0.6, 0.8, 1.0]), rtol=1e-12)
     np.testing.assert_allclose(rates[5:], fall[5:], rtol=1e-12)
@@ -157,12 +162,12 @@ def test_measure_knows_the_truth(train_photographs):
         def forward(self, x_t, x_prev):
             return 0 * pairs.mv
 
-    known = flow.measure(Oracle(width=0.1), pairs, 0)
+    known = measure(Oracle(width=0.1), pairs, 0)
     assert known["epe"] == known["epe_sigma40"] == 0
     assert known["warp_gain_db"] > 3
     length = np.hypot(*pairs.mv.double().numpy().transpose(1, 0, 2, 3)).mean()
     assert known["epe_zero"] == pytest.approx(length, rel=1e-5)
-    still = flow.measure(Still(width=0.1), pairs, 0)
+    still = measure(Still(width=0.1), pairs, 0)
     assert still["epe"] == still["epe_zero"]
     assert still["warp_gain_db"] == pytest.approx(0, abs=1e-4)
 
@@ -203,15 +208,15 @@ def test_going_on_changes_no_byte(tmp_path, train_photographs, few, monkeypatch)
     class Stop(Exception):
         pass
 
-    calls, draw_once = [], flow._draw
+    calls, draw_once = [], objectives.EVERY_LEVEL.draw
 
-    def stopping(pool, training, iteration):
-        calls.append(iteration)
+    def stopping(*given):
+        calls.append(given[-1])
         if len(calls) == 6:  # two identify the training
             raise Stop
-        return draw_once(pool, training, iteration)
+        return draw_once(*given)
 
-    monkeypatch.setattr(flow, "_draw", stopping)
+    monkeypatch.setattr(flow, "EVERY_LEVEL", objectives.EVERY_LEVEL._replace(draw=stopping))
     with pytest.raises(Stop):
         pretrain(tmp_path / "cut", training, train_photographs)
     before = len(calls)
@@ -288,6 +293,6 @@ def test_coarser_levels_are_held_against_the_mean_motion_in_their_own_pixels():
     """A motion of (4, -2) pixels is one of (2, -1) at half size; a level that says (2, 0) is off by 1 there, 2 here."""
     target = torch.tensor([4.0, -2.0])[None, :, None, None].expand(1, 2, 8, 8)
     half = torch.tensor([2.0, 0.0])[None, :, None, None].expand(1, 2, 4, 4)
-    assert flow.coarse_error([half], target).item() == pytest.approx(2.0)
+    assert coarse_error([half], target).item() == pytest.approx(2.0)
     quarter = torch.tensor([1.0, 0.0])[None, :, None, None].expand(1, 2, 2, 2)
-    assert flow.coarse_error([quarter, half], target).item() == pytest.approx(2.0 + 4 * 0.5)
+    assert coarse_error([quarter, half], target).item() == pytest.approx(2.0 + 4 * 0.5)

@@ -23,15 +23,15 @@ from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
 from ncfl.data.footage import PackStore, PhasedSampler, single_frames
 from ncfl.data.packed import Pack
-from ncfl.evaluate.motion import examine_flow
+from ncfl.evaluate.real_motion import examine_flow
+from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f, rebuild
-from ncfl.profile.planning import plan_iterations
-from ncfl.release.starts import read_motion
+from ncfl.profile.time_budget import plan_iterations
+from ncfl.release.starts import motion_of
 from ncfl.tracking import provenance
 from ncfl.train.config import Stage, TrainConfig, two_stages
-from ncfl.train.memory import start_memory
-from ncfl.train.motion.alignment import ITERATIONS
-from ncfl.train.motion.levels import LEVELS, pretrain_levels
+from ncfl.train.memory_start import start_memory
+from ncfl.train.motion import from_pack
 from ncfl.train.recipes import SEED, SIGMA, Recipe, training_numbers
 from ncfl.train.restoration import train_stages
 from ncfl.weights import checkpoint
@@ -53,7 +53,7 @@ class Pretraining:
         start: weights to go on from: a checkpoint, or a shipped file.
         motion: a ``spynet.pt``, or a shipped file of motion estimation, in place of the pretraining; with ``start``, in
             place of its own.
-        memory: give the network of ``start`` a memory first (:mod:`ncfl.train.memory`); its motion estimation
+        memory: give the network of ``start`` a memory first (:mod:`ncfl.train.memory_start`); its motion estimation
             then rests, since a memory that is not of use yet would spoil it.
         freeze_motion: motion estimation rests in a warm restart without that, too: a third less time per iteration.
         numbers: of :class:`ncfl.train.config.TrainConfig`, in place of the recipe's, in a warm restart.
@@ -102,7 +102,7 @@ class Pretraining:
         spynet = self._pretrain_motion()
         torch.manual_seed(SEED)  # the network's first weights do not depend on whether motion was trained just now
         model = m_f(**self.recipe.sizes)
-        checkpoint.load_weights(model.motion, spynet.state, spynet.path)
+        checkpoint.load_weights(model.motion, spynet.state_dict(), self.motion or self.output / "flow" / "spynet.pt")
         numbers = self._numbers(self.recipe.training, self.recipe.phases, two_stages(*self.stage_iterations))
         sampler = self._sampler(self.recipe.phases, numbers)
         return self._train(model, sampler, numbers)
@@ -112,8 +112,7 @@ class Pretraining:
         model = rebuild(self.source.kind, self.source.arguments)
         checkpoint.load_weights(model, self.source.state, self.source.path)
         if self.motion is not None:
-            spynet = _motion_of(self.motion)
-            checkpoint.load_weights(model.motion, spynet.state, spynet.path)
+            checkpoint.load_weights(model.motion, motion_of(self.motion).state_dict(), self.motion)
         stage = Stage("stage2", self.stage_iterations[-1], rate_term=False)
         phases = self.recipe.with_memory if self.memory else self.recipe.going_on
         own = {"freeze_motion": stage.iterations} if self.freeze_motion else {}
@@ -123,35 +122,36 @@ class Pretraining:
             self.say(f"memory: {kept}")
         return self._train(model, self._sampler(phases, numbers), numbers)
 
-    def _pretrain_motion(self) -> checkpoint.Checkpoint:
+    def _pretrain_motion(self) -> SPyNet:
         if self.motion is not None:
-            return _motion_of(self.motion)
+            return motion_of(self.motion)
         folder = self.output / "flow"
         if not (folder / "spynet.pt").is_file():
             with self._record("pretrain-flow"):
-                found = pretrain_levels(
-                    pack=self.pack,
-                    output=folder,
-                    resume=self.output / "resume" / "flow",
-                    seed=SEED,
-                    sigma=SIGMA,
-                    **self._flow_parts(),
-                    machine=self.machine,
-                    **self.recipe.flow,
-                )
+                found = self._pretrained_into(folder)
             write_json(folder / "metrics.json", found)
-        spynet = checkpoint.load(folder / "spynet.pt")
+        spynet = motion_of(folder / "spynet.pt")
         if not (folder / "real.json").is_file():
             found = examine_flow(spynet, self.pack.clips, seed=SEED)
             write_json(folder / "real.json", found)
             self.say(f"motion estimation: {read_json(folder / 'metrics.json')}, on real clips {found['mean']}")
         return spynet
 
-    def _flow_parts(self) -> dict[str, Any]:
-        """The levels' iterations and those of the alignment, as many in all as are planned."""
-        share = self.flow_iterations / (sum(level.iterations for level in LEVELS) + ITERATIONS)
-        levels = [level._replace(iterations=max(1, round(share * level.iterations))) for level in LEVELS]
-        return {"levels": levels, "aligned": round(share * ITERATIONS)}
+    def _pretrained_into(self, folder: Path) -> dict[str, float]:
+        """Trains with as many iterations in all as are planned; gives what it comes to on held-out pairs."""
+        flow = self.recipe.flow
+        plan = from_pack.level_by_level(flow["max_motion"])
+        (found,) = from_pack.pretrain(
+            plan.times(self.flow_iterations / plan.iterations),
+            pack=self.pack,
+            output=folder,
+            resume=self.output / "resume" / "flow",
+            spynet=from_pack.begun(flow["width"], SEED),
+            seed=SEED,
+            sigma=SIGMA,
+            machine=self.machine,
+        ).values()
+        return {name: round(value, 4) for name, value in found.items()}
 
     def _train(self, model: nn.Module, sampler: PhasedSampler, numbers: TrainConfig) -> Path:
         extra: dict[str, Any] = {"variant": "m_f", "dataset": "packed clips", "pack": self.pack.sha256}
@@ -217,14 +217,6 @@ class Pretraining:
         finally:
             record["figures"]["seconds"] = round(before + time.monotonic() - began, 1)
             write_json(path, {**record, "status": status, "machine": machine, "versions": provenance.versions()})
-
-
-def _motion_of(path: Path) -> checkpoint.Checkpoint:
-    """A ``spynet.pt``, or motion estimation as it ships, as a checkpoint."""
-    if Path(path).suffix != ".safetensors":
-        return checkpoint.load(path)
-    spynet = read_motion(path)
-    return checkpoint.Checkpoint(Path(path), spynet.kind, spynet.arguments, spynet.state_dict(), {}, None)
 
 
 def weights_of(path: Path) -> checkpoint.Checkpoint:

@@ -3,21 +3,21 @@
 import pytest
 import torch
 from helpers.clip_samples import pan
+from helpers.command_line import pretrain as run
 from helpers.data_samples import pictures
 from helpers.tiny_networks import SIZES as TINY
 
 from ncfl.common.errors import InputError
 from ncfl.data.packed import read_footage
 from ncfl.models.variants import VARIANTS, m_f
-from ncfl.release import command
 from ncfl.release.starts import read_motion, write_motion, write_start
 from ncfl.train import supernet
-from ncfl.train.motion import alignment, all_ranges
-from ncfl.train.motion.levels import Level
+from ncfl.train.motion import from_pack
+from ncfl.train.motion.pretraining import Level
 from ncfl.train.supernet import build, tensors_of
 from ncfl.weights import checkpoint
 from ncfl.weights.reading import read_weights
-from ncfl.weights.start import adopt_start
+from ncfl.weights.shared_start import adopt_start
 from ncfl.weights.tensorfile import read_tensors
 
 SIZES = {**TINY, "mv_width": 8}  # M-Conv needs four channels, and has three quarters of them
@@ -95,23 +95,18 @@ def test_what_does_not_fit_is_refused_by_name(made, tmp_path):
 def clips(tmp_path, monkeypatch):
     pictures(tmp_path / "clips" / "one", pan(8, 96, 128))
     pictures(tmp_path / "clips" / "two", pan(8, 96, 128, top=40))
-    for module, name, value in (
-        (all_ranges, "WINDOW", 64),
-        (all_ranges, "RENDERED", 1),
-        (all_ranges, "REAL", 2),
-        (all_ranges, "LEVELS", (Level(2, 1e-3, 1, 64),)),
-        (all_ranges, "ALIGNED", 2),
-        (all_ranges, "HELD_OUT_PAIRS", 1),
-        (all_ranges, "HELD_OUT_SIZE", 64),
-        (alignment, "PATCH", 32),
-        (supernet, "PATCH", 32),
-    ):
-        monkeypatch.setattr(module, name, value)
+    plan = from_pack.FromPack(
+        rendered=(from_pack.Rendered(1, 8.0),),
+        real=2,
+        window=64,
+        levels=(Level(2, 1e-3, 1, 64),),
+        together=Level(2, 3e-4, 1, 32),
+        held_out=(from_pack.Rendered(1, 6.0),),
+        held_out_window=64,
+    )
+    monkeypatch.setattr(from_pack, "ALL_RANGES", plan)
+    monkeypatch.setattr(supernet, "PATCH", 32)
     return tmp_path / "clips"
-
-
-def run(*words: object) -> int:
-    return command.main([str(word) for word in words])
 
 
 def test_motion_as_it_is_typed(clips, tmp_path):

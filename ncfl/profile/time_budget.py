@@ -11,7 +11,7 @@ from ncfl.data.footage import Phase
 from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
 from ncfl.train.losses import clip_loss
-from ncfl.train.motion.alignment import BATCH, PATCH
+from ncfl.train.motion.from_pack import level_by_level
 from ncfl.train.optimizer import adamw, autocast, set_rates
 from ncfl.train.recipes import Recipe, precision_of
 
@@ -35,7 +35,7 @@ def plan_iterations(
     device, budget = pick_device(machine["device"]), 60 * minutes * RESERVE
     torch.set_num_threads(machine["threads"] or torch.get_num_threads())
     phases = recipe.going_on if warm else recipe.phases
-    mean = sum(phase.share * seconds_each(training_step(recipe, phase, device), device, seconds) for phase in phases)
+    mean = sum(phase.share * seconds_each(timed_step(recipe, phase, device), device, seconds) for phase in phases)
     if warm:
         return 0, 0, max(1, round(budget / mean))
     flow = seconds_each(_flow_step(recipe, device), device, seconds)
@@ -57,9 +57,7 @@ def seconds_each(step: Callable[[], None], device: torch.device, seconds: float,
     return (time.monotonic() - began) / done
 
 
-def training_step(
-    recipe: Recipe, phase: Phase, device: torch.device, *, rate_weight: float = 0.0
-) -> Callable[[], None]:
+def timed_step(recipe: Recipe, phase: Phase, device: torch.device, *, rate_weight: float = 0.0) -> Callable[[], None]:
     """One iteration on random frames, with learning rates of zero; rate_weight: lambda, 0 in stage 2."""
     torch.backends.cudnn.benchmark = True  # as a training has it
     model = place(m_f(**recipe.sizes), device, channels_last=True).train()
@@ -83,7 +81,8 @@ def training_step(
 def _flow_step(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     # The batch of all levels together stands for the rest, whose iterations cost no more.
     spynet = place(SPyNet(width=recipe.flow["width"]), device, channels_last=True)
-    x = torch.rand(BATCH, 3, PATCH, PATCH, device=device)
+    together = level_by_level(recipe.flow["max_motion"]).together
+    x = torch.rand(together.batch, 3, together.patch, together.patch, device=device)
     return lambda: spynet(x, x).mean().backward()
 
 

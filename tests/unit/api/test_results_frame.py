@@ -7,7 +7,7 @@ import pytest
 from helpers.report_samples import EXPERIMENTS, made_up_psnr, write_results
 
 import ncfl
-from ncfl.api.figures import COLUMNS
+from ncfl.api.results_frame import COLUMNS
 from ncfl.report import published
 from ncfl.report.tables import write_tables
 

@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 import torch
 from helpers.clip_samples import pan
+from helpers.train_samples import Silent
 
 from ncfl.common.errors import InputError
 from ncfl.data.packed import Pack, PackedClip
 from ncfl.data.synthetic.photographs import TRAIN_PHOTOGRAPHS, load
 from ncfl.models.motion import SPyNet
-from ncfl.train.motion import alignment, levels
-from ncfl.train.motion import start as begin
-from ncfl.train.motion.levels import Level, draw, reduced, train_level
+from ncfl.train.motion import first_filters as begin
+from ncfl.train.motion import from_pack
+from ncfl.train.motion.first_filters import start
+from ncfl.train.motion.objectives import WARPING, warping_error
 from ncfl.train.motion.pairs import Pairs
+from ncfl.train.motion.pretraining import Level, MotionRecipe, draw, pretrain_motion, reduced, train_level
 from ncfl.train.motion.real_pairs import real_pairs
-from ncfl.train.motion.start import start
+
+NONE = Level(0, 1e-3, 1, 32)
 
 
 def panning(shift: int = 3) -> PackedClip:
@@ -75,9 +79,10 @@ def test_a_level_learns_and_the_others_rest(tmp_path):
     start(spynet, torch.Generator().manual_seed(0))
     before = [parameter.clone() for parameter in spynet.levels[1].parameters()]
     x = torch.nn.functional.avg_pool2d(torch.rand(4, 3, 68, 68), 5, 1)
-    pool = reduced(Pairs(x[..., :64, 2:], x[..., :64, :-2], torch.full((4, 2, 64, 62), 2.0)[..., :62]), 2)
-    pool = Pairs(pool.x_t, pool.x_prev, torch.stack((torch.ones(4, 32, 31), torch.zeros(4, 32, 31)), 1))
-    train_level(spynet, 0, Level(30, 1e-3, 4, 56), pool, 2, 0, (0.0, 0.0), tmp_path)
+    motion = torch.stack((torch.full((4, 64, 62), 2.0), torch.zeros(4, 64, 62)), 1)
+    pool = Pairs(x[..., :64, 2:64], x[..., :64, :62], motion)
+    recipe = MotionRecipe(levels=(Level(30, 1e-3, 4, 56),), together=NONE, sigma=(0.0, 0.0), seed=0)
+    train_level(spynet, 0, pool, recipe, resume=tmp_path, progress=Silent)
     assert any(parameter.abs().max() > 0 for parameter in spynet.levels[0][-1].parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, spynet.levels[1].parameters(), strict=True))
     assert all(parameter.requires_grad for parameter in spynet.parameters())
@@ -103,46 +108,58 @@ def shifted(count: int = 4) -> Pairs:
 
 def test_the_warping_error_of_the_true_motion_is_zero_wherever_the_past_has_it():
     pairs = shifted()
-    assert alignment.warping_error(pairs, pairs.mv).item() < 1e-6
+    assert warping_error(pairs, pairs.mv).item() < 1e-6
     # Two columns on the right come from outside the frame before, and don't count.
     still = torch.zeros_like(pairs.mv)
     by_hand = (pairs.x_prev - pairs.x_t).abs()[..., :62].mean().item()
-    assert alignment.warping_error(pairs, still).item() == pytest.approx(by_hand, rel=1e-5)
+    assert warping_error(pairs, still).item() == pytest.approx(by_hand, rel=1e-5)
 
 
-def test_all_levels_together_learn_what_to_look_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(alignment, "PATCH", 64)
-    monkeypatch.setattr(alignment, "LEARNING_RATE", 1e-3)
+def test_all_levels_together_learn_what_to_look_up(tmp_path):
     torch.manual_seed(0)
     spynet = SPyNet(levels=2, width=0.25)
     start(spynet, torch.Generator().manual_seed(0))
     pairs = shifted()
-    before = alignment.warping_error(pairs, spynet(pairs.x_t, pairs.x_prev)).item()
-    alignment.align(spynet, pairs, iterations=30, seed=1, sigma=(0.0, 10.0), resume=tmp_path / "resume")
-    assert alignment.warping_error(pairs, spynet(pairs.x_t, pairs.x_prev)).item() < 0.9 * before
+    before = warping_error(pairs, spynet(pairs.x_t, pairs.x_prev)).item()
+    together = Level(30, 1e-3, 4, 64)
+    recipe = MotionRecipe(together=together, criterion=WARPING, seed=1, sigma=(0.0, 10.0))
+    given = {"output": tmp_path, "resume": tmp_path / "resume", "progress": Silent}
+    done = pretrain_motion(spynet, pairs, recipe, write=lambda state: state.done, **given)
+    assert done == 30
+    assert warping_error(pairs, spynet(pairs.x_t, pairs.x_prev)).item() < 0.9 * before
     assert not (tmp_path / "resume").exists()
 
 
-def test_the_whole_leaves_its_levels_and_is_not_done_twice(tmp_path, monkeypatch):
-    for name, value in {"WINDOW": 64, "RENDERED": 2, "REAL": 2}.items():
-        monkeypatch.setattr(levels, name, value)
-    monkeypatch.setattr(alignment, "PATCH", 32)
+@pytest.mark.parametrize("together", [NONE, NONE._replace(iterations=2)])
+def test_the_whole_leaves_its_levels_and_is_not_done_twice(together, tmp_path):
     photographs = load(TRAIN_PHOTOGRAPHS[:2])
     pack = Pack(photographs, photographs, [panning()], {}, "0" * 64)
-    given = {
-        "pack": pack,
-        "output": tmp_path,
-        "resume": tmp_path / "resume",
-        "width": 0.125,
-        "seed": 1,
-        "max_motion": 4.0,
-        "sigma": (0.0, 10.0),
-        "levels": (Level(2, 1e-3, 2, 64), Level(2, 1e-3, 1, 32)),
-        "aligned": 2,
-    }
-    found = levels.pretrain_levels(**given)
+    plan = from_pack.level_by_level(4.0)._replace(
+        rendered=(from_pack.Rendered(2, 4.0),),
+        real=2,
+        window=64,
+        levels=(Level(2, 1e-3, 2, 64), Level(2, 1e-3, 1, 32)),
+        together=together,
+        held_out=(from_pack.Rendered(4, 4.0, 1),),
+    )
+
+    def pretrain() -> dict[str, float]:
+        spynet = from_pack.begun(0.125, 1, levels=2)
+        given = {"pack": pack, "output": tmp_path, "resume": tmp_path / "resume", "seed": 1, "sigma": (0.0, 10.0)}
+        return from_pack.pretrain(plan, spynet=spynet, **given)["4"]
+
+    found = pretrain()
     assert {"epe", "epe_zero", "warp_gain_db_sigma40"} <= set(found)
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("level*.pt")}
     assert sorted(written) == ["level0.pt", "level1.pt"]
-    assert levels.pretrain_levels(**given) == found
+    assert pretrain() == found
     assert written == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("level*.pt")}
+
+
+def test_so_many_times_the_iterations():
+    plan = from_pack.level_by_level(16.0)
+    assert plan.iterations == 3000 + 1500 + 1000 + 800 + 3000
+    short = plan.times(93 / plan.iterations)
+    assert [level.iterations for level in short.levels] == [30, 15, 10, 8]
+    assert short.together == (30, 3e-4, 4, 128)
+    assert min(level.iterations for level in plan.times(0).levels) == 1

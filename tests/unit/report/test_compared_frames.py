@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from helpers.report_samples import EXPERIMENTS, write_examples, write_results
 
-from ncfl.report import scenes as module
+from ncfl.report import compared_frames as module
+from ncfl.report.compared_frames import scenes
 from ncfl.report.results import Results
-from ncfl.report.scenes import scenes
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The table of docs/files.md: for each property of a file what is kept, what is noted and what is refused.
 
 Each cell that is not empty has a test (``helpers.cells``), each note of :mod:`ncfl.media.notes` has its row, and the
-document is written from here: ``python -m ncfl.media.table > docs/files.md``.
+document is written from here: ``python -m ncfl.media.file_properties > docs/files.md``.
 """
 
 from typing import Literal, NamedTuple
@@ -126,7 +126,8 @@ def markdown() -> str:
     head = """# Files: what is kept, noted, refused
 
 What `ncfl restore` does with each property of a file. *Noted* is a line on standard error; *refused* is one line and
-exit code 2. This table is written by `python -m ncfl.media.table`; each of its cells has a test, and each note its row.
+exit code 2. This table is written by `python -m ncfl.media.file_properties`; each of its cells has a test, and each
+note its row.
 
 | property | kept | noted | refused |
 |---|---|---|---|

@@ -7,7 +7,7 @@ from helpers.tiny_networks import SIZES
 
 from ncfl.common.errors import InputError
 from ncfl.models import variants
-from ncfl.train.memory import YUV, start_memory
+from ncfl.train.memory_start import YUV, start_memory
 
 
 @pytest.fixture

@@ -1,34 +1,31 @@
-"""Pretraining of motion estimation: SPyNet on synthetic pairs of frames whose motion is known exactly."""
+"""Motion estimation of the graph: a SPyNet pretrained on rendered scenes, or a user's own weights."""
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import write_csv, write_json
 from ncfl.common.progress import Progress
-from ncfl.models.motion import SPyNet, warp
-from ncfl.train.config import TrainConfig, machine, numbers
-from ncfl.train.losses import psnr
-from ncfl.train.motion.pairs import MARGIN, Pairs, draw, noisy, render_pairs
-from ncfl.train.motion.start import start
-from ncfl.train.motion.task import MotionTask, Objective, motion_config
+from ncfl.models.motion import SPyNet
+from ncfl.train.config import machine, numbers
+from ncfl.train.motion.first_filters import start
+from ncfl.train.motion.held_out import measure
+from ncfl.train.motion.objectives import EVERY_LEVEL
+from ncfl.train.motion.pairs import MARGIN, render_pairs
+from ncfl.train.motion.pretraining import Level, MotionRecipe, pretrain_motion
 from ncfl.train.state import TrainingState
-from ncfl.train.trainer import Log, Trainer, no_log
+from ncfl.train.trainer import Log, no_log
 from ncfl.weights import checkpoint
 from ncfl.weights.archive import read_archive
 
 POOL = 256  # pairs rendered once; crops, flips, colours and noise make each draw another
 HELD_OUT = 48  # pairs to measure on, of other photographs
-LEVEL_WEIGHT = 0.5  # of the coarser levels' end-point errors in the loss
-NOISE_LEVELS = (0.0, 40.0)
 MACHINE = ("device", "threads", "workers", "channels_last", "checkpoint_seconds")
 
 
@@ -71,75 +68,19 @@ class FlowTraining:
                 f"supervised by the exact motion, got {self.patch}"
             )
 
-    def config(self) -> TrainConfig:
-        """The numbers that the trainer reads."""
-        machine = {name: getattr(self, name) for name in MACHINE}
-        return motion_config(
-            iterations=self.iterations,
-            learning_rate=self.learning_rate,
-            batch=self.batch,
-            patch=self.patch,
-            warmup=max(1, self.iterations // 20),
-            log_every=self.log_every,
-            betas=(0.9, 0.999),
-            grad_clip=self.grad_clip,
+    def recipe(self) -> MotionRecipe:
+        """All levels at once, judged by the motion of every level."""
+        return MotionRecipe(
+            together=Level(self.iterations, self.learning_rate, self.batch, self.patch),
+            criterion=EVERY_LEVEL,
             sigma=self.sigma,
             seed=self.seed,
-            **machine,
+            warmup=max(1, self.iterations // 20),
+            betas=(0.9, 0.999),
+            grad_clip=self.grad_clip,
+            log_every=self.log_every,
+            machine={name: getattr(self, name) for name in MACHINE},
         )
-
-
-def end_point_error(mv: Tensor, target: Tensor) -> Tensor:
-    """Mean length of the difference, pixels; a scalar."""
-    return torch.linalg.vector_norm(mv.float() - target, dim=1).mean()
-
-
-@contextlib.contextmanager
-def recorded(spynet: SPyNet) -> Iterator[list[Tensor]]:
-    """The flow of every pyramid level, coarsest first, of a forward pass in the block; each in its own pixels."""
-    flows: list[Tensor] = []
-
-    def note(level: nn.Module, inputs: tuple[Tensor], residual: Tensor) -> None:
-        flows.append(inputs[0][:, -2:] + residual.float())  # a level's last two inputs are the flow from below
-
-    hooks = [level.register_forward_hook(note) for level in spynet.levels]
-    try:
-        yield flows
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def coarse_error(flows: list[Tensor], target: Tensor) -> Tensor:
-    """Sum over the coarser levels of their end-point error, in pixels of the full size."""
-    total = target.new_zeros(())
-    for flow in flows:
-        factor = target.shape[-1] // flow.shape[-1]
-        total = total + factor * end_point_error(flow, functional.avg_pool2d(target, factor) / factor)
-    return total
-
-
-def _draw(pool: Pairs, training: FlowTraining, iteration: int) -> Pairs:
-    rng = np.random.default_rng((training.seed, iteration))
-    return draw(pool, training.batch, training.patch, training.sigma, rng)
-
-
-@torch.no_grad()
-def measure(spynet: SPyNet, pairs: Pairs, seed: int) -> dict[str, float]:
-    """End-point error beside that of zero motion, and the gain in PSNR from warping, without and with noise."""
-    spynet.eval()
-    found = {"epe_zero": end_point_error(torch.zeros_like(pairs.mv), pairs.mv).item()}
-    for sigma in NOISE_LEVELS:
-        rng = np.random.default_rng((seed, round(sigma)))
-        level = np.full((len(pairs.x_t), 1, 1, 1), sigma / 255)
-        mv = spynet(noisy(pairs.x_t, level, rng), noisy(pairs.x_prev, level, rng))
-        moved = (warp(pairs.x_prev, mv) - pairs.x_t).square().mean().item()
-        still = (pairs.x_prev - pairs.x_t).square().mean().item()
-        suffix = f"_sigma{sigma:g}" if sigma else ""
-        found[f"epe{suffix}"] = end_point_error(mv, pairs.mv).item()
-        found[f"warp_gain_db{suffix}"] = psnr(moved) - psnr(still)
-    spynet.train()
-    return found
 
 
 def pretrain_flow(
@@ -171,48 +112,18 @@ def pretrain_flow(
     Raises:
         NonFiniteLoss, Interrupted: as :meth:`ncfl.train.trainer.Trainer.run`.
     """
-    torch.set_num_threads(training.threads)
     pool = render_pairs(photographs, POOL, training.patch + MARGIN, training.seed, training.max_motion)
     spynet = SPyNet(levels=training.levels, width=training.width)
     start(spynet, torch.Generator().manual_seed(training.seed))
-    layout = torch.channels_last if training.channels_last else torch.contiguous_format
 
     def write(state: TrainingState) -> dict[str, float]:
-        spynet.to("cpu", memory_format=torch.contiguous_format)
         metrics = _save(spynet, training, held_out, Path(output), extra or {})
         write_curve(Path(output) / "history.csv", state)
         return metrics
 
-    config = training.config()
-    return Trainer(
-        model=spynet,
-        task=MotionTask(
-            lambda iteration: _draw(pool, training, iteration),
-            _objective(spynet, layout),
-            device=training.device,
-            about=numbers(training),
-        ),
-        config=config,
-        stage=config.stages[0],
-        write=write,
-        resume=resume,
-        log=log,
-        progress=progress,
-        label="motion estimation",
-    ).run()
-
-
-def _objective(spynet: SPyNet, layout: torch.memory_format) -> Objective:
-    """The end-point error, that of the coarser levels beside it."""
-
-    def objective(network: nn.Module, batch: Pairs) -> dict[str, Tensor]:
-        x_t, x_prev, target = batch
-        with recorded(spynet) as coarser:
-            mv = network(x_t.contiguous(memory_format=layout), x_prev.contiguous(memory_format=layout))
-        error = end_point_error(mv, target)
-        return {"loss": error + LEVEL_WEIGHT * coarse_error(coarser[:-1], target), "epe": error}
-
-    return objective
+    return pretrain_motion(
+        spynet, pool, training.recipe(), output=output, resume=resume, write=write, log=log, progress=progress
+    )
 
 
 def adopt_weights(

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.device import pick_device
 from ncfl.data.footage import Phase
-from ncfl.profile.planning import seconds_each, training_step
+from ncfl.profile.time_budget import seconds_each, timed_step
 from ncfl.train.config import TrainConfig
 from ncfl.train.recipes import Recipe, precision_of
 
@@ -58,7 +58,7 @@ def bench(
     scale = paper.batch * paper.frames * paper.patch**2 / (batch * frames * patch**2)
     gflops = each = 0.0  # of the last stage
     for stage in paper.stages:
-        step = training_step(recipe, phase, place, rate_weight=paper.lambda_ if stage.rate_term else 0.0)
+        step = timed_step(recipe, phase, place, rate_weight=paper.lambda_ if stage.rate_term else 0.0)
         with FlopCounterMode(display=False) as counter:
             step()
         gflops = counter.get_total_flops() / 1e9

@@ -10,31 +10,27 @@ from ncfl.data.degradations import awgn
 from ncfl.data.packed import PackedClip
 from ncfl.models.motion import SPyNet, warp
 from ncfl.train.losses import psnr
-from ncfl.train.motion.synthetic import NOISE_LEVELS
-from ncfl.weights.checkpoint import Checkpoint
-from ncfl.weights.matching import load_weights
+from ncfl.train.motion.held_out import NOISE_LEVELS
 
 PAIRS = 6  # of neighbouring frames per clip, evenly spread
 
 
 @torch.no_grad()
-def examine_flow(spynet: Checkpoint, clips: Sequence[PackedClip], seed: int) -> dict[str, Any]:
+def examine_flow(spynet: SPyNet, clips: Sequence[PackedClip], seed: int) -> dict[str, Any]:
     """PSNR of the warped frame before against the frame, less that of the frame before as it is; dB.
 
     The motion is estimated on noisy frames and applied to clean ones, as
-    :func:`ncfl.train.motion.synthetic.measure` does.
+    :func:`ncfl.train.motion.held_out.measure` does.
 
     Args:
-        spynet: weights of the motion estimation.
+        spynet: the motion estimation.
         clips: real footage; that of a pack was trained on too (:mod:`ncfl.train.motion.real_pairs`).
         seed: of the noise.
 
     Returns:
         ``clips``: name -> noise level as text -> dB; ``mean``: the same, the mean over the clips.
     """
-    network = SPyNet(**spynet.arguments)
-    load_weights(network, spynet.state, spynet.path)
-    network.eval()
+    spynet.eval()
     found: dict[str, dict[str, float]] = {}
     for clip in clips:
         last = len(clip.frames) - 1
@@ -42,7 +38,7 @@ def examine_flow(spynet: Checkpoint, clips: Sequence[PackedClip], seed: int) -> 
         if not times:
             continue
         found[clip.name] = {
-            f"{sigma:g}": round(float(np.mean([_gain(network, clip, t, sigma, seed) for t in times])), 3)
+            f"{sigma:g}": round(float(np.mean([_gain(spynet, clip, t, sigma, seed) for t in times])), 3)
             for sigma in NOISE_LEVELS
         }
     levels = [f"{sigma:g}" for sigma in NOISE_LEVELS]
