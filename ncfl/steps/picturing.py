@@ -57,8 +57,13 @@ def picture(
     store = open_store(params, dataset)
     split = next(iter(names.values())).evaluate[dataset].split
     clip = find_frame(store, dataset, split, sequence, frame)
-    given = {"source": DegradedSource(dataset, params.seed), "convention": store.manifest.get("convention", "rgb"),
-             "frame": frame, "sigma": sigma, "isp": isp_of(params, clip.bayer)}  # fmt: skip
+    given = {
+        "source": DegradedSource(dataset, params.seed),
+        "convention": store.manifest.get("convention", "rgb"),
+        "frame": frame,
+        "sigma": sigma,
+        "isp": isp_of(params, clip.bayer),
+    }
     panels: list[Panel] = []
     for name in names:
         method, device = method_of_experiment(params, name)

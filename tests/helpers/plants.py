@@ -98,16 +98,18 @@ PLANTS = {
     "prepared array": Plant("data/prepared/set8/test/*.npy", zeroed, "evaluate --experiment noisy"),
     "manifest": Plant("data/prepared/davis/manifest.json", edit(b'"peak": 255', b'"peak": 254'), TRAIN),
     "raw file": Plant("data/raw/davis/demo/files/**/*.jpg", zeroed, "prepare --dataset davis"),
-    "index of raw files": Plant("data/raw/davis/index.json", edit(b'"sha256": "', b'"sha256": "0'),
-                                "prepare --dataset davis"),
+    "index of raw files": Plant(
+        "data/raw/davis/index.json", edit(b'"sha256": "', b'"sha256": "0'), "prepare --dataset davis"
+    ),
     "table": Plant("results/tables/table5.csv", edit(b",", b";"), "report"),
     "start": Plant("pretrained/starts/motion-half.safetensors", zeroed),
-    "shipped weights": Plant("pretrained/ncfl-files.safetensors", zeroed,
-                             "restore data/raw/set8/demo/files/Set8/chelsea-00 restored"),
+    "shipped weights": Plant(
+        "pretrained/ncfl-files.safetensors", zeroed, "restore data/raw/set8/demo/files/Set8/chelsea-00 restored"
+    ),
     "source of the package": Plant("ncfl/evaluate/metrics.py", edit(b"import", b"import  # planted\nimport")),
     "same, not loaded": Plant("ncfl/methods/vnlnet/pair_cache.py", edit(b"import", b"import  # planted\nimport")),
     "same, as many bytes": Plant("ncfl/evaluate/metrics.py", edit(b"mean", b"nean")),
     "versions": Plant("ncfl/versions.txt", edit(b"torch==", b"torch==9.")),
     "lock": Plant("requirements.lock", edit(b"\ntorch==", b"\ntorch==9."), TRAIN),
     "parameter": Plant("params.yaml", edit(b"seed: ", b"seed: 1")),
-}  # fmt: skip
+}

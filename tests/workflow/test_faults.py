@@ -26,9 +26,14 @@ SUMMARY = "results/experiments/noisy/evaluation/summary.json"
 def started(command: str, root: Path, before: Callable[[], None] | None = None, **environment: str) -> subprocess.Popen:
     """A command as a user starts it."""
     return subprocess.Popen(
-        command.split(), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=before,
+        command.split(),
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=before,
         env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **environment},
-    )  # fmt: skip
+    )
 
 
 def ended(process: subprocess.Popen) -> tuple[int, str]:

@@ -14,9 +14,15 @@ from ncfl.models.ncfl import NCFL
 from ncfl.models.variants import m_d, m_f, ncfl_adapq
 
 SIZES = {
-    "unet_widths": (4, 4, 4, 4, 4), "feature_width": 6, "latent_width": 5, "mv_width": 4, "flow_width": 0.1,
-    "attention_widths": (4, 4, 4), "attention_blocks": 1, "attention_extra_blocks": 1,
-}  # fmt: skip
+    "unet_widths": (4, 4, 4, 4, 4),
+    "feature_width": 6,
+    "latent_width": 5,
+    "mv_width": 4,
+    "flow_width": 0.1,
+    "attention_widths": (4, 4, 4),
+    "attention_blocks": 1,
+    "attention_extra_blocks": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +77,14 @@ def test_padding_is_cut_off(network: NCFL):
     shapes = {key: array.shape for key, array in found.items()}
     plain, latent = (18, 21), (5, 6)
     assert shapes == {
-        "attention": plain, "bits": latent, "c_check": plain, "c_tilde": plain, "mv": (2, *plain),
-        "mv_refined": (2, *plain), "step": latent,
-    }  # fmt: skip
+        "attention": plain,
+        "bits": latent,
+        "c_check": plain,
+        "c_tilde": plain,
+        "mv": (2, *plain),
+        "mv_refined": (2, *plain),
+        "step": latent,
+    }
 
 
 def test_nothing_stays_behind(network: NCFL):

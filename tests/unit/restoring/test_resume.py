@@ -275,9 +275,12 @@ def test_a_killed_command_goes_on(number, tmp_path, monkeypatch):
     source = record(tmp_path / "in.mp4", frames=film(240), times=tuple(3000 * t for t in range(240)))
     command = ["restore", source, "out.mkv", "--method", "median-3x3", "--resume"]
     with subprocess.Popen(
-        [sys.executable, "-m", "ncfl.cli.main", *map(str, command)], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "ncfl.cli.main", *map(str, command)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    ) as process:  # fmt: skip
+    ) as process:
         deadline = time.monotonic() + 100
         while not (tmp_path / "out.mkv.parts" / "state.pt").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
