@@ -41,6 +41,11 @@ EXCUSED = {
     ("docs/running-at-scale.md", "dvc remote modify"): STORE,
     ("docs/running-at-scale.md", "dvc push"): STORE,
     ("docs/running-at-scale.md", "dvc pull"): STORE,
+    ("docs/study.md", "snakemake --cores 2"): HOURS,
+    (
+        "docs/study.md",
+        "tools/study",
+    ): "needs trainings of hours; tests/unit/release/test_study.py keeps and writes those of a made-up study",
     ("docs/pretrained.md", "tools/pretrain train"): HOURS,
     ("docs/pretrained.md", "tools/pretrain card"): "measures for many minutes; tests/unit/release makes a card",
     ("docs/pretrained.md", "tools/claim.py"): "trains for 19 minutes; tests/unit/release/test_claim.py trains less",
@@ -90,7 +95,9 @@ def test_every_command_works(tmp_path: Path, tiny_params: str, monkeypatch: pyte
         for block in blocks(document):
             root = project
             if any(line.startswith("ncfl use") for line in block):  # begins in a checkout as it is cloned
-                root = make_project(tmp_path, (ROOT / "params.yaml").read_text(), f"clone-of-{document.parent.name}")
+                root = make_project(
+                    tmp_path, (ROOT / "params.yaml").read_text(), f"clone-of-{document.parent.name}-{document.stem}"
+                )
             wanted = [part for part in parts(block) if not excuse(document, part)]
             faults += [f"{name_of(document)}: {fault}" for part in wanted if (fault := typed(part, root))]
     assert faults == []
