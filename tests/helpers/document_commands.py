@@ -10,7 +10,7 @@ import typer
 
 # What a document writes where the reader has a name of their own.
 PLACEHOLDER = re.compile(r"[A-Z_]+(\.\w+)?|<.*>|\.\.\.|…")
-INLINE = re.compile(r"`((?:ncfl|snakemake|dvc|make|tools/\w+)(?: [^`\n]*)?)`")
+INLINE = re.compile(r"`((?:ncfl|snakemake|dvc|make|python|pip|tools/[\w.]+)(?: [^`]*)?)`")
 BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.M | re.S)
 JOINED = re.compile(r"&&|\|\||;|\|")
 
@@ -21,6 +21,12 @@ def blocks(document: Path) -> list[list[str]]:
     return [[typed for line in block.splitlines() if (typed := _typed(line))] for block in joined]
 
 
+def inline(document: Path) -> list[str]:
+    """The commands in the lines of text."""
+    text = BLOCK.sub("", document.read_text())
+    return [re.sub(r"\s+", " ", command) for command in INLINE.findall(text)]
+
+
 def _typed(line: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"(^|\s)#.*", "", line.removeprefix("$ "))).strip()
 
@@ -29,13 +35,22 @@ def commands(document: Path) -> Iterator[list[str]]:
     """The words of each command of a document."""
     text = document.read_text()
     blocks = "\n".join(block.replace("\\\n", " ") for block in BLOCK.findall(text))
-    for line in [*blocks.splitlines(), *INLINE.findall(BLOCK.sub("", text))]:
+    for line in [*blocks.splitlines(), *inline(document)]:
         for part in JOINED.split(line.removeprefix("$ ")):
             words = shlex.split(part, comments=True)
             while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
                 words.pop(0)
             if words:
                 yield words
+
+
+def is_a_name(command: str) -> bool:
+    """Whether a text names a program, or a verb that wants more than its name."""
+    program, *rest = command.split()
+    if rest:
+        wanted = _verbs()[rest[0]].params if program == "ncfl" and rest[1:] == [] else []
+        return any(parameter.required for parameter in wanted)
+    return program in ("ncfl", "dvc", "make", "python", "pip")
 
 
 def fault(words: list[str], root: Path) -> str | None:

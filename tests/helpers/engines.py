@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,9 @@ def run(command: str, root: Path, timeout: float = 1200, code: int = 0) -> str:
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true"}
     for name in ("DVC_STAGE", "DVC_ROOT"):
         environment.pop(name, None)
-    done = subprocess.run(command.split(), cwd=root, capture_output=True, text=True, timeout=timeout, env=environment)
+    done = subprocess.run(
+        shlex.split(command), cwd=root, capture_output=True, text=True, timeout=timeout, env=environment
+    )
     assert done.returncode == code, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
