@@ -35,7 +35,10 @@ from ncfl.restoring.shots import Shots
 
 
 class Restored(TypedDict):
-    """What was done: plain data."""
+    """What was done: plain data.
+
+    ``notes`` says what of the input the output's format could not hold, and what else people should know, a line each.
+    """
 
     output: str
     frames: int
@@ -43,9 +46,7 @@ class Restored(TypedDict):
     width: int
     seconds: float  # reading, restoring and writing together
     frames_per_second: float
-    notes: list[
-        str
-    ]  # what of the input the output's format could not hold, and what else people should know, a line each, once
+    notes: list[str]
 
 
 def restore(
@@ -102,9 +103,8 @@ def restore(
             open_writer(output, **written, parts=kept.folder, kept=kept.writer) as writer,
             Progress(reader.frames_hint, f"restore {input.name}", **shown) as bar,
         ):
-            # A thread that waits for a pipe could not be ended.
-            depth = 0 if is_standard(input) or is_standard(output) else depth_for(*reader.size)
-            count = _restore(reader, shots, writer, kept, bar, timed=rate is None, depth=depth)
+            piped = is_standard(input) or is_standard(output)
+            count = _restore(reader, shots, writer, kept, bar, timed=rate is None, piped=piped)
     seconds = time.perf_counter() - began
     height, width = reader.size
     speed = {"seconds": seconds, "frames_per_second": (count - kept.frames) / seconds}
@@ -113,12 +113,10 @@ def restore(
 
 
 def _restore(
-    reader: FrameReader, shots: Shots, writer: FrameWriter, kept: Kept, bar: Progress, *, timed: bool, depth: int
+    reader: FrameReader, shots: Shots, writer: FrameWriter, kept: Kept, bar: Progress, *, timed: bool, piped: bool
 ) -> int:
-    """Write all frames that are not written yet, at their own times if ``timed``; how many the output then has.
-
-    ``depth`` frames wait before the method and behind it.
-    """
+    """Write all frames that are not written yet, at their own times if ``timed``; how many the output then has."""
+    depth = 0 if piped else depth_for(*reader.size)  # a thread that waits for a pipe could not be ended
     count, times = kept.frames, deque[FrameTime | None]()  # times of the frames that wait within the method
 
     def frames(read: Iterator[tuple[np.ndarray, FrameTime | None]]) -> Iterator[np.ndarray]:
