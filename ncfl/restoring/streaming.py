@@ -81,9 +81,8 @@ def restore(
             gone on from where it is there.
 
     Raises:
-        InputError: an input that can't be read or is too small, an output that is the input, exists or is of
-            no known format, a noise level that is missing or out of range, a full disk. Nothing is left, but with
-            ``resume`` what is done.
+        InputError: an input that can't be read or is too small, an output that is the input, exists or is of no known
+            format, a missing or wrong noise level, a full disk. Nothing is left but, with ``resume``, what is done.
     """
     input, output = Path(input), Path(output)
     _check_method(method, sigma)
