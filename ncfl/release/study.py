@@ -68,8 +68,7 @@ def _record(records: Path, name: str) -> dict[str, Any]:
 
 
 def _curve(experiment: Path) -> Iterator[dict[str, Any]]:
-    """Points of both stages on one axis."""
-    begun = 0
+    """Points of both stages, whose iterations count on."""
     for stage in STAGES:
         path = experiment / stage / CURVE
         if not path.exists():
@@ -78,8 +77,7 @@ def _curve(experiment: Path) -> Iterator[dict[str, Any]]:
             rows = list(csv.DictReader(file))
         for row in rows:
             if int(row["iteration"]) % EVERY == 0:
-                yield {"iteration": begun + int(row["iteration"]), "stage": stage, "psnr": row["psnr"]}
-        begun += int(rows[-1]["iteration"])
+                yield {"iteration": int(row["iteration"]), "stage": stage, "psnr": row["psnr"]}
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ def kept(name: str, seed: int, psnr: float, *, trained: bool = True, worth: floa
 def results(root: Path, name: str = "modules-a-seed7", seed: int = 7) -> Path:
     """A folder of results with one finished experiment of two stages of 100 and 50 iterations."""
     experiment = root / "experiments" / name
-    for stage, iterations in (("stage1", 100), ("stage2", 50)):
+    for stage, iterations in (("stage1", range(10, 101, 10)), ("stage2", range(110, 151, 10))):
         (experiment / stage).mkdir(parents=True)
-        points = "".join(f"{n},0.1,{n / 10}\n" for n in range(10, iterations + 1, 10))
+        points = "".join(f"{n},0.1,{n / 10}\n" for n in iterations)
         (experiment / stage / "history.csv").write_text(f"iteration,loss,psnr\n{points}")
     (experiment / "evaluation").mkdir()
     (experiment / "evaluation/summary.json").write_text(json.dumps(kept(name, seed, 28.5).summary))
