@@ -8,7 +8,7 @@ between two, which cancels that of g. Its mean over the channels is zero, so the
 and the mean of the restored channels is the answer.
 
 A network that has learned on gray clips too does better without where there is much noise: then the frames pass as
-they are from that level on (``as_they_are_from``).
+they are from that level on (``gray_from``).
 
 Measured with `ncfl-half` on two gray clips of DAVIS (320x240, 8 bits): at sigma 10 from 29.8 and 29.4 dB to 36.8 and
 31.6, at 30 from 20.3 and 20.7 to 31.2 and 26.3, at 50 from 16.1 and 16.8 to 27.8 and 23.8; their twins in color, whose
@@ -34,15 +34,15 @@ class GrayFrames:
 
     Args:
         sigma: the noise level in 0..255; estimated for each frame where it is None.
-        as_they_are_from: the noise level from which on the method restores gray frames better as they are; None: never.
+        gray_from: the noise level from which on the method restores gray frames better as they are; None: never.
 
     Attributes:
         count: how many frames were gray and noisy.
     """
 
-    def __init__(self, sigma: float | None = None, as_they_are_from: float | None = None) -> None:
+    def __init__(self, sigma: float | None = None, gray_from: float | None = None) -> None:
         self._sigma, self._on = sigma, True
-        self._most = math.inf if as_they_are_from is None else as_they_are_from
+        self._most = math.inf if gray_from is None else gray_from
         self._gray: deque[bool] = deque()  # of the frames that the method has and has not given back
         self._seen = self.count = 0
 

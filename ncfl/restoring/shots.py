@@ -42,8 +42,8 @@ class Shots:
         # Methods for any number of channels treat each by itself, or are told by what they are named for.
         self._gray = None
         if method.channels == 3:
-            alone = method.gray_from if isinstance(method, Learned) else None
-            self._gray = GrayFrames(None if method.blind else sigma, as_they_are_from=alone)
+            gray_from = method.gray_from if isinstance(method, Learned) else None
+            self._gray = GrayFrames(None if method.blind else sigma, gray_from)
         self.cuts: list[int] = []
         self.first = 0
         self._read = 0  # frames, of which is known whether a scene begins with them

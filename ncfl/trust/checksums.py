@@ -6,6 +6,7 @@ seen all the same. A bit that turns on the disk is not; for that there is ``fres
 
 import contextlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -51,11 +52,10 @@ class Checksums:
         return self._now[name]
 
     def _of(self, path: Path, name: str) -> str:
-        status = path.stat()
-        mark = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        mark = mark_of(path.stat())
         group = _group(path)
         known = self._group(group)
-        small = status.st_size <= ALWAYS_READ_BYTES and path.parts[0] != layout.DATA.name
+        small = mark[0] <= ALWAYS_READ_BYTES and path.parts[0] != layout.DATA.name
         entry = known.get(name)
         if not self.fresh and not small and entry and entry[:4] == mark:
             return entry[4]
@@ -63,8 +63,7 @@ class Checksums:
 
     def know(self, path: Path, checksum: str) -> None:
         """Keep a checksum that whoever wrote the file has computed."""
-        status = path.stat()
-        mark = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        mark = mark_of(path.stat())
         group = _group(path)
         self._group(group)[path.as_posix()] = [*mark, checksum]
         self._changed.add(group)
@@ -73,7 +72,8 @@ class Checksums:
         found = sha256(path)
         if began - max(mark[1], mark[2]) / 1e9 > _TICK_SECONDS and path.stat().st_ctime_ns == mark[2]:
             entry, known = [*mark, found], self._known[group].get(name)
-            if known != entry and not _set_back(known, entry):
+            hidden = set_back(known, mark) and known[4] != found  # what was known stays, for ncfl.trust.kept_times
+            if known != entry and not hidden:
                 self._known[group][name] = entry
                 self._changed.add(group)
         return found
@@ -88,12 +88,16 @@ class Checksums:
         return self._known[group]
 
 
-def _set_back(known: list | None, entry: list) -> bool:
-    """Whether a file was changed and given its old time again: what was known stays (:mod:`ncfl.trust.kept_times`)."""
+def mark_of(status: os.stat_result) -> list[int]:
+    """What tells whether a file is as it was: size, time of modification, time of change, inode."""
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def set_back(known: list | None, mark: list[int]) -> bool:
+    """Whether the time of change alone is another than that of a known entry: somebody set the other time back."""
     if known is None:
         return False
-    same = all(known[n] == entry[n] for n in (0, 1, 3))  # size, time of modification, inode
-    return same and known[2] != entry[2] and known[4] != entry[4]
+    return known[2] != mark[2] and all(known[n] == mark[n] for n in (0, 1, 3))
 
 
 def _group(path: Path) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 import stat
 
-from ncfl.trust.checksums import FOLDER
+from ncfl.trust.checksums import FOLDER, mark_of, set_back
 
 
 def renew() -> None:
@@ -22,14 +22,12 @@ def renew() -> None:
     for group in FOLDER.glob("*.json"):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             for name, entry in json.loads(group.read_text(encoding="utf-8")).items():
-                with contextlib.suppress(OSError, ValueError, TypeError):
+                with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
                     _renew(name, entry)
 
 
 def _renew(name: str, entry: list) -> None:
-    size, modified, changed, inode = entry[:4]
     found = os.lstat(name)
-    same = (found.st_size, found.st_mtime_ns, found.st_ino) == (size, modified, inode)
     own = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_mode & stat.S_IWUSR
-    if same and own and found.st_ctime_ns != changed:
+    if own and set_back(entry, mark_of(found)):
         os.utime(name)

@@ -60,7 +60,7 @@ def test_other_frames_pass_as_they_are(kind):
 def test_much_noise_is_left_as_it_is_for_methods_that_know_it_in_gray(threshold, colored):
     """The frames' own noise has sigma 30, which is estimated to a few."""
     _, noisy = gray_clip(1)
-    frames = GrayFrames(as_they_are_from=threshold)
+    frames = GrayFrames(gray_from=threshold)
     assert torch.equal(frames.prepare(tensor(noisy[0])), tensor(noisy[0])) is not colored
 
 
