@@ -107,6 +107,10 @@ class Training(Block):
         default=[1],
         description="The steps from one frame to the next, one of which is drawn per clip; [1] keeps all frames.",
     )
+    camera: Share = Field(
+        default=0.0,
+        description="The share of clips with the noise of a camera: of a mosaic's light, developed and compressed.",
+    )
 
 
 class Schedule(Block):

@@ -113,6 +113,13 @@ def srgb(light: np.ndarray) -> np.ndarray:
     return np.where(light <= 0.0031308, np.float32(12.92) * light, curve)
 
 
+def linear(encoded: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`srgb`: float in [0,1] -> linear float32 in [0,1]."""
+    encoded = np.asarray(encoded, np.float32)
+    curve = ((np.maximum(encoded, 0) + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(encoded <= 0.04045, encoded / np.float32(12.92), curve)
+
+
 def load(spec: str) -> ISP:
     """A user's own ISP in place of :class:`PlainISP`.
 

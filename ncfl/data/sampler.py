@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ncfl.common.errors import InputError
-from ncfl.data import bayer
+from ncfl.data import bayer, camera
 from ncfl.data.degradations import awgn
 from ncfl.data.store import Clip, ClipStore
 from ncfl.data.variety import PLAIN, Drawn, Variety, as_file, draw, grayed
@@ -81,8 +81,8 @@ class TrainingSampler:
         if variety != PLAIN and any(clip.degraded_paths or clip.bayer for clip in self.clips):
             raise InputError(
                 f"{store.root}: its frames are raw or degraded already, found training.clipped {variety.clipped:g}, "
-                f"gray {variety.gray:g}, cuts {variety.cuts:g}, speeds {list(variety.speeds)}; allowed with such data: "
-                "0, 0, 0, [1]"
+                f"gray {variety.gray:g}, cuts {variety.cuts:g}, speeds {list(variety.speeds)}, camera "
+                f"{variety.camera:g}; allowed with such data: 0, 0, 0, [1], 0"
             )
 
     def batch(self, iteration: int) -> Batch:
@@ -91,7 +91,7 @@ class TrainingSampler:
         clips = [self.clips[i] for i in rng.integers(len(self.clips), size=self.batch_size)]
         sigma = rng.uniform(*self.sigma, size=self.batch_size).astype(np.float32)
         if self.variety != PLAIN:
-            return self._varied(clips, sigma, rng, np.random.default_rng((self.seed, iteration, 1)))
+            return self._varied(clips, sigma, rng, iteration)
         pairs = [self._window(clip, rng) for clip in clips]
         clean = torch.from_numpy(np.stack([clean for clean, _ in pairs]))
         if pairs[0][1] is not None:
@@ -102,11 +102,10 @@ class TrainingSampler:
             noisy = clean
         return Batch(clean, noisy, torch.from_numpy(sigma), [clip.name for clip in clips])
 
-    def _varied(
-        self, clips: list[Clip], sigma: np.ndarray, rng: np.random.Generator, own: np.random.Generator
-    ) -> Batch:
+    def _varied(self, clips: list[Clip], sigma: np.ndarray, rng: np.random.Generator, iteration: int) -> Batch:
+        own, cameras = (np.random.default_rng((self.seed, iteration, number)) for number in (1, 2))
         clean, noisy, names = [], [], []
-        for clip, level in zip(clips, sigma, strict=True):
+        for number, (clip, level) in enumerate(zip(clips, sigma, strict=True)):
             drawn = draw(self.variety, own, self.frames)
             shown = [clip] if drawn.cut == self.frames else [clip, self.clips[own.integers(len(self.clips))]]
             frames = np.concatenate(
@@ -119,6 +118,10 @@ class TrainingSampler:
             degraded = awgn(frames[:, :1] if drawn.gray else frames, level, rng)
             degraded = np.broadcast_to(degraded, frames.shape)
             clean.append(frames)
+            if cameras.random() < self.variety.camera:
+                filming = camera.drawn(cameras)
+                sigma[number], degraded = filming.sigma, filming.film(frames, cameras)
+                degraded = grayed(degraded) if drawn.gray else degraded
             noisy.append(as_file(degraded) if drawn.clipped else degraded)
             names.append(" then ".join(clip.name for clip in shown))
         return Batch(*(torch.from_numpy(np.stack(side)) for side in (clean, noisy)), torch.from_numpy(sigma), names)

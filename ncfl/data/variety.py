@@ -18,16 +18,18 @@ class Variety(NamedTuple):
         cuts: another clip goes on from a frame drawn from the second to the last.
         speeds: frames from one to the next, drawn from this list; what stands there twice is drawn twice as often.
             A clip that is too short for a speed plays at the greatest one that it is long enough for.
+        camera: of clips whose noise is a camera's (:mod:`ncfl.data.camera`), and not white.
     """
 
     clipped: float = 0.0
     gray: float = 0.0
     cuts: float = 0.0
     speeds: tuple[int, ...] = (1,)
+    camera: float = 0.0
 
     def checked(self, where: str) -> "Variety":
         """Itself. InputError: a share outside 0 ... 1, or a speed below 1; ``where`` names the block it stands in."""
-        for name in ("clipped", "gray", "cuts"):
+        for name in ("clipped", "gray", "cuts", "camera"):
             share = getattr(self, name)
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise InputError(f"{where}.{name}: expected a share of the clips, 0 ... 1, got {share!r}")

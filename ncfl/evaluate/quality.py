@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
+from ncfl.data.camera import Camera
 from ncfl.data.degradations import awgn, noise_rng
 from ncfl.data.variety import as_file
 from ncfl.evaluate import conventions, nlm
@@ -33,11 +34,15 @@ NOISE = "pretrained"  # the dataset's name in the noise's seed
 CACHE_FORMAT = 2  # another one wherever the meaning of a cached figure changes
 
 
-UNCLIPPED, CLIPPED, GRAY = "unclipped", "clipped", "gray"
+UNCLIPPED, CLIPPED, GRAY, CAMERA, COMPRESSED = "unclipped", "clipped", "gray", "camera", "compressed"
+_RATE_FACTOR = 23  # of H.264, libx264's own choice
 KINDS = {
     UNCLIPPED: "the noise as it is, floating point",
     CLIPPED: "the noise clipped and rounded to 8 bits, as in a file",
     GRAY: "the clip's luma in three channels with one noise in all of them, clipped and rounded",
+    CAMERA: "shot and read noise of a mosaic's light, of that sigma in the middle of green's range, developed by a "
+    f"plain ISP, then H.264 with rate factor {_RATE_FACTOR}",
+    COMPRESSED: f"clipped white noise, then H.264 with rate factor {_RATE_FACTOR}",
 }
 
 
@@ -80,8 +85,13 @@ def read_clip(path: Path, frames: int) -> CleanClip:
 
 
 def noisy_frames(footage: CleanClip, sigma: float, seed: int, kind: str = UNCLIPPED) -> Iterator[np.ndarray]:
-    """The clip with white Gaussian noise of one of :data:`KINDS`, float32 [H,W,3] each."""
+    """The clip with noise of one of :data:`KINDS`, float32 [H,W,3] each."""
     rng = noise_rng(seed, NOISE, footage.name, sigma)
+    if kind in (CAMERA, COMPRESSED):
+        camera = Camera(sigma, mosaic=kind == CAMERA, codec="h264", quality=_RATE_FACTOR)
+        clean = np.stack([_unit(frame) for frame in footage.frames]).transpose(0, 3, 1, 2)
+        yield from camera.film(clean, rng).transpose(0, 2, 3, 1)
+        return
     for frame in footage.frames:
         clean = _unit(frame)
         noisy = awgn(clean[..., :1] if kind == GRAY else clean, sigma, rng)

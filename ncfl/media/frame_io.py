@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ncfl.common.errors import InputError
+from ncfl.common.pyav import import_av
 from ncfl.media.notes import Properties
 
 # A file is opened as what it is, if that is a container of pictures and sound: never a list of other files, which a
@@ -145,15 +145,6 @@ class FrameWriter:
 def as_url(path: Path) -> str:
     """A path as FFmpeg is to be told it: whatever its name looks like, it is a file and nothing else."""
     return f"file:{path}"
-
-
-def import_av() -> Any:
-    """PyAV, which is no part of the core. InputError: not installed."""
-    try:
-        import av
-    except ImportError:
-        raise InputError("package av: not installed; video files need it (pip install av), folders do not") from None
-    return av
 
 
 def open_source(path: Path) -> Any:

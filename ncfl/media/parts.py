@@ -15,8 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ncfl.common.errors import InputError
+from ncfl.common.pyav import import_av
 from ncfl.media.coding import coding_notes, coding_of
-from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url, import_av
+from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url
 from ncfl.media.passengers import Passengers
 from ncfl.media.pictures import PictureWriter
 from ncfl.media.timetable import EVEN_RATE, TimePlace, Timetable

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ncfl.common.errors import InputError
-from ncfl.media.frame_io import import_av, open_source
+from ncfl.common.pyav import import_av
+from ncfl.media.frame_io import open_source
 from ncfl.media.notes import note
 
 _AUDIO = "aac"

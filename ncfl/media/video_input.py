@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ncfl.common.errors import InputError
+from ncfl.common.pyav import import_av
 from ncfl.media.containers import check_whole
-from ncfl.media.frame_io import FrameReader, FrameTime, Origin, import_av, open_source
+from ncfl.media.frame_io import FrameReader, FrameTime, Origin, open_source
 from ncfl.media.notes import Properties
 from ncfl.media.passengers import OF_THE_FILE
 from ncfl.media.planes import COEFFICIENTS, SHARE, Samples, planes_of, to_rgb

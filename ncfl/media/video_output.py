@@ -14,8 +14,9 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
+from ncfl.common.pyav import import_av
 from ncfl.media.coding import BT709, Coding, coding_notes, coding_of
-from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url, import_av
+from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url
 from ncfl.media.notes import note
 from ncfl.media.passengers import Passengers
 from ncfl.media.planes import frame_of, from_rgb

@@ -24,6 +24,7 @@ SHOWN = (
     "gray",
     "cuts",
     "speeds",
+    "camera",
     "seed",
     "precision",
 )

@@ -63,6 +63,7 @@ def _train_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--clipped", type=float, help="share of clips whose noise is clipped and rounded to 8 bits")
     options.add_argument("--gray", type=float, help="share of clips made gray, with equal noise in three channels")
     options.add_argument("--cuts", type=float, help="share of clips in which another one goes on somewhere")
+    options.add_argument("--camera", type=float, help="share of clips with a camera's noise, compressed")
     options.add_argument("--speeds", type=int, nargs="+", help="frames from one to the next, drawn from these")
     options.add_argument("--flow", type=Path, metavar="SPYNET", help="motion estimation that is pretrained already")
     options.set_defaults(run=_train)
@@ -101,7 +102,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _numbers(options: argparse.Namespace) -> dict[str, Any]:
     """Those of the recipe's numbers that options replace."""
-    names = ("learning_rate", "precision", "clipped", "gray", "cuts", "speeds")
+    names = ("learning_rate", "precision", "clipped", "gray", "cuts", "speeds", "camera")
     given = {name: getattr(options, name) for name in names}
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
 

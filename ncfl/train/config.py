@@ -82,7 +82,7 @@ class TrainConfig:
         checkpoint_activations: keep the inputs of each frame alone for the backward pass, and compute it again there.
         batch, frames, patch: clips per batch, frames per clip, side of the square crop in pixels.
         sigma: noise level in 0 ... 255, one number or a (low, high) range drawn from per clip.
-        clipped, gray, cuts, speeds: what else differs between clips (:class:`ncfl.data.variety.Variety`).
+        clipped, gray, cuts, speeds, camera: what else differs between clips (:class:`ncfl.data.variety.Variety`).
         seed: of every random draw.
         precision: of the forward pass; weights, loss and optimizer are float32 whatever it says.
         log_every: iterations between two logged lines; each is the mean since the one before.
@@ -118,6 +118,7 @@ class TrainConfig:
     gray: float = 0.0
     cuts: float = 0.0
     speeds: tuple[int, ...] = (1,)
+    camera: float = 0.0
     seed: int = 0
     precision: str = "float32"
     log_every: int = machine(50)
@@ -156,7 +157,7 @@ class TrainConfig:
     @property
     def variety(self) -> Variety:
         """What the sampler draws beside the noise level."""
-        return Variety(self.clipped, self.gray, self.cuts, self.speeds)
+        return Variety(self.clipped, self.gray, self.cuts, self.speeds, self.camera)
 
     @property
     def iterations(self) -> int:

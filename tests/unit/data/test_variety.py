@@ -101,6 +101,30 @@ def test_speeds_leave_frames_out_as_far_as_a_clip_is_long_enough():
     assert steps.count(1) / len(steps) == pytest.approx(0.5, abs=0.12)
 
 
+def test_a_camera_takes_the_place_of_white_noise_in_its_share_of_clips_and_changes_nothing_else():
+    variety = Variety(cuts=0.3, speeds=(1, 2))
+    shares = []
+    for plain, filmed in zip(
+        batches(Photographs(), variety, sigma=30.0),
+        batches(Photographs(), variety._replace(camera=0.4), sigma=30.0),
+        strict=True,
+    ):
+        assert torch.equal(plain.clean, filmed.clean)
+        assert plain.clips == filmed.clips
+        for number in range(2):
+            same = torch.equal(plain.noisy[number], filmed.noisy[number])
+            shares.append(not same)
+            assert same == (filmed.sigma[number] == 30)
+            if not same:
+                assert torch.equal((filmed.noisy[number] * 255).round() / 255, filmed.noisy[number])
+    assert 0.25 < np.mean(shares) < 0.55
+
+
+def test_a_gray_clip_that_is_filmed_stays_gray():
+    for batch in batches(Photographs(), Variety(gray=1.0, camera=1.0), count=5):
+        assert torch.equal(batch.noisy, batch.noisy[:, :, :1].expand_as(batch.noisy))
+
+
 def test_without_variety_batches_are_those_of_before_and_with_it_they_are_functions_of_the_iteration():
     plain = batches(Photographs(), Variety(), count=2)
     rng = np.random.default_rng((3, 1))  # as the sampler documents: clips, levels, windows, noise, in this order
@@ -123,6 +147,7 @@ def test_values_of_a_file_are_multiples_of_a_255th():
         ({"clipped": 1.5}, r"training.clipped: expected a share of the clips, 0 ... 1, got 1.5"),
         ({"gray": True}, "training.gray: expected a share of the clips, 0 ... 1, got True"),
         ({"cuts": -0.1}, "training.cuts: expected a share of the clips, 0 ... 1, got -0.1"),
+        ({"camera": 2}, "training.camera: expected a share of the clips, 0 ... 1, got 2"),
         ({"speeds": ()}, r"training.speeds: expected integers from 1 up, at least one, got \[\]"),
         ({"speeds": [1, 0]}, r"training.speeds: expected integers from 1 up, at least one, got \[1, 0\]"),
     ],

@@ -213,7 +213,7 @@ def test_other_weights_of_the_same_name_are_measured_again(weights: Weights, cli
         ({"sigmas": [30.0, 30.0]}, "sigmas: expected .*, got"),
         ({"sigmas": [-1.0]}, "sigmas: expected .*, got"),
         ({"frames": 0}, "frames: expected .*, got"),
-        ({"kinds": ["blue"]}, r"kinds: expected distinct ones of clipped, gray, got \['blue'\]"),
+        ({"kinds": ["blue"]}, r"kinds: expected distinct ones of clipped, gray, camera, compressed, got \['blue'\]"),
         ({"clips": [Path("nowhere")]}, "nowhere: no such file"),
     ],
 )
