@@ -9,10 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ncfl.common.console import say
 from ncfl.common.errors import InputError
-from ncfl.trust import dvc_claim, dvc_waiting, kept_times
+from ncfl.trust import dvc_claim, dvc_waiting, kept_times, unlisted
 
 _OF_NO_RESULTS = ("cache", "completion", "config", "doctor", "init", "install", "remote", "root", "version")
+_LOOKS = ("exp", "repro", "status")
 _TELLS_ONLY = {"-h", "--help", "-V", "--version"}
 
 
@@ -30,6 +32,9 @@ def prepare(arguments: Sequence[str]) -> None:
         if verb and verb not in _OF_NO_RESULTS and not _TELLS_ONLY & {*arguments} and "DVC_STAGE" not in os.environ:
             dvc_waiting.lay_down()
             kept_times.renew()
+            if verb in _LOOKS:
+                for line in unlisted.changes():
+                    say(f"warning: {line}")
         dvc_waiting.keep()
 
 

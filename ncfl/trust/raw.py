@@ -1,15 +1,13 @@
 """Source files of a dataset, compared with what was written down when it was fetched."""
 
 from pathlib import Path
-from typing import Any
 
-from ncfl.common.errors import InputError
-from ncfl.common.files import read_json
 from ncfl.config import layout
 from ncfl.config.data import ClipsData
 from ncfl.config.params import Params
 from ncfl.config.reruns import Job
 from ncfl.trust.checksums import Checksums
+from ncfl.trust.fetched import changed_files, entries
 from ncfl.trust.records import Fault
 
 
@@ -21,16 +19,9 @@ def root_of(params: Params, dataset: str) -> Path:
 
 def raw_faults(params: Params, dataset: str, job: Job, checksums: Checksums) -> list[Fault]:
     """The files that are not as they were fetched; files that are gone are none: prepared clips do without them."""
-    index, root, found = layout.raw(dataset) / "index.json", root_of(params, dataset), []
-    for entry in _entries(index):
-        path = root / entry["name"]
-        try:
-            if path.stat().st_size == entry["bytes"] and checksums.of(path) == entry["sha256"]:
-                continue
-        except OSError:
-            continue
-        found.append(Fault(path, job, "changed since the dataset was fetched (sha256)", index))
-    return found
+    index = layout.raw(dataset) / "index.json"
+    changed = changed_files(index, root_of(params, dataset), checksums)
+    return [Fault(path, job, "changed since the dataset was fetched (sha256)", index) for path in changed]
 
 
 def gone_from(params: Params, dataset: str) -> list[Path]:
@@ -38,14 +29,5 @@ def gone_from(params: Params, dataset: str) -> list[Path]:
     if isinstance(params.datasets[dataset], ClipsData):
         return []
     root = root_of(params, dataset)
-    listed = (root / entry["name"] for entry in _entries(layout.raw(dataset) / "index.json"))
+    listed = (root / entry["name"] for entry in entries(layout.raw(dataset) / "index.json"))
     return [path for path in listed if not path.exists()]
-
-
-def _entries(index: Path) -> list[dict[str, Any]]:
-    """What the index lists; an index that cannot be read is a fault of its own, found by its checksum."""
-    try:
-        files = read_json(index)["files"]
-        return [f for f in files if isinstance(f["name"], str) and isinstance(f["bytes"], int) and "sha256" in f]
-    except (InputError, KeyError, TypeError):
-        return []

@@ -86,9 +86,10 @@ def _snakemake(root: Path) -> bool:
 
 
 def _dvc(root: Path) -> bool:
-    """Whether `dvc status` finds something changed, with what the environment's `dvc` does before."""
+    """Whether `dvc status` finds something changed, or says so with what the environment's `dvc` does before."""
     from dvc.repo import Repo
 
-    before_dvc.prepare(["status"])
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        before_dvc.prepare(["status"])
     with Repo(str(root)) as repo:
-        return bool(repo.status())
+        return bool(repo.status()) or "warning: " in said.getvalue()

@@ -10,10 +10,8 @@ from helpers.who_finds import ALL, who_finds
 # Who does not find a plant, and why that can't be otherwise; what such a plant would spoil is safe with the others.
 NO_STEP = "people may change it: no step refuses it, what was made of it is stale"
 BY_SIZE_AND_TIME = "DVC believes a source of the same size, time and inode, whose time of change no step keeps"
-NOT_LISTED = "DVC knows raw files only by their index; the step that would use them, started by DVC, refuses"
 NOT_IN_GRAPH = "no step of the graph reads it"
 NEVER: dict[str, dict[str, str]] = {
-    "raw file": {"dvc": NOT_LISTED},
     "start": {"step": NO_STEP},
     "source of the package": {"step": NO_STEP},
     "same, not loaded": {"step": NO_STEP},
@@ -21,7 +19,6 @@ NEVER: dict[str, dict[str, str]] = {
     "versions": {"step": NO_STEP},
     "parameter": {"step": NO_STEP},
     "shipped weights": {"snakemake": NOT_IN_GRAPH, "dvc": NOT_IN_GRAPH},
-    "lock": {"dvc": "figures come from versions.txt, which DVC watches; the steps that it starts refuse another lock"},
 }
 TIME_KEPT = {"same, as many bytes": {"dvc": BY_SIZE_AND_TIME}}
 

@@ -1,5 +1,7 @@
 """What the environment's `dvc` does before it is DVC."""
 
+import hashlib
+import json
 import os
 import re
 import signal
@@ -75,6 +77,56 @@ def test_what_cannot_be_mended_is_left_to_dvc(project):
     before_dvc.prepare(["status"])
     before_dvc.prepare(["--cd", "nowhere", "status"])
     before_dvc.prepare(["--cd"])
+
+
+def fetched(project: Path) -> Path:
+    """A raw file with an index that names its checksum."""
+    raw = project / "data/raw/davis"
+    (raw / "demo/files").mkdir(parents=True)
+    picture = raw / "demo/files/00000.jpg"
+    picture.write_bytes(b"light")
+    entry = {"name": picture.name, "bytes": 5, "sha256": hashlib.sha256(b"light").hexdigest()}
+    (raw / "index.json").write_text(json.dumps({"source": "demo", "files": [entry]}))
+    return picture
+
+
+@pytest.mark.parametrize("verb", ["status", "repro", "exp"])
+def test_raw_files_that_changed_are_told_though_dvc_does_not_list_them(project, capsys, verb):
+    picture = fetched(project)
+    before_dvc.prepare([verb])
+    assert capsys.readouterr().err == ""
+    picture.write_bytes(b"dark!")
+    before_dvc.prepare(["metrics", "show"])
+    assert capsys.readouterr().err == ""
+    for _ in range(2):  # and told again: what is known of the changed file excuses nothing
+        before_dvc.prepare([verb])
+        assert capsys.readouterr().err == (
+            "warning: data/raw/davis/demo/files/00000.jpg: changed since the dataset was fetched "
+            "(data/raw/davis/index.json); no step takes it\n"
+        )
+    picture.unlink()
+    before_dvc.prepare([verb])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_lock_of_other_versions_is_told(project, capsys):
+    (project / "ncfl").mkdir()
+    (project / "ncfl/versions.txt").write_text("torch==2.0.0\n")
+    (project / "requirements.lock").write_text("torch==2.0.1 \\\n")
+    before_dvc.prepare(["status"])
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "warning: requirements.lock: torch: found 2.0.1, expected 2.0.0, as ncfl/versions.txt has it"
+    )
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"files": 3}', '{"source": 3, "files": [{"name": 1}]}'])
+def test_an_index_that_cannot_be_read_is_left_to_dvc(project, capsys, content):
+    fetched(project)
+    (project / "data/raw/davis/index.json").write_text(content)
+    before_dvc.prepare(["status"])
+    assert capsys.readouterr().err == ""
 
 
 def test_it_imports_little():
