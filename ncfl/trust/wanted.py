@@ -11,6 +11,7 @@ from ncfl.config import made_by
 from ncfl.config.params import Params
 from ncfl.config.reruns import Job, value_at
 from ncfl.tracking.provenance import versions
+from ncfl.trust.checksums import Checksums
 
 
 def settings(params: Params, job: Job) -> dict[str, Any]:
@@ -48,9 +49,10 @@ def checksum_of_sources(parts: tuple[str, ...]) -> str:
 @functools.cache
 def _checksum_of_all(sources: tuple[str, ...], here: Path) -> str:
     digest = hashlib.sha256()
-    for path in made_by.source_files(sources):
-        if path.is_file():
-            digest.update(f"{path.as_posix()} {_checksum(here / path)}\n".encode())
+    with Checksums() as checksums:  # which keeps their times, so that one that is set back is seen before DVC looks
+        for path in made_by.source_files(sources):
+            if path.is_file():
+                digest.update(f"{path.as_posix()} {checksums.of(path)}\n".encode())
     return digest.hexdigest()
 
 

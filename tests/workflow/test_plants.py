@@ -9,7 +9,6 @@ from helpers.who_finds import ALL, who_finds
 
 # Who does not find a plant, and why that can't be otherwise; what such a plant would spoil is safe with the others.
 NO_STEP = "people may change it: no step refuses it, what was made of it is stale"
-BY_SIZE_AND_TIME = "DVC believes a source of the same size, time and inode, whose time of change no step keeps"
 NOT_IN_GRAPH = "no step of the graph reads it"
 NEVER: dict[str, dict[str, str]] = {
     "start": {"step": NO_STEP},
@@ -20,7 +19,6 @@ NEVER: dict[str, dict[str, str]] = {
     "parameter": {"step": NO_STEP},
     "shipped weights": {"snakemake": NOT_IN_GRAPH, "dvc": NOT_IN_GRAPH},
 }
-TIME_KEPT = {"same, as many bytes": {"dvc": BY_SIZE_AND_TIME}}
 
 
 @pytest.fixture(scope="module")
@@ -35,5 +33,4 @@ def original(finished, tmp_path_factory) -> Path:
 @pytest.mark.parametrize("name", PLANTS)
 def test_a_planted_change_is_found(original, name, keep_time):
     found = who_finds(PLANTS[name], original, keep_time=keep_time)
-    excused = NEVER.get(name, {}) | (TIME_KEPT.get(name, {}) if keep_time else {})
-    assert found == set(ALL) - set(excused)
+    assert found == set(ALL) - set(NEVER.get(name, {}))
