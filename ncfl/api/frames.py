@@ -87,8 +87,8 @@ def restore(
             0..1 (noise may leave it).
         sigma: standard deviation of the noise on the scale 0..255, for methods that must be told it. Where it is None,
             it is estimated from the first five frames. The weights that ship find the noise by themselves.
-        weights: the name of weights that ship, or a file, as :func:`load_method` takes it; the default weights
-            where both this and ``method`` are None.
+        weights: the name of weights that ship, or a file, as :func:`load_method` takes it. Where both this and
+            ``method`` are None, those that suit the noise of the first five frames are taken, white or a camera's.
         method: the name of a compared method, or what :func:`load_method` gave, which spares loading it again.
         device: auto, cpu or cuda; where ``method`` comes from :func:`load_method`, the one that was given there.
         cuts: whether what the method remembers ends where the scene changes.
@@ -106,13 +106,12 @@ def restore(
         raise InputError("restore: expected weights or method, got both")
     if sigma is not None and not 0 <= sigma <= 255:
         raise InputError(f"sigma: expected 0..255, got {sigma}")
-    if isinstance(method, str) or method is None:
-        method = load_method(_named(method, weights), device=device)
-    if sigma is not None and method.blind:
-        from ncfl.methods.learned import unused
-
-        warnings.warn(f"sigma is not used: {unused(method, sigma)}", stacklevel=2)
-    restored = partial(_restored, method, sigma=sigma, device=device, cuts=cuts)
+    given = weights if method is None else method
+    if isinstance(given, str | Path):
+        given = load_method(given, device=device)
+    if sigma is not None and given is not None and given.blind:
+        _warn_of_unused(given, sigma)
+    restored = partial(_restored, given, sigma=sigma, device=device, cuts=cuts)
     if not isinstance(frames, np.ndarray):
         return restored(iter(frames))
     clip = frames if frames.ndim == 4 else frames[None]
@@ -122,16 +121,22 @@ def restore(
     return found.reshape(frames.shape)
 
 
-def _named(method: str | None, weights: str | Path | None) -> str | Path:
-    from ncfl.weights.shipped import find
+def _warn_of_unused(method: "Method", sigma: float) -> None:
+    from ncfl.methods.learned import unused
 
-    if method is not None:
-        return method
-    return find().name if weights is None else weights
+    warnings.warn(f"sigma is not used: {unused(method, sigma)}", stacklevel=3)
+
+
+def _suited(frames: list[np.ndarray], device: str) -> "Method":
+    """The weights that ship for such noise."""
+    from ncfl.restoring.whiteness import whiteness_of_frames
+    from ncfl.weights.shipped import suited
+
+    return load_method(suited(whiteness_of_frames(_as_levels(frames))).name, device=device)
 
 
 def _restored(
-    method: "Method", frames: Iterator[np.ndarray], *, sigma: float | None, device: str, cuts: bool
+    method: "Method | None", frames: Iterator[np.ndarray], *, sigma: float | None, device: str, cuts: bool
 ) -> Iterator[np.ndarray]:
     from ncfl.common.device import pick_device
     from ncfl.restoring.shots import Shots
@@ -141,9 +146,15 @@ def _restored(
         return
     _check_first(first)
     checked = (_alike(first, frame, t) for t, frame in enumerate(chain([first], frames)))
-    if sigma is None and not method.blind:
+    if method is None or (sigma is None and not method.blind):
         looked_at = list(islice(checked, LOOKED_AT))
-        checked, sigma = chain(looked_at, checked), _noise(looked_at)
+        checked = chain(looked_at, checked)
+        if method is None:
+            method = _suited(looked_at, device)
+            if sigma is not None:
+                _warn_of_unused(method, sigma)
+        elif sigma is None:
+            sigma = _noise(looked_at)
     shots = Shots(method, sigma, device=pick_device(device), cuts=cuts)
     for frame in shots.restore(checked):
         yield _to_array(frame, first.dtype)
@@ -152,8 +163,12 @@ def _restored(
 def _noise(frames: list[np.ndarray]) -> float:
     from ncfl.restoring.noise import estimate_frame
 
-    scaled = (frame if frame.dtype in PEAKS else frame.astype(np.float32) * 255 for frame in frames)
-    return min(255.0, float(np.median([estimate_frame(frame) for frame in scaled])))
+    return min(255.0, float(np.median([estimate_frame(frame) for frame in _as_levels(frames)])))
+
+
+def _as_levels(frames: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """As :func:`ncfl.restoring.noise.estimate_frame` takes them."""
+    return (frame if frame.dtype in PEAKS else frame.astype(np.float32) * 255 for frame in frames)
 
 
 def _check_first(frame: np.ndarray) -> None:

@@ -48,6 +48,7 @@ def _export_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--licence", required=True, help="of the weights")
     options.add_argument("--sigma", type=float, nargs=2, required=True, metavar=("LEAST", "GREATEST"))
     options.add_argument("--gray-from", type=float, help="noise level from which on gray frames need no colored noise")
+    options.add_argument("--whiteness-below", type=float, help="taken for noise that is less white than that")
     options.add_argument("--default", action="store_true", help="taken where no weights are named")
     options.add_argument("--folder", type=Path, default=ROOT / "pretrained")
     options.set_defaults(run=_export)
@@ -65,6 +66,7 @@ def _export(options: argparse.Namespace) -> None:
         licence=options.licence,
         sigma=sigma,
         gray_from=options.gray_from,
+        whiteness_below=options.whiteness_below,
         default=options.default,
     )
     print(

@@ -47,6 +47,7 @@ def export(
     licence: str,
     sigma: Sequence[float],
     gray_from: float | None = None,
+    whiteness_below: float | None = None,
     default: bool = False,
     largest: int = LARGEST,
 ) -> Export:
@@ -59,7 +60,7 @@ def export(
         description: what it is and what it was trained on, a line.
         licence: of the weights.
         sigma: the least and the greatest noise level that it was trained on, 0..255.
-        gray_from: the noise level from which on gray frames are restored better as they are; None where they never are.
+        gray_from, whiteness_below: as of :class:`ncfl.weights.shipped.Weights`.
         default: whether it becomes the one taken where none is named; the first of a folder does in any case.
         largest: bytes above which it is refused.
 
@@ -67,8 +68,8 @@ def export(
         InputError: an unreadable checkpoint, a name or a range that is not allowed, an empty text, values that are not
             finite or that half precision cannot hold, a file that is too large, a damaged index.
     """
-    _check_texts(name, sigma, gray_from, description=description, licence=licence)
-    folder = Path(folder)
+    _check_texts(name, sigma, description=description, licence=licence)
+    further, folder = _further(gray_from, whiteness_below), Path(folder)
     index = _index(folder / INDEX)
     source, model = load(checkpoint), load_model(checkpoint)
     state = halved(source.state, checkpoint)
@@ -81,7 +82,7 @@ def export(
         raise InputError(f"{path}: expected at most {largest} bytes, got {len(data)}")
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
-    entry = {
+    index["weights"][name] = entry = {
         "file": path.name,
         "bytes": len(data),
         "sha256": sha256(path),
@@ -90,14 +91,12 @@ def export(
         "sigma": list(sigma),
         "description": description,
         "licence": licence,
-        **({} if gray_from is None else {"gray_from": gray_from}),
+        **further,
     }
-    index["weights"][name] = entry
     if default or index["default"] is None:
         index["default"] = name
     write_json(folder / INDEX, index)
-    trained = sum(parameter.numel() for parameter in model.parameters())
-    return Export(path, len(data), entry["sha256"], trained, rounding)
+    return Export(path, len(data), entry["sha256"], sum(one.numel() for one in model.parameters()), rounding)
 
 
 def halved(state: Mapping[str, Tensor], source: Path | str = "weights") -> dict[str, Tensor]:
@@ -161,13 +160,21 @@ def _index(path: Path) -> dict[str, Any]:
     return {"default": content["default"], "weights": dict(described)}
 
 
-def _check_texts(name: str, sigma: Sequence[float], gray_from: float | None, **texts: str) -> None:
+def _further(gray_from: float | None, whiteness_below: float | None) -> dict[str, float]:
+    """What an entry may say besides. InputError: a number that is not allowed."""
+    if gray_from is not None and not 0 <= gray_from <= 255:
+        raise InputError(f"gray_from: expected a noise level in 0..255, got {gray_from:g}")
+    if whiteness_below is not None and not 0 < whiteness_below <= 2:
+        raise InputError(f"whiteness_below: expected a number in 0..2, got {whiteness_below:g}")
+    given = {"gray_from": gray_from, "whiteness_below": whiteness_below}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _check_texts(name: str, sigma: Sequence[float], **texts: str) -> None:
     if not NAME.fullmatch(name) or name.endswith(SUFFIX):
         raise InputError(f"name: expected small letters, digits, dots and hyphens, without {SUFFIX}, got {name!r}")
     if len(sigma) != 2 or not 0 <= sigma[0] <= sigma[1] <= 255:
         raise InputError(f"sigma: expected two levels in 0..255, the least first, got {list(sigma)}")
-    if gray_from is not None and not 0 <= gray_from <= 255:
-        raise InputError(f"gray_from: expected a noise level in 0..255, got {gray_from:g}")
     for key, text in texts.items():
         if not text.strip() or "\n" in text:
             raise InputError(f"{key}: expected one line of text, got {text!r}")

@@ -76,7 +76,7 @@ def restore(
     place = pick_device(device)
     asked = None if rate is None else frame_rate(rate)
     _use(threads)
-    chosen = _exported(weights, backend, threads) or choose(weights, checkpoint, method, place, tell=say)
+    chosen = _exported(weights, backend, threads) or choose(weights, checkpoint, method, place, source, tell=say)
     _set(chosen, bands, precision, place)
     told = {"method": chosen, "sigma": _level(chosen, sigma, source), "device": place, "rate": asked}
     how = {"overwrite": overwrite, "allow_gaps": allow_gaps, "cuts": cuts, "resume": resume}
@@ -219,6 +219,7 @@ def choose(
     checkpoint: Path | None = None,
     method: str | None = None,
     place: "torch.device | str" = "cpu",
+    source: Path | None = None,
     *,
     tell: Callable[[str], None] = lambda _: None,
 ) -> "Method":
@@ -229,6 +230,7 @@ def choose(
         checkpoint: a network that was trained here; or
         method: a compared method.
         place: the device that runs it.
+        source: the video, for whose noise shipped weights are chosen where nothing is named; None for the default.
         tell: is told in a line what was chosen.
 
     Raises:
@@ -240,7 +242,23 @@ def choose(
         raise InputError(f"restore: expected one of {', '.join(given)}, or none of them, got {' and '.join(named)}")
     if method is not None:
         return _compared(method, place, tell)
-    return _trained(checkpoint, place) if checkpoint is not None else _shipped(weights, place, tell)
+    if checkpoint is not None:
+        return _trained(checkpoint, place)
+    return _shipped(weights or _suited(source, tell), place, tell)
+
+
+def _suited(source: Path | None, tell: Callable[[str], None]) -> str | None:
+    """The name of the weights that suit the noise of a video; None, for the default, where it can't be looked at."""
+    from ncfl.restoring.whiteness import whiteness_of_file
+    from ncfl.weights.shipped import named, suited
+
+    if source is None or is_standard(source) or named():
+        return None
+    found = whiteness_of_file(source)
+    weights = suited(found)
+    if not weights.default:
+        tell(f"neighboring pixels share the noise (whiteness {found:.2f}; white noise has 1): {weights.name} is taken")
+    return weights.name
 
 
 def _shipped(name: str | None, place: "torch.device | str", tell: Callable[[str], None]) -> "Method":

@@ -53,6 +53,8 @@ class Weights(NamedTuple):
         licence: of the weights.
         default: whether it is taken where none is named.
         gray_from: as of :class:`ncfl.methods.learned.Learned`.
+        whiteness_below: how white noise is at most (:mod:`ncfl.restoring.whiteness`) where these are taken in place of
+            the default; None where only their name takes them.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Weights(NamedTuple):
     licence: str
     default: bool
     gray_from: float | None = None
+    whiteness_below: float | None = None
 
     def check(self) -> None:
         """InputError: the file is missing, or not the one described."""
@@ -159,6 +162,24 @@ def find(given: str | None = None) -> Weights:
     return known[given]
 
 
+def named() -> bool:
+    """Whether the environment names the weights that are taken where a command names none."""
+    return bool(os.environ.get(VARIABLE))
+
+
+def suited(whiteness: float | None) -> Weights:
+    """The weights for noise that is so white; the default ones where none is for it, or nothing is known of it.
+
+    Raises:
+        InputError: none are shipped, a damaged index.
+    """
+    default = find()
+    if whiteness is None or named():
+        return default
+    fitting = (one for one in shipped().values() if whiteness < (one.whiteness_below or 0))
+    return next(fitting, default)
+
+
 def _own(path: Path) -> Weights:
     if path.suffix != SUFFIX:
         raise InputError(f"{path}: expected a file that ends in {SUFFIX}; a checkpoint.pt goes to --checkpoint")
@@ -184,9 +205,11 @@ def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
     sigma = entry["sigma"]
     if len(sigma) != 2 or not all(isinstance(level, int | float) for level in sigma):
         raise InputError(f"{where}: sigma: expected the least and the greatest level, got {sigma}")
-    gray = entry.get("gray_from")
+    gray, white = entry.get("gray_from"), entry.get("whiteness_below")
     if gray is not None and not (isinstance(gray, int | float) and 0 <= gray <= 255):
         raise InputError(f"{where}: gray_from: expected a noise level in 0..255, or none, got {gray!r}")
+    if white is not None and not (isinstance(white, int | float) and 0 < white <= 2):
+        raise InputError(f"{where}: whiteness_below: expected a number in 0..2, or none, got {white!r}")
     fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
-    fields |= {"sigma": tuple(sigma), "default": name == default, "gray_from": gray}
+    fields |= {"sigma": tuple(sigma), "default": name == default, "gray_from": gray, "whiteness_below": white}
     return Weights(name=name, path=index.parent / entry["file"], **fields)

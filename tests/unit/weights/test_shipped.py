@@ -254,6 +254,8 @@ def test_networks_that_there_are_not(here: Path, changes: dict[str, object], fou
         ({"arguments": []}, "'arguments' is missing or no dict"),
         ({"gray_from": 300}, r"gray_from: expected a noise level in 0..255, or none, got 300"),
         ({"gray_from": "20"}, r"gray_from: expected a noise level in 0..255, or none, got '20'"),
+        ({"whiteness_below": 0}, r"whiteness_below: expected a number in 0..2, or none, got 0"),
+        ({"whiteness_below": [1]}, r"whiteness_below: expected a number in 0..2, or none, got \[1\]"),
         ({"sigma": [1]}, r"sigma: expected the least and the greatest level, got \[1\]"),
         ({"sigma": ["a", "b"]}, r"sigma: expected the least and the greatest level, got \['a', 'b'\]"),
     ],
