@@ -51,7 +51,6 @@ EXCUSED = {
     ): "needs trainings of hours; tests/unit/release/test_study.py keeps and writes those of a made-up study",
     ("docs/pretrained.md", "tools/pretrain train"): HOURS,
     ("docs/pretrained.md", "tools/pretrain card"): "measures for many minutes; tests/unit/release makes a card",
-    ("docs/pretrained.md", "tools/claim.py"): "trains for 19 minutes; tests/unit/release/test_claim.py trains less",
 }
 # Of the commands within text: what is not typed, and why.
 EXCUSED_INLINE = {
