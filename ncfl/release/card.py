@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ncfl.data.camera import STRONGEST
 from ncfl.evaluate import nlm
 from ncfl.evaluate.quality import KINDS, NLM, SETTLED, WITHOUT_MEMORY, temporal_gain, worth_by_motion
 from ncfl.evaluate.speed import ranges
@@ -159,7 +160,6 @@ def markdown(facts: Mapping[str, Any], curve: str | None) -> str:
 
 
 def _head(facts: Mapping[str, Any]) -> str:
-    low, high = facts["sigma"]
     sizes = ", ".join(f"{key} {value}" for key, value in facts["arguments"].items())
     return f"# {facts['name']}\n\n{facts['description']}\n\n" + _table(
         ["", ""],
@@ -168,7 +168,7 @@ def _head(facts: Mapping[str, Any]) -> str:
             ["SHA-256", f"`{facts['sha256']}`"],
             ["network", f"`{facts['kind']}`, {facts['parameters']:,} parameters"],
             ["sizes", sizes],
-            ["trained for", f"white Gaussian noise of σ {low:g} to {high:g} (of 255) on RGB frames"],
+            ["trained for", _trained_for(facts)],
             ["licence", facts["licence"]],
         ],
     )
@@ -273,12 +273,28 @@ def _published() -> str:
     return f"## For orientation: published, Set8, other data\n\n{PUBLISHED_NOTE}\n\n{table}"
 
 
+def _trained_for(facts: Mapping[str, Any]) -> str:
+    low, high = facts["sigma"]
+    white = f"white Gaussian noise of σ {low:g} to {high:g} (of 255) on RGB frames"
+    share = _share_of_cameras(facts)
+    if not share:
+        return white
+    return f"in {share:.0%} of the clips the noise of cameras, of σ 0 to {STRONGEST:g}, compressed; else {white}"
+
+
+def _share_of_cameras(facts: Mapping[str, Any]) -> float:
+    return (facts["training"] or {}).get("training", {}).get("camera", 0.0)
+
+
 def _limits(facts: Mapping[str, Any]) -> str:
     low, high = facts["sigma"]
+    if _share_of_cameras(facts):
+        learned = "rendered noise of cameras, compressed by JPEG and H.264: other cameras and codecs, resized footage"
+    else:
+        learned = f"synthetic white Gaussian noise between σ {low:g} and {high:g} only: camera noise, compression"
     return "## Limits\n\n" + _paragraph(
-        f"Trained on synthetic white Gaussian noise between σ {low:g} and {high:g} only: camera noise, compression, "
-        "rain and haze are not what it learned. Clips, iterations and widths are those stated above, not the paper's: "
-        "its quality is not the paper's either."
+        f"Trained on {learned}, rain and haze are not what it learned. Clips, iterations and widths are those stated above, not the paper's: its "
+        "quality is not the paper's either."
     )
 
 
