@@ -293,8 +293,8 @@ def _limits(facts: Mapping[str, Any]) -> str:
     else:
         learned = f"synthetic white Gaussian noise between σ {low:g} and {high:g} only: camera noise, compression"
     return "## Limits\n\n" + _paragraph(
-        f"Trained on {learned}, rain and haze are not what it learned. Clips, iterations and widths are those stated above, not the paper's: its "
-        "quality is not the paper's either."
+        f"Trained on {learned}, rain and haze are not what it learned. Clips, iterations and widths are those stated "
+        "above, not the paper's: its quality is not the paper's either."
     )
 
 
