@@ -19,7 +19,8 @@ from ncfl.data.degradations import awgn, noise_rng
 from ncfl.data.variety import as_file
 from ncfl.evaluate import conventions, nlm
 from ncfl.evaluate.metrics import Reference
-from ncfl.evaluate.speed import range_of_each_pixel, ranges
+from ncfl.evaluate.speed import motion_of_each_frame, range_of, ranges
+from ncfl.evaluate.steadiness import Steadiness
 from ncfl.media.video import open_frames
 from ncfl.methods.interface import Method, Recurrent, stream
 from ncfl.methods.median.method import Median
@@ -31,7 +32,7 @@ WITHOUT_MEMORY = "without memory"
 NLM = "non-local means"
 SETTLED = 5  # the frame from which on a recurrent network's memory counts as filled
 NOISE = "pretrained"  # the dataset's name in the noise's seed
-CACHE_FORMAT = 2  # another one wherever the meaning of a cached figure changes
+CACHE_FORMAT = 3  # another one wherever the meaning of a cached figure changes
 
 
 UNCLIPPED, CLIPPED, GRAY, CAMERA, COMPRESSED = "unclipped", "clipped", "gray", "camera", "compressed"
@@ -163,9 +164,9 @@ def measure(
         footage = read_clip(path, frames)
         if footage.name in found["clips"]:
             raise InputError(f"{path}: a second clip named {footage.name}")
-        moving = range_of_each_pixel(footage.frames, SETTLED) if len(footage.frames) > SETTLED else []
+        motions = motion_of_each_frame(footage.frames, SETTLED) if len(footage.frames) > SETTLED else []
         of_kinds = {
-            kind: asked.levels(in_kind(footage, kind), moving, kind, names)
+            kind: asked.levels(in_kind(footage, kind), motions, kind, names)
             for kind, names in {UNCLIPPED: list(compared), **dict.fromkeys(kinds, networks)}.items()
         }
         height, width = footage.frames[0].shape[:2]
@@ -191,20 +192,20 @@ class _Asked(NamedTuple):
     say: Callable[[str], None]
 
     def levels(
-        self, footage: CleanClip, moving: list[np.ndarray], kind: str, names: Sequence[str]
+        self, footage: CleanClip, motions: list[np.ndarray], kind: str, names: Sequence[str]
     ) -> dict[str, dict[str, Any]]:
         """sigma -> method -> :func:`quality`, measured where it is not known."""
         return {
-            f"{sigma:g}": {name: self._one(footage, moving, kind, sigma, name) for name in names}
+            f"{sigma:g}": {name: self._one(footage, motions, kind, sigma, name) for name in names}
             for sigma in self.sigmas
         }
 
-    def _one(self, footage: CleanClip, moving: list[np.ndarray], kind: str, sigma: float, name: str) -> dict[str, Any]:
+    def _one(self, footage: CleanClip, motions: list[np.ndarray], kind: str, sigma: float, name: str) -> dict[str, Any]:
         learned = self.weights.sha256 if name in (self.weights.name, WITHOUT_MEMORY) else ""
         key = [name, learned, footage.name, footage.sha256, f"{sigma:g}", self.seed, kind]
         self.say(f"{footage.name}, sigma {sigma:g}, {kind}: {name}")
         method = self.compared[name]
-        return self.known.get(key, lambda: quality(method, footage, sigma, self.seed, kind, moving))
+        return self.known.get(key, lambda: quality(method, footage, sigma, self.seed, kind, motions))
 
 
 def temporal_gain(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, float]]:
@@ -263,18 +264,19 @@ def quality(
     sigma: float,
     seed: int,
     kind: str = UNCLIPPED,
-    moving: Sequence[np.ndarray] = (),
+    motions: Sequence[np.ndarray] = (),
 ) -> dict[str, Any]:
     """How near a restoration comes.
 
     Args:
         method: None stands for non-local means.
         footage: the clip, of ``kind``; sigma, seed, kind: the noise that is added.
-        moving: the range of motion of each pixel of the frames from :data:`SETTLED` on.
+        motions: of the clean frames from :data:`SETTLED` on, as :func:`ncfl.evaluate.speed.motion_of_each_frame` gives.
 
     Returns:
         ``psnr`` (dB) and ``ssim`` of every frame; ``by_motion``: range -> mean squared error of frames in [0,1], and
-        the pixels that it is the mean of. Ranges that no pixel is in are left out.
+        the pixels that it is the mean of; ranges that no pixel is in are left out. ``steadiness``: the correlation of
+        errors with those of the frame before (:mod:`ncfl.evaluate.steadiness`); None without motions.
     """
     image = conventions.rgb().spaces["rgb"]
     noisy = noisy_frames(footage, sigma, seed, kind)
@@ -283,15 +285,18 @@ def quality(
     else:
         given = (torch.from_numpy(frame.transpose(2, 0, 1)[None].copy()) for frame in noisy)
         restored = (out[0].permute(1, 2, 0).contiguous().numpy() for out in stream(method, given, sigma))
-    names, found = ranges(), []
+    names, found, steady = ranges(), [], Steadiness()
     squares, pixels = np.zeros(len(names)), np.zeros(len(names), np.int64)
     for t, (clean, frame) in enumerate(zip(footage.frames, restored, strict=True)):
         target, shown = image(_unit(clean)), image(frame)
         found.append(Reference(target).compare(shown))
-        if moving and t >= SETTLED:
-            where = moving[t - SETTLED].ravel()
+        if motions and t >= SETTLED - 1:
+            steady.add(shown - target, motions[t - SETTLED] if t >= SETTLED else None)
+        if motions and t >= SETTLED:
+            where = range_of(motions[t - SETTLED]).ravel()
             pixels += np.bincount(where, minlength=len(names))
             squares += np.bincount(where, np.square(target - shown).mean(2).ravel(), len(names))
+    correlation = steady.correlation()
     return {
         "psnr": [round(one.psnr, 4) for one in found],
         "ssim": [round(one.ssim, 6) for one in found],
@@ -300,6 +305,7 @@ def quality(
             for name, square, count in zip(names, squares, pixels, strict=True)
             if count
         },
+        "steadiness": None if correlation is None else round(correlation, 4),
     }
 
 

@@ -28,15 +28,15 @@ def range_of(motion: np.ndarray) -> np.ndarray:
     return np.digitize(np.linalg.norm(motion, axis=2), EDGES[1:-1]).astype(np.uint8)
 
 
-def range_of_each_pixel(frames: Sequence[np.ndarray], first: int) -> list[np.ndarray]:
-    """Into which range each pixel's motion from the frame before falls.
+def motion_of_each_frame(frames: Sequence[np.ndarray], first: int) -> list[np.ndarray]:
+    """Where each pixel was in the frame before, by :func:`dis`.
 
     Args:
         frames: uint8 RGB [H,W,3], all of one size.
         first: the first frame that is wanted, 1 or more.
 
     Returns:
-        uint8 [H,W] for each frame from ``first`` on: the number of its range in :func:`ranges`.
+        float32 [H,W,2] (x, y), pixels, for each frame from ``first`` on.
     """
     gray = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in frames[first - 1 :]]
-    return [range_of(dis(after, before)) for before, after in itertools.pairwise(gray)]
+    return [dis(after, before) for before, after in itertools.pairwise(gray)]

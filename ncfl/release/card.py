@@ -62,6 +62,10 @@ MOTION_NOTE = _paragraph(
     "The same gain, in dB of the mean squared error over all pixels whose motion from the frame before, by OpenCV's "
     f"DIS on clean frames, is in a range; from frame {SETTLED} on."
 )
+STEADINESS_NOTE = _paragraph(
+    "The correlation of errors with those of the frame before, moved along by OpenCV's DIS on clean frames; from frame "
+    f"{SETTLED} on. At 1 errors move with the scene, at 0 they are new in every frame, which is seen as flicker."
+)
 PUBLISHED_NOTE = _paragraph(
     "The paper's figures of its own network and of medians on Set8. Other clips and another training: no difference "
     "between them and those above says anything about either."
@@ -136,8 +140,13 @@ def _of_levels(levels: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, 
         }
         for sigma, by_method in levels.items()
     }
+    steadiness = {
+        sigma: {m: found["steadiness"] for m, found in by_method.items() if found.get("steadiness") is not None}
+        for sigma, by_method in levels.items()
+    }
     return {
         "means": means,
+        "steadiness": {sigma: found for sigma, found in steadiness.items() if found},
         "temporal": _rounded(temporal_gain(levels, name)),
         "by_motion": _rounded(worth_by_motion(levels, name)),
     }
@@ -155,7 +164,7 @@ def markdown(facts: Mapping[str, Any], curve: str | None) -> str:
         curve: where the picture of the training's curve lies, seen from the card; None without one.
     """
     parts = [_head(facts), _training(facts), f"![training curve]({curve})" if curve else "", _measured(facts)]
-    parts += [_files(facts), _temporal(facts), _by_motion(facts), _published(), _limits(facts)]
+    parts += [_files(facts), _temporal(facts), _by_motion(facts), _steadiness(facts), _published(), _limits(facts)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -265,6 +274,20 @@ def _by_motion(facts: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     return f"### By how fast things move\n\n{MOTION_NOTE}\n\n{_table(['clip', 'noise', 'σ', *ranges()], rows)}"
+
+
+def _steadiness(facts: Mapping[str, Any]) -> str:
+    names = (facts["name"], WITHOUT_MEMORY, "median 5x5", "noisy")
+    rows = [
+        [name, kind, sigma, *(f"{found[one]:.2f}" if one in found else "" for one in names)]
+        for name, clip in facts["clips"].items()
+        for kind, of_kind in {"unclipped": clip, **clip["kinds"]}.items()
+        for sigma, found in of_kind.get("steadiness", {}).items()
+    ]
+    if not rows:
+        return ""
+    table = _table(["clip", "noise", "σ", *(f"`{one}`" for one in names)], rows)
+    return f"### How steady it is\n\n{STEADINESS_NOTE}\n\n{table}"
 
 
 def _published() -> str:

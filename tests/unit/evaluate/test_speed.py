@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ncfl.evaluate.speed import range_of_each_pixel, ranges
+from ncfl.evaluate.speed import motion_of_each_frame, range_of, ranges
 
 
 def test_ranges_are_named_by_their_edges():
@@ -15,10 +15,11 @@ def test_known_motion_falls_into_its_range():
     picture = cv2.GaussianBlur(rng.integers(0, 256, (96, 200, 3), dtype=np.uint8), (0, 0), 3)
     picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
     lefts = np.cumsum([0, 0, 2, 5])  # 0, 2 and 5 pixels from one frame to the next
-    found = range_of_each_pixel([picture[:, left : left + 160] for left in lefts], first=1)
+    motions = motion_of_each_frame([picture[:, left : left + 160] for left in lefts], first=1)
+    found = [range_of(motion) for motion in motions]
     assert len(found) == 3
     for number, (where, expected) in enumerate(zip(found, (0, 1, 2), strict=True)):
         assert where.dtype == np.uint8
         assert where.shape == (96, 160)
         assert (where == expected).mean() > 0.9, number
-    assert len(range_of_each_pixel([picture, picture, picture], first=2)) == 1
+    assert len(motion_of_each_frame([picture, picture, picture], first=2)) == 1

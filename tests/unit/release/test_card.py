@@ -285,7 +285,11 @@ def test_the_card_and_its_figures(weights: Weights, clip: Path, tmp_path: Path):
     of_files = facts["clips"]["moving"]["kinds"]["gray"]["means"]["10"]
     row = f"| moving | 10 | {means['10']['tiny']['psnr']:.2f} | gray | {of_files['noisy']['psnr']:.2f} | "
     assert row + f"{of_files['tiny']['psnr']:.2f} | " in text
-    assert text.count("| moving | gray | ") == 2  # by motion, at either level
+    assert text.count("| moving | gray | ") == 4  # by motion and in steadiness, at either level
+    steady = facts["clips"]["moving"]["steadiness"]["30"]
+    assert abs(steady["noisy"]) < 0.05  # new in every frame
+    assert steady["median 5x5"] > steady["noisy"] + 0.05  # which blurs the scene too
+    assert f"| moving | unclipped | 30 | {steady['tiny']:.2f} | " in text
     assert "](../images/tiny-curve.png)" in text
     assert cv2.imread(str(tmp_path / "images" / "tiny-curve.png")) is not None
     assert str(tmp_path) not in text + json.dumps(facts)  # no folder of this machine
