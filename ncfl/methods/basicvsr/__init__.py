@@ -11,7 +11,8 @@ def _network() -> Network:
 
 
 def _superresolution() -> Format:
-    from ncfl.methods.basicvsr.model import basicvsr_x4, official_names
+    from ncfl.methods.basicvsr.model import basicvsr_x4
+    from ncfl.methods.basicvsr.official_names import official_names
 
     return Format(build=basicvsr_x4, names=official_names)
 

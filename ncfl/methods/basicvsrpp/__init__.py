@@ -11,14 +11,14 @@ def _network() -> Network:
 
 
 def _denoising() -> Format:
-    from ncfl.methods.basicvsr.model import official_names
+    from ncfl.methods.basicvsr.official_names import official_names
     from ncfl.methods.basicvsrpp.model import basicvsrpp
 
     return Format(build=basicvsrpp, names=official_names)
 
 
 def _superresolution() -> Format:
-    from ncfl.methods.basicvsr.model import official_names
+    from ncfl.methods.basicvsr.official_names import official_names
     from ncfl.methods.basicvsrpp.model import basicvsrpp_x4
 
     return Format(build=basicvsrpp_x4, names=official_names)

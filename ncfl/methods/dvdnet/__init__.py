@@ -11,7 +11,8 @@ def _network() -> Network:
 
 
 def _format() -> Format:
-    from ncfl.methods.dvdnet.model import DVDNet, official_names
+    from ncfl.methods.dvdnet.model import DVDNet
+    from ncfl.methods.dvdnet.official_names import official_names
 
     return Format(build=DVDNet, names=official_names)
 

@@ -11,13 +11,15 @@ def _network() -> Network:
 
 
 def _deblurring() -> Format:
-    from ncfl.methods.edvr.model import edvr, official_names
+    from ncfl.methods.edvr.model import edvr
+    from ncfl.methods.edvr.official_names import official_names
 
     return Format(build=edvr, names=official_names)
 
 
 def _superresolution() -> Format:
-    from ncfl.methods.edvr.model import edvr_x4, official_names
+    from ncfl.methods.edvr.model import edvr_x4
+    from ncfl.methods.edvr.official_names import official_names
 
     return Format(build=edvr_x4, names=official_names)
 

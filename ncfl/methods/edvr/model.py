@@ -1,10 +1,10 @@
 """EDVR (Wang et al., CVPRW 2019, arXiv:1905.02716): five frames aligned in feature space, fused by attention.
 
 Layer order and tensor names are those of XPixelGroup/BasicSR, whose weights, and open-mmlab/mmagic's, fit after
-:func:`official_names`. The defaults are the large form for deblurring, which restores at full resolution.
+:mod:`~ncfl.methods.edvr.official_names`. The defaults are the large form for deblurring, which restores at full
+resolution.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,28 +19,6 @@ from ncfl.methods.learned import Sliding, check_size_kept
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3
 from ncfl.models.padding import check_frame
-
-# MMagic's prefixes of tensor names -> BasicSR's; it also wraps most convolutions, as ``conv``.
-RENAMED = {
-    "feat_l2_conv": "conv_l2_",
-    "feat_l3_conv": "conv_l3_",
-    "pcd_alignment.": "pcd_align.",
-    "upsample1.upsample_conv.": "upconv1.",
-    "upsample2.upsample_conv.": "upconv2.",
-}
-
-
-def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published EDVR, BasicSR's or MMagic's -> the state of :class:`EDVR`; BasicSR's names stay."""
-    return {_renamed(name): tensor for name, tensor in state.items() if name != "step_counter"}
-
-
-def _renamed(name: str) -> str:
-    name = name.removeprefix("module.").removeprefix("generator.")
-    for theirs, ours in RENAMED.items():
-        if name.startswith(theirs):
-            name = ours + name.removeprefix(theirs)
-    return name.replace(".conv.", ".")
 
 
 def edvr(**sizes: Any) -> "EDVR":

@@ -11,7 +11,8 @@ def _network() -> Network:
 
 
 def _format() -> Format:
-    from ncfl.methods.fastdvdnet.model import FastDVDNet, official_names
+    from ncfl.methods.fastdvdnet.model import FastDVDNet
+    from ncfl.methods.fastdvdnet.official_names import official_names
 
     return Format(build=FastDVDNet, names=official_names)
 

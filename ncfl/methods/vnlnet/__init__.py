@@ -11,13 +11,15 @@ def _network() -> Network:
 
 
 def _gray() -> Format:
-    from ncfl.methods.vnlnet.model import official_names, vnlnet_gray
+    from ncfl.methods.vnlnet.model import vnlnet_gray
+    from ncfl.methods.vnlnet.official_names import official_names
 
     return Format(build=vnlnet_gray, names=official_names)
 
 
 def _color() -> Format:
-    from ncfl.methods.vnlnet.model import official_names, vnlnet_color
+    from ncfl.methods.vnlnet.model import vnlnet_color
+    from ncfl.methods.vnlnet.official_names import official_names
 
     return Format(build=vnlnet_color, names=official_names)
 

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from helpers.basicvsr_samples import SMALL, away_from_start, filled, mmagic, noisy, probed, waves
 
 from ncfl.common.errors import InputError
-from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr, basicvsr_x4, official_names
+from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr, basicvsr_x4
+from ncfl.methods.basicvsr.official_names import official_names
 from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.spynet6 import model as spynet6
+from ncfl.methods.spynet6 import official_names as spynet6
 from ncfl.methods.spynet6.model import SPyNet6, flow_warp
 from ncfl.models.motion import SPyNet
 from ncfl.weights.imported import save

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.basicvsr.model import official_names
+from ncfl.methods.basicvsr.official_names import official_names
 from ncfl.methods.basicvsrpp.model import (
     BRANCHES,
     BasicVSRPlusPlus,

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.dvdnet.model import DVDNet, DVDNetMethod, align, align_windows, official_names
+from ncfl.methods.dvdnet.model import DVDNet, DVDNetMethod, align, align_windows
+from ncfl.methods.dvdnet.official_names import official_names
 from ncfl.methods.interface import Chunk, stream
 
 SMALL = {"width": 6, "spatial_convs": 4, "temporal_convs": 2}

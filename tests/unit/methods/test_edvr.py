@@ -8,7 +8,8 @@ from helpers.basicvsr_samples import away_from_start, filled, noisy, probed, wav
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.edvr.model import EDVR, EDVRMethod, edvr, edvr_m_x4, edvr_x4, official_names
+from ncfl.methods.edvr.model import EDVR, EDVRMethod, edvr, edvr_m_x4, edvr_x4
+from ncfl.methods.edvr.official_names import official_names
 from ncfl.methods.interface import Window, stream
 
 SMALL = {"width": 8, "extract_blocks": 1, "reconstruct_blocks": 1, "tail_width": 8}

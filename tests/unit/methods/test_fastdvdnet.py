@@ -6,7 +6,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.fastdvdnet.model import FastDVDNet, FastDVDNetMethod, official_names
+from ncfl.methods.fastdvdnet.model import FastDVDNet, FastDVDNetMethod
+from ncfl.methods.fastdvdnet.official_names import official_names
 from ncfl.methods.interface import Window, stream
 
 SMALL = {"widths": (4, 6, 8), "input_width": 2}

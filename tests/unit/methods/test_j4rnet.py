@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.j4rnet.caffemodel import read_caffemodel
-from ncfl.methods.j4rnet.model import LAYERS, J4RNet, J4RNetMethod, official_names
+from ncfl.methods.j4rnet.model import J4RNet, J4RNetMethod
+from ncfl.methods.j4rnet.official_names import LAYERS, official_names
 from ncfl.methods.luma import luma
 
 SMALL = {"width": 6, "exchanged": 4}

@@ -7,7 +7,8 @@ import torch
 
 from ncfl.common.errors import InputError
 from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, official_names, places, vnlnet_color, vnlnet_gray
+from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, places, vnlnet_color, vnlnet_gray
+from ncfl.methods.vnlnet.official_names import official_names
 from ncfl.methods.vnlnet.pair_cache import MatchedPairs
 from ncfl.methods.vnlnet.search import box_sum, doubling, most_similar, most_similar_to_each_other
 
