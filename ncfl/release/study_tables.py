@@ -161,17 +161,17 @@ def counted(params: Params) -> dict[str, float]:
     import torch
 
     from ncfl.methods.networks import build
-    from ncfl.models import variants
+    from ncfl.models.variants import VARIANTS
     from ncfl.profile.complexity import clip_complexity, complexity
+    from ncfl.train.settings import network_sizes
 
     found = {}
     with torch.device("meta"):
-        sizes = {**params.model.model_dump(), "flow_width": params.motion.width, "flow_levels": params.motion.levels}
         for name in dict.fromkeys([*MODULES.values(), *WEIGHTS.values()]):
             if name in params.experiments:
-                variant = params.experiments[name].train.variant
-                found[name] = complexity(variants.VARIANTS[variant](**sizes)).gflops
+                network = VARIANTS[params.experiments[name].train.variant](**network_sizes(params, name))
+                found[name] = complexity(network).gflops
         for name, experiment in params.compared.items():
             if not LEARNED[experiment.method].counted_on_values:
-                found[name] = clip_complexity(build(experiment.method, experiment.network)).gflops
+                found[name] = clip_complexity(build(experiment.method, network_sizes(params, name))).gflops
     return found
