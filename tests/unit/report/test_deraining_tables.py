@@ -190,7 +190,7 @@ def test_the_made_up_summaries_are_what_an_evaluation_writes(tmp_path: Path):
     real = write_evaluation([run(Noisy(), store)], tmp_path / "evaluation", experiment="noisy")["datasets"]["set8"]
     made_up = summary("noisy")["datasets"]["set8"]
     made_up.pop("spaces")  # only where there are further ones
-    made_up.pop("memory")  # added by the step: ncfl/evaluate/worth.py
+    made_up.pop("memory")  # added by the step: ncfl/evaluate/memory_gain.py
     assert made_up.keys() <= real.keys()
     assert made_up["sigma"]["10"].keys() == real["sigma"]["10"].keys()
     assert json.dumps(real)
