@@ -61,7 +61,7 @@ def _on_dataset(
 ) -> "EvaluationFiles":
     """What a method gives on one dataset, with the worth of its memory and a look inside where it has those."""
     from ncfl.evaluate import protocol
-    from ncfl.evaluate.inside import can_look_inside, of_example
+    from ncfl.evaluate.intermediates import can_look_inside, of_example
     from ncfl.evaluate.memory_gain import memory_gain
 
     network, keep = getattr(method, "model", None), _example(params, dataset, store.split(spec.split))
