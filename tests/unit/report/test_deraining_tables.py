@@ -9,7 +9,7 @@ from helpers.report_samples import EXPERIMENTS, find, level, made_up_psnr, read,
 
 from ncfl.report.deraining_tables import _below_input
 from ncfl.report.results import MeasuredExperiment, Results
-from ncfl.report.tables import write_tables
+from ncfl.report.table_files import write_tables
 
 NCFL = {name: EXPERIMENTS[name] for name in ("ncfl-ntu-rain", "ncfl-crvd", "ncfl-revide")}
 
