@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.data.sampler import Batch
-from ncfl.models.step import State, Step
+from ncfl.models.outputs import State, Step
 from ncfl.train.config import TrainConfig, two_stages
 from ncfl.train.restoration import TrainingResult, restoration_trainer
 
