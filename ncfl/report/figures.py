@@ -156,7 +156,7 @@ def _inside(results: Results, preset: str, dataset: str) -> tuple["Drawing", Fig
     )
     words = "Nine panels: the degraded and the restored frame, two of motion as colors, five maps with color bars."
     drawing = intermediates.draw(intermediates.read_inside(found[0]), degraded, restored, origin)
-    return drawing, Figure("intermediates.png", caption, origin, words, True)
+    return drawing, Figure("inside.png", caption, origin, words, True)
 
 
 def _psnr_sigma(results: Results, preset: str) -> tuple["Drawing", Figure]:
