@@ -4,8 +4,8 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.basicvsr.identity_init import let_frames_pass
     from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr
-    from ncfl.methods.basicvsr.passing import let_frames_pass
 
     return Network(BasicVSR, BasicVSRMethod, published=basicvsr, passing=let_frames_pass)
 

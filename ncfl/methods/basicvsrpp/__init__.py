@@ -4,8 +4,8 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.basicvsrpp.identity_init import let_frames_pass
     from ncfl.methods.basicvsrpp.model import BasicVSRPlusPlus, BasicVSRPlusPlusMethod, basicvsrpp
-    from ncfl.methods.basicvsrpp.passing import let_frames_pass
 
     return Network(BasicVSRPlusPlus, BasicVSRPlusPlusMethod, published=basicvsrpp, passing=let_frames_pass)
 

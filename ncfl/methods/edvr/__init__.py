@@ -4,8 +4,8 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.edvr.identity_init import let_frames_pass
     from ncfl.methods.edvr.model import EDVR, EDVRMethod, edvr
-    from ncfl.methods.edvr.passing import let_frames_pass
 
     return Network(EDVR, EDVRMethod, published=edvr, passing=let_frames_pass)
 

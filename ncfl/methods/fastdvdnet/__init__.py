@@ -4,8 +4,8 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.fastdvdnet.identity_init import let_frames_pass
     from ncfl.methods.fastdvdnet.model import FastDVDNet, FastDVDNetMethod
-    from ncfl.methods.fastdvdnet.passing import let_frames_pass
 
     return Network(FastDVDNet, FastDVDNetMethod, published=FastDVDNet, passing=let_frames_pass)
 

@@ -4,8 +4,8 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.vnlnet.identity_init import let_frames_pass
     from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, vnlnet_color
-    from ncfl.methods.vnlnet.passing import let_frames_pass
 
     return Network(VNLNet, VNLNetMethod, published=vnlnet_color, passing=let_frames_pass)
 
