@@ -13,13 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.common.errors import InputError
-from ncfl.methods.common import all_frames
+from ncfl.methods.common import all_frames, check_clip
 from ncfl.methods.learned import LearnedChunk, check_size_kept
 from ncfl.methods.spynet6.model import SPyNet6, clip_flows, flow_warp
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3, ordered_as
-from ncfl.models.padding import check_frame
 
 
 def basicvsr(**sizes: Any) -> "BasicVSR":
@@ -109,9 +107,7 @@ class Propagating(nn.Module, ABC):
         Sizes that are no multiple of 4 are brought there by reflection where features are reduced.
         InputError: no clip, another number of channels, a smaller frame.
         """
-        if clip.ndim != 5 or clip.shape[1] < 1:
-            raise InputError(f"expected clips of shape [B,T>=1,{self.channels},H,W], got {list(clip.shape)}")
-        check_frame(clip[:, 0], self.channels)
+        check_clip(clip, self.kind, self.channels, 1)
         if self.upscale:
             return self.propagate(clip, *clip_flows(self.spynet, clip))
         height, width = clip.shape[-2:]

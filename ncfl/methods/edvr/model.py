@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.methods.basicvsr.model import reflected, residual_blocks
+from ncfl.methods.common import check_clip, check_window
 from ncfl.methods.edvr.layers import PCDAlignment, Predeblur, TSAFusion, active, stacked
 from ncfl.methods.interface import Border
 from ncfl.methods.learned import Sliding, check_size_kept
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3
-from ncfl.models.padding import check_frame
 
 
 def edvr(**sizes: Any) -> "EDVR":
@@ -99,10 +99,7 @@ class EDVR(nn.Module):
         Sizes are brought to multiples of 16 (upscale: 4) by reflection; the authors refuse others. InputError:
         another number of frames or of channels, a smaller frame.
         """
-        if window.ndim != 5 or window.shape[1] != self.frames:
-            expected = f"[B,{self.frames},{self.channels},H,W]"
-            raise InputError(f"{self.kind}: expected windows of shape {expected}, got {list(window.shape)}")
-        check_frame(window[:, 0], self.channels)
+        check_window(window, self.kind, self.channels, self.frames)
         height, width = (length * (4 if self.upscale else 1) for length in window.shape[-2:])
         window = reflected(window, self.multiple)
         unknown = window[:, len(known) :]
@@ -139,9 +136,7 @@ class EDVR(nn.Module):
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None) -> Tensor:
         """[B,T>=frames,C,H,W] -> the frames that :meth:`supervised` names; sigma is not used, the network is blind."""
-        if noisy.ndim != 5 or noisy.shape[1] < self.frames:
-            expected = f"[B,T>={self.frames},{self.channels},H,W]"
-            raise InputError(f"{self.kind}: expected clips of shape {expected}, got {list(noisy.shape)}")
+        check_clip(noisy, self.kind, self.channels, self.frames)
         starts = range(noisy.shape[1] - self.frames + 1)
         return torch.stack([self(noisy[:, t : t + self.frames]) for t in starts], dim=1)
 

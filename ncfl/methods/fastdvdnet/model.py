@@ -137,7 +137,8 @@ class FastDVDNet(nn.Module):
         check_clip(noisy, self.kind, self.channels, WINDOW)
         middles = self.supervised(noisy.shape[1])
         windows = torch.cat([noisy[:, t - 2 : t + 3] for t in middles])
-        level = None if sigma is None else sigma.repeat(len(middles))
+        noise_level(sigma, noisy, self.kind)  # refuses what is none
+        level = sigma.repeat(len(middles))
         return torch.stack(self.restore(windows, level).chunk(len(middles)), dim=1)
 
 
