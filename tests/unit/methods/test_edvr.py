@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from helpers.basicvsr_samples import away_from_start, filled, noisy, probed, waves
-from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
 from ncfl.methods.edvr.model import EDVR, EDVRMethod, edvr, edvr_m_x4, edvr_x4
@@ -32,14 +31,6 @@ def network() -> EDVR:
 def test_published_forms_have_the_published_sizes(form, sizes: dict[str, bool], parameters: int):
     # counted on XPixelGroup/BasicSR v1.4.2
     assert sum(parameter.numel() for parameter in form(**sizes).parameters()) == parameters
-
-
-def test_counts_what_the_table_says():
-    with torch.device("meta"):
-        network, window = edvr(), torch.empty(1, 5, 3, 544, 960)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(window)
-    assert counter.get_total_flops() / 1e9 == pytest.approx(3089, rel=0.01)
 
 
 @pytest.mark.parametrize(

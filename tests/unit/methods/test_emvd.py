@@ -6,7 +6,6 @@ import pytest
 import torch
 from helpers.emvd_samples import SMALL, turned
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
 from ncfl.methods.emvd.method import EMVDMethod
@@ -32,11 +31,8 @@ def convolutions(model: EMVD, s: int) -> list[nn.Conv2d]:
     return [layer for part in parts for layer in part.modules() if isinstance(layer, nn.Conv2d)]
 
 
-@pytest.mark.parametrize(
-    ("build", "parameters", "macs", "gflops"),
-    [(emvd_s, 35_544, 4_763.25, 5), (emvd_l, 9_527_528, 1_059_813, 1106)],
-)
-def test_the_two_forms_have_the_published_cost(build, parameters: int, macs: float, gflops: float):
+@pytest.mark.parametrize(("build", "parameters", "macs"), [(emvd_s, 35_544, 4_763.25), (emvd_l, 9_527_528, 1_059_813)])
+def test_the_two_forms_have_the_published_cost(build, parameters: int, macs: float):
     with torch.device("meta"):
         model = build()
     stages = sum(p.numel() for name, p in model.named_parameters() if not name.startswith(("color", "wavelet")))
@@ -44,12 +40,6 @@ def test_the_two_forms_have_the_published_cost(build, parameters: int, macs: flo
     # Multiply-accumulates per pixel of the stages alone; scale s runs at 1 / 4^(s+1) of the pixels.
     counted = sum(layer.weight.numel() / 4 ** (s + 1) for s in range(3) for layer in convolutions(model, s))
     assert counted == pytest.approx(macs, abs=0.5)
-    frame, sigma = torch.empty(1, 3, 544, 960, device="meta"), torch.empty(1, device="meta")
-    with torch.no_grad():
-        state = model(frame, sigma).state
-        with FlopCounterMode(display=False) as counter:
-            model(frame, sigma, state)
-    assert counter.get_total_flops() / 1e9 == pytest.approx(gflops, rel=0.01)
 
 
 def test_the_color_transform_starts_as_opponent_colors():
