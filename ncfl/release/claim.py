@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ncfl.common.files import read_json, write_csv, write_json
+from ncfl.common.text import pipe_table
 from ncfl.data.footage import PackStore as Clips
 from ncfl.data.footage import PhasedSampler, single_frames
 from ncfl.data.packed import Pack
@@ -194,24 +195,21 @@ def tables(figures: dict[str, dict[int, Any]], filters: dict[str, Any], path: Pa
     lines, rows = [], []
     for clip in next(iter(filters.values())):
         heads = [f"sigma {sigma}, seed {seed}" for sigma, seed in columns]
-        lines += [f"{clip}:", "", _row("PSNR, dB (gain from memory)", heads), f"|---|{'---:|' * len(heads)}"]
+        shown = []
         for name, by_seed in figures.items():
             found = [by_seed[seed][clip][sigma] for sigma, seed in columns]
-            lines.append(_row(name, [f"{one['psnr']:.2f} ({one['memory']:+.2f})" for one in found]))
+            shown.append([name, *(f"{one['psnr']:.2f} ({one['memory']:+.2f})" for one in found)])
             rows += [
                 [clip, name, *column, f"{one['psnr']:.4f}", f"{one['memory']:.4f}"]
                 for column, one in zip(columns, found, strict=True)
             ]
         for name, by_clip in filters.items():
-            lines.append(_row(name, [f"{by_clip[clip][sigma]:.2f}" for sigma, _ in columns]))
+            shown.append([name, *(f"{by_clip[clip][sigma]:.2f}" for sigma, _ in columns)])
             rows += [[clip, name, sigma, "", f"{value:.4f}", ""] for sigma, value in by_clip[clip].items()]
-        lines += ["", *_differences(figures, clip, seeds), ""]
+        table = pipe_table(["PSNR, dB (gain from memory)", *heads], shown)
+        lines += [f"{clip}:", "", table, "", *_differences(figures, clip, seeds), ""]
     write_csv(path, ["clip", "network", "sigma", "seed", "psnr_db", "memory_gain_db"], rows)
     return "\n".join(lines)
-
-
-def _row(name: str, cells: Sequence[str]) -> str:
-    return f"| {name} | {' | '.join(cells)} |"
 
 
 def _differences(figures: dict[str, dict[int, Any]], clip: str, seeds: Sequence[int]) -> list[str]:
