@@ -10,7 +10,7 @@ from ncfl.config.data import ClipsData
 from ncfl.config.params import Params
 from ncfl.config.reruns import Job
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.records import Fault
+from ncfl.trust.step_records import Fault
 
 
 def root_of(params: Params, dataset: str) -> Path:
