@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from helpers.small_methods import trained_norms
 
 from ncfl.common.errors import InputError
 from ncfl.methods.dvdnet.model import DVDNet, DVDNetMethod, align, align_windows
@@ -18,13 +18,7 @@ SMALL = {"width": 6, "spatial_convs": 4, "temporal_convs": 2}
 @pytest.fixture(scope="module")
 def model() -> DVDNet:
     torch.manual_seed(0)
-    generator = torch.Generator().manual_seed(1)
-    model = DVDNet(**SMALL).eval()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.5, 1.5, generator=generator)
-    return model
+    return trained_norms(DVDNet(**SMALL))
 
 
 def clip(length: int, height: int = 18, width: int = 22, batch: int = 1) -> torch.Tensor:

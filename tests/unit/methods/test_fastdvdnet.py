@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.small_methods import trained_norms
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -11,20 +12,10 @@ from ncfl.methods.fastdvdnet.official_names import official_names
 SMALL = {"widths": (4, 6, 8), "input_width": 2}
 
 
-def shaken(model: nn.Module) -> nn.Module:
-    """With statistics that are not those of a fresh batch normalization."""
-    generator = torch.Generator().manual_seed(1)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.5, 1.5, generator=generator)
-    return model.eval()
-
-
 @pytest.fixture(scope="module")
 def model() -> FastDVDNet:
     torch.manual_seed(0)
-    return shaken(FastDVDNet(**SMALL))
+    return trained_norms(FastDVDNet(**SMALL))
 
 
 def clip(length: int, height: int = 18, width: int = 22, batch: int = 1) -> torch.Tensor:
