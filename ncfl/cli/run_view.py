@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json
 from ncfl.steps.planning import duration
-from ncfl.trust.records import FOLDER
+from ncfl.trust.step_records import FOLDER
 
 if TYPE_CHECKING:
     from rich.text import Text

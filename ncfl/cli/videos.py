@@ -113,7 +113,7 @@ def weights(
     threads: Annotated[int | None, typer.Option(help="Of the processor; PyTorch's choice if not given.")] = None,
 ) -> None:
     """The weights that come with this program: what for, how good, how fast here, and whether their files are whole."""
-    from ncfl.steps.weighing import cells, list_weights
+    from ncfl.steps.listing_weights import cells, list_weights
 
     rows = list_weights(speed=speed, threads=threads)
     if as_json:

@@ -1,7 +1,7 @@
 """Rows as text for people."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 WIDTH = 100  # characters, of a line that any terminal shows whole
@@ -30,6 +30,12 @@ def table(rows: Sequence[Mapping[str, Any]], *, width: int = WIDTH) -> str:
         maxcolwidths=most,
         maxheadercolwidths=[limit and max(1, limit - GAP) for limit in most],
     )
+
+
+def pipe_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Cells as a table in Markdown, the first column of text and the others of numbers."""
+    lines = [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def paragraph(text: str, *, width: int = WIDTH) -> str:

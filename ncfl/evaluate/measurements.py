@@ -58,7 +58,7 @@ class EvaluationFiles:
     """One method on one dataset: rows per frame and per sequence, and the summary that tables read.
 
     ``examples`` maps file names to uint8 RGB images [H,W,3]; ``insides`` maps them to what a network met on its way to
-    an example (:mod:`ncfl.evaluate.inside`).
+    an example (:mod:`ncfl.evaluate.intermediates`).
     """
 
     method: str

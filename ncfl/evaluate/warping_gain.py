@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ncfl.common.text import pipe_table
 from ncfl.data.packed import read_footage
 from ncfl.evaluate.speed import dis, ranges
 from ncfl.models.motion import SPyNet, warp
@@ -101,8 +102,5 @@ def _gains(rows: Sequence[tuple[str, str, int, dict[str, float]]]) -> dict[str, 
 def markdown(found: Mapping[str, Mapping[str, Any]]) -> str:
     """As a table."""
     names = list(next(iter(found.values())))
-    lines = ["| motion or clip | " + " | ".join(names) + " |", "| --- " * (len(names) + 1) + "|"]
-    lines += [
-        f"| {name} | " + " | ".join(f"{row[column]:.2f}" for column in names) + " |" for name, row in found.items()
-    ]
-    return "\n".join(lines)
+    rows = ((name, *(f"{row[column]:.2f}" for column in names)) for name, row in found.items())
+    return pipe_table(("motion or clip", *names), rows)

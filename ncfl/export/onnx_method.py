@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ncfl.common.errors import InputError
-from ncfl.export.step import INPUTS, OUTPUTS
+from ncfl.export.recurrent_step import INPUTS, OUTPUTS
 from ncfl.models.padding import Padder
 
 
@@ -24,7 +24,7 @@ class OnnxMethod:
     """A recurrent method (:mod:`ncfl.methods.interface`) that runs an exported file.
 
     Args:
-        path: a ``.onnx`` file that :func:`ncfl.export.step.export_step` wrote.
+        path: a ``.onnx`` file that :func:`ncfl.export.recurrent_step.export_step` wrote.
         threads: of the processor; 0 leaves the choice to ONNX Runtime.
 
     Raises:

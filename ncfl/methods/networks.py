@@ -51,7 +51,7 @@ def build(name: str, sizes: Mapping[str, Any], where: str = "network") -> nn.Mod
 
 @torch.no_grad()
 def let_frames_pass(model: nn.Module) -> None:
-    """Set the initial values with which a frame passes (:mod:`ncfl.methods.passing`), in place.
+    """Initialize as the identity (:mod:`ncfl.methods.identity_init`), in place.
 
     Args:
         model: a compared method's network that was just built.

@@ -23,8 +23,7 @@ class Network(NamedTuple):
             a training needs.
         driver: restores a clip with such a network; see :class:`ncfl.methods.learned.Learned`.
         published: builds the network at its published sizes where no other is given, by keyword.
-        passing: sets the initial values with which a frame passes (:mod:`ncfl.methods.passing`), in place; None where
-            there are none but the published ones.
+        passing: identity initialization (:mod:`ncfl.methods.identity_init`), in place; None where the method has none.
     """
 
     network: "type[nn.Module]"

@@ -20,9 +20,9 @@ from ncfl.models.layers import ChannelAttentionBlock, ResBlock, added
 from ncfl.models.motion import SPyNet, warp
 from ncfl.models.mv_refinement import MVRefinement
 from ncfl.models.ncfl import NCFL
+from ncfl.models.outputs import State, Step
 from ncfl.models.padding import Padder, check_frame
 from ncfl.models.restoration import UNet
-from ncfl.models.step import State, Step
 
 ROWS = 128  # of a band; the widest halo, of motion, is 15 on either side
 Rows = Callable[[int, int], Tensor]  # (first, last) -> these rows of a map [B,C,H,W]

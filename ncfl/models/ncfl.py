@@ -13,9 +13,9 @@ from ncfl.models.compression import Compressed, NConv, NeuralCompression
 from ncfl.models.layers import conv3
 from ncfl.models.motion import SPyNet, warp
 from ncfl.models.mv_refinement import MConv, MVRefinement
+from ncfl.models.outputs import State, Step
 from ncfl.models.padding import Padder, check_frame
 from ncfl.models.restoration import Cascade
-from ncfl.models.step import State, Step
 
 
 class NCFL(nn.Module):

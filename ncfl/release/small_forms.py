@@ -25,7 +25,7 @@ from ncfl.methods.networks import build, let_frames_pass
 from ncfl.release.starts import read_motion
 from ncfl.train.config import Stage, numbers
 from ncfl.train.restoration import restoration_trainer
-from ncfl.train.settings import sigma_of, train_config
+from ncfl.train.settings import network_sizes, sigma_of, train_config
 from ncfl.weights import checkpoint
 
 SCENES = 96  # four times as many as the demo's
@@ -58,13 +58,12 @@ def scenes(params: Params, dataset: str, folder: Path, seed: int) -> ClipStore:
 
 def network(params: Params, name: str, channels: int) -> nn.Module:
     """The network of an experiment at its initial values, with the motion estimation that ships."""
-    experiment, motion = params.compared[name], params.motion
-    own = {"flow_width": motion.width} if name in params.with_motion else {}
-    model = build(experiment.method, {"channels": channels, **own, **experiment.network})
+    experiment = params.compared[name]
+    model = build(experiment.method, {"channels": channels, **network_sizes(params, name)})
     if experiment.train.passing:
         let_frames_pass(model)
     if name in params.with_motion:
-        model.motion.adopt(read_motion(Path(str(motion.weights))))
+        model.motion.adopt(read_motion(Path(str(params.motion.weights))))
     return model
 
 

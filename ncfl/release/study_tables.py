@@ -1,8 +1,9 @@
 """What was kept of a study as Markdown: the paper's claims and what is seen of them, its tables, the hours."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from ncfl.common.text import pipe_table
 from ncfl.config.params import Params
 from ncfl.methods import LEARNED
 from ncfl.release.study import Claim, Kept, verdict
@@ -63,12 +64,6 @@ def sections(kept: Found, gflops: Mapping[str, float], params: Params) -> str:
     return "\n".join(f"## {title}\n\n{body}\n" for title, body in parts)
 
 
-def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A pipe table whose first column is text."""
-    lines = [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """The mean, and with two and more the standard deviation of a sample."""
     if not values:
@@ -91,7 +86,7 @@ def claims_table(kept: Found) -> str:
         paper = NOTHING if claim.paper is None else f"{claim.paper:+.2f}"
         rows.append((claim.text, paper, here, verdict(differences)))
     head = ("claim", "paper, its own data (dB)", "here, each seed (dB)", "verdict")
-    return grid(head, rows)
+    return pipe_table(head, rows)
 
 
 def _memory(ones: Sequence[Kept]) -> list[str]:
@@ -110,7 +105,7 @@ def modules(kept: Found, gflops: Mapping[str, float]) -> str:
         for variant, name in MODULES.items()
         if (ones := kept.get(name, ())) or name in gflops
     ]
-    return grid(("variant", "PSNR", "seeds", "memory (dB)", "bpp", "not zero (%)", "GFLOPs"), rows)
+    return pipe_table(("variant", "PSNR", "seeds", "memory (dB)", "bpp", "not zero (%)", "GFLOPs"), rows)
 
 
 def weights(kept: Found) -> str:
@@ -118,12 +113,14 @@ def weights(kept: Found) -> str:
     order = [row["lambda"] for row in published.rows("table2_lambda")]
     named = [(weight, kept.get(WEIGHTS[weight], ())) for weight in order]
     rows = [(weight, quality(ones, "set8", AT), str(len(ones)), *_memory(ones)) for weight, ones in named]
-    return grid(("lambda", "PSNR", "seeds", "memory (dB)", "bpp", "not zero (%)"), rows)
+    return pipe_table(("lambda", "PSNR", "seeds", "memory (dB)", "bpp", "not zero (%)"), rows)
 
 
 def clean(kept: Found) -> str:
     """Section 4.3."""
-    return grid(("method", "PSNR"), [(row, quality(kept.get(name, ()), "davis", 0.0)) for row, name in CLEAN.items()])
+    return pipe_table(
+        ("method", "PSNR"), [(row, quality(kept.get(name, ()), "davis", 0.0)) for row, name in CLEAN.items()]
+    )
 
 
 def denoisers(kept: Found, gflops: Mapping[str, float], dataset: str) -> str:
@@ -134,7 +131,7 @@ def denoisers(kept: Found, gflops: Mapping[str, float], dataset: str) -> str:
         cells = [quality(kept.get(name, ()), dataset, sigma) for sigma in SIGMAS]
         if set(cells) != {NOTHING}:
             rows.append((title, *cells, f"{gflops[name]:.0f}" if name in gflops else NOTHING))
-    return grid(("method", *map(str, SIGMAS), "GFLOPs"), rows)
+    return pipe_table(("method", *map(str, SIGMAS), "GFLOPs"), rows)
 
 
 def hours(kept: Found, params: Params) -> str:
@@ -152,7 +149,7 @@ def hours(kept: Found, params: Params) -> str:
             commits = ", ".join(commit[:7] for commit in one.record["commits"])
             processor = str(one.record["machine"].get("processor", NOTHING))
             rows.append((entry, str(one.seed), f"{training / 3600:.2f}", commits, processor))
-    table = grid(("experiment", "seed", "hours", "commit", "processor"), rows)
+    table = pipe_table(("experiment", "seed", "hours", "commit", "processor"), rows)
     return f"{table}\n\nNot there yet: {', '.join(missing)}." if missing else table
 
 
@@ -161,17 +158,17 @@ def counted(params: Params) -> dict[str, float]:
     import torch
 
     from ncfl.methods.networks import build
-    from ncfl.models import variants
+    from ncfl.models.variants import VARIANTS
     from ncfl.profile.complexity import clip_complexity, complexity
+    from ncfl.train.settings import network_sizes
 
     found = {}
     with torch.device("meta"):
-        sizes = {**params.model.model_dump(), "flow_width": params.motion.width, "flow_levels": params.motion.levels}
         for name in dict.fromkeys([*MODULES.values(), *WEIGHTS.values()]):
             if name in params.experiments:
-                variant = params.experiments[name].train.variant
-                found[name] = complexity(variants.VARIANTS[variant](**sizes)).gflops
+                network = VARIANTS[params.experiments[name].train.variant](**network_sizes(params, name))
+                found[name] = complexity(network).gflops
         for name, experiment in params.compared.items():
             if not LEARNED[experiment.method].counted_on_values:
-                found[name] = clip_complexity(build(experiment.method, experiment.network)).gflops
+                found[name] = clip_complexity(build(experiment.method, network_sizes(params, name))).gflops
     return found

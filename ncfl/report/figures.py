@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json
-from ncfl.report import charts, inside, strip
+from ncfl.report import charts, intermediates, strip
 from ncfl.report.denoising_tables import table1, table2, table5
 from ncfl.report.drawing import draw
 from ncfl.report.results import TITLES, MeasuredExperiment, Results, other_data
@@ -155,7 +155,7 @@ def _inside(results: Results, preset: str, dataset: str) -> tuple["Drawing", Fig
         "the compression, its quantization step and bits."
     )
     words = "Nine panels: the degraded and the restored frame, two of motion as colors, five maps with color bars."
-    drawing = inside.draw(inside.read_inside(found[0]), degraded, restored, origin)
+    drawing = intermediates.draw(intermediates.read_inside(found[0]), degraded, restored, origin)
     return drawing, Figure("inside.png", caption, origin, words, True)
 
 

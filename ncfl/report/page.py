@@ -18,11 +18,11 @@ from ncfl.report.compared_frames import scenes
 from ncfl.report.figures import Figure, read_figures
 from ncfl.report.interactive import charts
 from ncfl.report.marks import marks
-from ncfl.report.render import groups
 from ncfl.report.results import MeasuredExperiment, Results, other_data
 from ncfl.report.runs import runs
 from ncfl.report.table import Column, Table, measured_on, named
-from ncfl.report.tables import build_tables
+from ncfl.report.table_files import build_tables
+from ncfl.report.table_formats import groups
 from ncfl.report.verdict import judge
 
 # A picture of one transparent pixel, where the script is yet to put one.

@@ -165,7 +165,7 @@ class Results:
         return None
 
     def memory(self, name: str, dataset: str, sigma: float) -> Mapping[str, float] | None:
-        """What the memory of an experiment is worth and costs there (:mod:`ncfl.evaluate.worth`), where it has one."""
+        """Gain and cost of the memory of an experiment there (:mod:`ncfl.evaluate.memory_gain`), where it has one."""
         return self._memory.get((name, dataset), {}).get(f"{sigma:g}")
 
     def evaluated(self) -> list[Evaluated]:

@@ -1,6 +1,6 @@
 """The runs behind the figures: what the steps of each experiment recorded of themselves, and their curves.
 
-A record (:mod:`ncfl.trust.records`) tells parameters, seed, commit, the checksums of what was read, the time
+A record (:mod:`ncfl.trust.step_records`) tells parameters, seed, commit, the checksums of what was read, the time
 and the run in MLflow. Results that came without their records, from a cache of DVC say, have runs without steps.
 """
 

@@ -36,13 +36,12 @@ def network_of(params: Params, name: str, channels: int) -> "nn.Module":
     """
     from ncfl.methods.networks import build, let_frames_pass
     from ncfl.models.motion import SPyNet
-    from ncfl.train.settings import train_config
+    from ncfl.train.settings import network_sizes, train_config
     from ncfl.weights import checkpoint
     from ncfl.weights.small_form import adopt_small_form
 
     experiment, motion = params.all_compared[name], params.motion
-    own = {"flow_width": motion.width} if name in params.with_motion else {}
-    sizes = {"channels": channels, **own, **experiment.network}
+    sizes = {"channels": channels, **network_sizes(params, name)}
     model = build(experiment.method, sizes, where=f"experiment {name}, network")
     frames = train_config(params, name).frames
     if not model.supervised(frames):

@@ -61,8 +61,8 @@ def _on_dataset(
 ) -> "EvaluationFiles":
     """What a method gives on one dataset, with the worth of its memory and a look inside where it has those."""
     from ncfl.evaluate import protocol
-    from ncfl.evaluate.inside import can_look_inside, of_example
-    from ncfl.evaluate.worth import worth_of_memory
+    from ncfl.evaluate.intermediates import can_look_inside, of_example
+    from ncfl.evaluate.memory_gain import memory_gain
 
     network, keep = getattr(method, "model", None), _example(params, dataset, store.split(spec.split))
     shared = {
@@ -79,7 +79,7 @@ def _on_dataset(
         keep={dataset: keep} if keep else None,
         isp=isp_of(params, store.split(spec.split)[0].bayer),
     )
-    found.summary["memory"] = worth_of_memory(**fed, motion=_motion(params, dataset, spec.split, store))
+    found.summary["memory"] = memory_gain(**fed, motion=_motion(params, dataset, spec.split, store))
     if keep and can_look_inside(network):
         found.insides.update(of_example(network, keep=keep, **shared))
     return found

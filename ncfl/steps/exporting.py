@@ -27,7 +27,7 @@ def export(target: Path, *, form: str, weights: str | None, checkpoint: Path | N
         raise InputError("export: expected --weights or --checkpoint, got both")
     if target.exists() and not overwrite:
         raise InputError(f"{target}: exists already; name another file, or allow it with --overwrite")
-    from ncfl.export.step import export_step
+    from ncfl.export.recurrent_step import export_step
 
     if checkpoint is not None:
         from ncfl.weights.checkpoint import load_model

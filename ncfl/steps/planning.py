@@ -11,7 +11,7 @@ from ncfl.config.data import PublishedData
 from ncfl.config.params import Params
 from ncfl.config.reruns import Job, jobs
 from ncfl.data.transport.source_table import archives
-from ncfl.trust import records
+from ncfl.trust import step_records
 from ncfl.trust.wanted import changed_parameters
 
 GB = 1e9
@@ -64,7 +64,7 @@ def estimate(params: Params, alike: list[Job], due: list[Job]) -> float | None:
 
 def _seconds(params: Params, job: Job) -> float | None:
     """How long a step took, if it ran with today's parameters."""
-    record: dict[str, Any] = records.read(job) or {}
+    record: dict[str, Any] = step_records.read(job) or {}
     seconds = record.get("seconds")
     if not isinstance(seconds, int | float) or seconds < 0 or next(changed_parameters(params, job, record), None):
         return None

@@ -89,7 +89,7 @@ def tables(params: Params, config: Path = CONFIG) -> Path:
         ``results/tables``: table1 ... table5, section43 and datasets, each as csv, md and tex.
     """
     with step(params, "tables", parameters={"preset": params.preset}, datasets=params.datasets) as run:
-        from ncfl.report.tables import write_tables
+        from ncfl.report.table_files import write_tables
 
         for path in write_tables(output=layout.TABLES, **arguments(params, config)):
             run.artifact(path)

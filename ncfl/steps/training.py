@@ -195,16 +195,11 @@ def keep_result(result: "TrainingResult", trainer: "Trainer", run: "Run") -> Pat
 def network_of(params: Params, name: str, channels: int) -> "nn.Module":
     """The network of an experiment: begun from the start where there is one, its motion estimation pretrained."""
     from ncfl.models.variants import VARIANTS
+    from ncfl.train.settings import network_sizes
     from ncfl.weights import checkpoint
     from ncfl.weights.shared_start import adopt_start
 
-    sizes = {
-        **params.model.model_dump(),
-        "channels": channels,
-        "flow_levels": params.motion.levels,
-        "flow_width": params.motion.width,
-    }
-    model = VARIANTS[params.two_stage[name].train.variant](**sizes)
+    model = VARIANTS[params.two_stage[name].train.variant](channels=channels, **network_sizes(params, name))
     if params.training.start is not None:
         adopt_start(model, Path(params.training.start))
     if name in params.with_motion:

@@ -35,6 +35,14 @@ def train_config(params: "Params", name: str, **own: Any) -> TrainConfig:
     return TrainConfig(**{**settings, **own})
 
 
+def network_sizes(params: "Params", name: str) -> dict[str, Any]:
+    """The sizes of an experiment's network as its constructor takes them; frames' channels are left to the data."""
+    motion = {"flow_width": params.motion.width}
+    if name in params.two_stage:
+        return {**params.model.model_dump(), "flow_levels": params.motion.levels, **motion}
+    return {**(motion if name in params.with_motion else {}), **params.all_compared[name].network}
+
+
 def sigma_of(params: "Params", name: str) -> float | tuple[float, float] | None:
     """The noise level of an experiment's training as samplers take it: one, a range, or None for clean frames."""
     sigma = params.trained[name].train.sigma

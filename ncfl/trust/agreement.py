@@ -14,7 +14,7 @@ from pathlib import Path
 from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.config.reruns import Job
-from ncfl.trust import records
+from ncfl.trust import step_records
 from ncfl.trust.chains import HOLD, Link
 
 _STAMP = ".snakemake_timestamp"  # the time of a folder, as Snakemake has it
@@ -39,7 +39,7 @@ def agree(
             due.append(link.job.outputs[0])
         elif link.state in HOLD and link.record:
             with contextlib.suppress(InputError):  # a place where nothing may be written, and where nothing will fail
-                records.keep(link.job)
+                step_records.keep(link.job)
             _accept(link.job, noted, forget)
     return due
 

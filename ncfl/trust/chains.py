@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ncfl.config.params import Params
 from ncfl.config.reruns import Job, jobs
-from ncfl.trust import records
+from ncfl.trust import step_records
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.raw import raw_faults
 from ncfl.trust.wanted import changed_parameters, changed_sources, changed_versions
@@ -66,9 +66,9 @@ def behind(found: Mapping[str, Link], name: str) -> list[Link]:
 
 def _record(job: Job) -> Mapping[str, Any]:
     """A job's record; where nothing that it made is here, the last that was kept."""
-    found = records.read(job)
+    found = step_records.read(job)
     if found is None and not any(path.exists() for path in job.outputs):
-        found = records.kept(job)
+        found = step_records.kept(job)
     return found or {}
 
 
@@ -79,13 +79,13 @@ def _link(
     absent = [path for path in job.outputs if not path.exists()]
     if absent and (not record or len(absent) < len(job.outputs)):
         return Link(job, "to do", (f"{absent[0]} is not there",) if len(absent) < len(job.outputs) else (), record)
-    faults = list(records.faults(job, checksums))
+    faults = list(step_records.faults(job, checksums))
     if job.name.endswith("-fetch"):
         faults += raw_faults(params, job.name.removesuffix("-fetch"), job, checksums)
     if faults:
         return Link(job, "changed", tuple(map(str, faults)), record)
     if not record:
-        known = records.is_known(job, checksums)
+        known = step_records.is_known(job, checksums)
         return Link(job, "done" if known else "unrecorded", ("known to DVC alone",) if known else (), record)
     inputs = _changed_inputs(job, record, given, checksums)
     changed = (changed_parameters(params, job, record), changed_sources(job, record), changed_versions(record))
@@ -98,7 +98,7 @@ def _link(
 def _changed_inputs(
     job: Job, record: Mapping[str, Any], given: Mapping[Path, Mapping[str, str]], checksums: Checksums
 ) -> Iterator[str]:
-    now, then = records.checksums_of(job.inputs, checksums), record["inputs"]
+    now, then = step_records.checksums_of(job.inputs, checksums), record["inputs"]
     for path, made in given.items():
         if not path.exists():
             now |= {name: checksum for name, checksum in made.items() if Path(name).is_relative_to(path)}

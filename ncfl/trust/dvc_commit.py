@@ -19,13 +19,13 @@ from ncfl.config import graph, layout
 from ncfl.config.params import Params
 from ncfl.config.reruns import jobs
 from ncfl.trust import checksums as kept
-from ncfl.trust import dvc_claim, dvc_waiting, engines, records
+from ncfl.trust import dvc_claim, dvc_waiting, engines, step_records
 from ncfl.trust.checksums import Checksums
 
 TOLD = Path(".dvc/tmp/ncfl-told")
 _WATCHED = ("dvc.yaml", "params.yaml", "requirements.lock")
-_APART = (kept.FOLDER, records.FOLDER / "kept")
-_WATCHED_FOLDERS = ("ncfl", "pretrained", records.FOLDER)
+_APART = (kept.FOLDER, step_records.FOLDER / "kept")
+_WATCHED_FOLDERS = ("ncfl", "pretrained", step_records.FOLDER)
 
 
 def tell_dvc(params: Params) -> None:
@@ -84,7 +84,7 @@ def _without_git() -> bool:
 def _commit(params: Params) -> None:
     with Checksums() as checksums:
         for job in jobs(params).values():
-            if not records.is_known(job, checksums):
+            if not step_records.is_known(job, checksums):
                 raise InputError(
                     f"{job.outputs[0]}: no record of what made it, and DVC does not know it; not committed to DVC; "
                     f"make it again: {job.command}"
@@ -114,7 +114,7 @@ def _was_told() -> bool:
 def _state() -> str:
     """One checksum of all that decides what DVC says: its own records, those of the steps, parameters and sources."""
     digest = hashlib.sha256()
-    inside = (path for folder in _WATCHED_FOLDERS for path in records.files_of(Path(folder)))
+    inside = (path for folder in _WATCHED_FOLDERS for path in step_records.files_of(Path(folder)))
     lock = dvc_waiting.current()
     if lock.is_file():
         digest.update(lock.read_bytes())

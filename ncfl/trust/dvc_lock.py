@@ -18,7 +18,7 @@ def knows(path: Path, files: Mapping[str, str]) -> bool:
 
     Args:
         path: a file or a folder.
-        files: the names of the files that are there, as :func:`ncfl.trust.records.checksums_of` names them.
+        files: the names of the files that are there, as :func:`ncfl.trust.step_records.checksums_of` names them.
     """
     expected = _outputs().get(path.as_posix())
     if expected is None or not files:

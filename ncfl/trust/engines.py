@@ -10,10 +10,10 @@ from ncfl.common.console import say
 from ncfl.common.files import atomic_path, sha256
 from ncfl.config.params import Params
 from ncfl.config.reruns import jobs
-from ncfl.trust import dvc_claim, dvc_lock, locks, records
+from ncfl.trust import dvc_claim, dvc_lock, locks, step_records
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.raw import raw_faults
-from ncfl.trust.records import Fault
+from ncfl.trust.step_records import Fault
 
 
 def claim(what: str) -> None:
@@ -34,9 +34,9 @@ def changed(params: Params, *, deep: bool = False) -> list[Fault]:
     """All files of results and data that are not what their steps made."""
     with Checksums(fresh=deep) as checksums:
         every = jobs(params)
-        found = [fault for job in every.values() for fault in records.faults(job, checksums)]
+        found = [fault for job in every.values() for fault in step_records.faults(job, checksums)]
         for job in every.values():
-            if records.has_only_begun(job) and not records.is_known(job, checksums):
+            if step_records.has_only_begun(job) and not step_records.is_known(job, checksums):
                 there = (path for path in job.outputs if path.exists())
                 found += [Fault(path, job, "its step was ended before it was done", path) for path in there]
         for dataset in params.datasets:
@@ -57,7 +57,7 @@ def take_back(faults: Iterable[Fault]) -> list[Fault]:
 
 
 def _taken_back(fault: Fault) -> bool:
-    record, name = records.read(fault.job), fault.path.as_posix()
+    record, name = step_records.read(fault.job), fault.path.as_posix()
     made = record["outputs"].get(name) if record else None
     source = dvc_lock.cached(name) if made else None
     if source is None or sha256(source) != made:

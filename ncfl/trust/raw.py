@@ -8,7 +8,7 @@ from ncfl.config.params import Params
 from ncfl.config.reruns import Job
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.fetched import changed_files, entries
-from ncfl.trust.records import Fault
+from ncfl.trust.step_records import Fault
 
 
 def root_of(params: Params, dataset: str) -> Path:

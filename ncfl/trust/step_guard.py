@@ -11,7 +11,7 @@ from ncfl.common.files import sha256
 from ncfl.config import made_by
 from ncfl.config.params import Params
 from ncfl.config.reruns import jobs
-from ncfl.trust import dvc_waiting, locks, records, watchdog
+from ncfl.trust import dvc_waiting, locks, step_records, watchdog
 from ncfl.trust.wanted import settings, watched_sources
 
 
@@ -39,13 +39,13 @@ def guarded(params: Params, name: str) -> Iterator[dict[str, Any]]:
             dvc_waiting.keep()
         stack.enter_context(locks.held(name, f"`{job.command}`"))
         stack.enter_context(watchdog.ends_with(engine))
-        inputs = records.inputs_of(job, every)
-        records.begin(job)
+        inputs = step_records.inputs_of(job, every)
+        step_records.begin(job)
         about: dict[str, Any] = {}
         watched = watched_sources(job)
         yield about
         wanted = {"settings": settings(params, job), "sources": sources(), "watched_sources": watched}
-        records.write(job, {**about, **wanted}, inputs)
+        step_records.write(job, {**about, **wanted}, inputs)
 
 
 def sources() -> dict[str, str]:

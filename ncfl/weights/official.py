@@ -1,5 +1,8 @@
 """Reads the official weights that the records of :mod:`ncfl.methods` describe, and restores with them.
 
+What a file calls its tensors, BasicSR's and others' names, is brought to the network's own by a method's
+``ncfl/methods/<method>/official_names.py``; a method without one has the published names.
+
 Weights are brought by ``ncfl import-weights`` and never shipped. What each method's paper leaves open, and what of the
 agreement with the authors' code was measured, stands in docs/methods.md.
 """

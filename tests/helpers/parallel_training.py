@@ -4,12 +4,10 @@ from pathlib import Path
 
 import torch
 
-from helpers.train_samples import Sampler, numbers, run
-from ncfl.models.variants import m_f
+from helpers.train_samples import Sampler, numbers, run, small_ncfl
 from ncfl.train.config import two_stages
 from ncfl.train.parallel import followed
 
-SIZES = {"unet_widths": (4, 4, 4, 4, 4), "flow_width": 0.1, "mv_width": 4, "attention_widths": (4, 4, 4)}
 COUNT = 8
 
 
@@ -25,11 +23,9 @@ class Four(Sampler):
 
 def train(folder: Path, **changes: object) -> None:
     """Eight iterations of a small M_f on four clips; changes are those of the sampler and of the numbers."""
-    torch.manual_seed(0)
-    network = m_f(**SIZES, feature_width=4, latent_width=4)
     broken = changes.pop("broken", None)
     few = {"stages": two_stages(COUNT, 0), "batch": 4, "freeze_motion": 3, "lambda_": 1e-3, "log_every": 1}
-    run(folder, numbers(**{**few, **changes}), model=network, sampler=Four(frames=4, broken=broken))
+    run(folder, numbers(**{**few, **changes}), model=small_ncfl(), sampler=Four(frames=4, broken=broken))
 
 
 def follow(folder: Path, changes: dict[str, object]) -> None:

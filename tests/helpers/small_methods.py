@@ -28,6 +28,7 @@ class Trial:
         supervised: the frames of a clip of seven that it restores in training.
         window: the fewest frames that it trains on.
         gray: whether a network of a single channel can be built.
+        border: how a window goes on at a clip's ends.
         idle: how the names of parameters begin that the loss on restored frames does not reach: the authors' layers for
             maps that nothing uses, which are there for the official tensors.
     """
@@ -36,6 +37,7 @@ class Trial:
     supervised: Sequence[int] = range(7)
     window: int = 1
     gray: bool = True
+    border: str = "reflect"
     idle: tuple[str, ...] = ()
 
 
@@ -55,6 +57,7 @@ TRIALS = {
         {"width": 4, "groups": 2, "extract_blocks": 1, "reconstruct_blocks": 1, "tail_width": 4},
         supervised=range(2, 5),
         window=5,
+        border="replicate",
     ),
     "basicvsr": Trial({"width": 4, "blocks": 1, "tail_width": 4, **FLOW}, gray=False),
     "basicvsrpp": Trial({"width": 4, "blocks": 1, "groups": 2, "tail_width": 4, **FLOW}, gray=False),
@@ -97,3 +100,15 @@ def shaken(model: nn.Module) -> nn.Module:
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
     return model
+
+
+def trained_norms(network: nn.Module) -> nn.Module:
+    """In evaluation, with batch normalizations that are not those of a fresh network."""
+    generator = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=generator)
+            module.running_var.uniform_(0.5, 1.5, generator=generator)
+            module.weight.data.uniform_(0.5, 1.0, generator=generator)
+            module.bias.data.normal_(0, 0.1, generator=generator)
+    return network.eval()

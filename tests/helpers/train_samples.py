@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.data.sampler import Batch
-from ncfl.models.step import State, Step
+from ncfl.models.outputs import State, Step
+from ncfl.models.variants import m_f
 from ncfl.train.config import TrainConfig, two_stages
 from ncfl.train.restoration import TrainingResult, restoration_trainer
 
@@ -60,6 +61,23 @@ class Sampler:
             noisy = noisy * float("nan")
         names = [f"clip-{iteration}-a", f"clip-{iteration}-b"]
         return Batch(clean, noisy, torch.full((2,), self.sigma), names)
+
+
+class Stop(Exception):
+    """Of a :class:`Cut`."""
+
+
+class Cut(Sampler):
+    """Fails at one iteration, as if the process had ended there."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def batch(self, iteration: int) -> Batch:
+        if iteration == self.at and len(self.asked) >= 2:  # the first two identify the training
+            raise Stop
+        return super().batch(iteration)
 
 
 class Silent:
@@ -126,6 +144,21 @@ def run(folder: Path, training: TrainConfig | None = None, *, stage: int = 0, **
     arguments["model"] = arguments["model"] or tiny()
     arguments["sampler"] = arguments["sampler"] or Sampler()
     return restoration_trainer(**{"config": arguments.pop("training"), **arguments}).run()
+
+
+def cut(folder: Path, training: TrainConfig, at: int, **changes: object) -> None:
+    """Train the stand-in as :func:`run` does, until the process seems to end at an iteration."""
+    import pytest
+
+    with pytest.raises(Stop):
+        run(folder, training, sampler=Cut(at), **changes)
+
+
+def small_ncfl() -> nn.Module:
+    """A whole network of the paper, as small as can be."""
+    torch.manual_seed(0)
+    widths = {"unet_widths": (4, 4, 4, 4, 4), "attention_widths": (4, 4, 4)}
+    return m_f(**widths, feature_width=4, flow_width=0.1, mv_width=4, latent_width=4)
 
 
 class _Slow(Sampler):

@@ -12,7 +12,7 @@ from ncfl.config.made_by import source_files
 from ncfl.config.params import load
 from ncfl.config.reruns import Job
 from ncfl.config.reruns import jobs as jobs_of
-from ncfl.trust.records import read
+from ncfl.trust.step_records import read
 
 ROOT = Path(__file__).resolve().parents[2]
 # What steps load and do not watch, and why.

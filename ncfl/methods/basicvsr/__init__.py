@@ -4,14 +4,15 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.basicvsr.identity_init import let_frames_pass
     from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr
-    from ncfl.methods.basicvsr.passing import let_frames_pass
 
     return Network(BasicVSR, BasicVSRMethod, published=basicvsr, passing=let_frames_pass)
 
 
 def _superresolution() -> Format:
-    from ncfl.methods.basicvsr.model import basicvsr_x4, official_names
+    from ncfl.methods.basicvsr.model import basicvsr_x4
+    from ncfl.methods.basicvsr.official_names import official_names
 
     return Format(build=basicvsr_x4, names=official_names)
 

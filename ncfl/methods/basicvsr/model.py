@@ -1,49 +1,23 @@
 """BasicVSR (Chan et al., CVPR 2021, arXiv:2012.02181): features travel through the clip backward, then forward.
 
 Layer order, tensor names and padding are those of XPixelGroup/BasicSR; its weights and open-mmlab/mmagic's fit
-after :func:`official_names`. They belong to the published x4 form, :func:`basicvsr_x4`. For restoration at full
-resolution no form was published: :class:`BasicVSR` has the head that its successor's denoising form has.
+after :mod:`~ncfl.methods.basicvsr.official_names`. They belong to the published x4 form, :func:`basicvsr_x4`. For
+restoration at full resolution no form was published: :class:`BasicVSR` has the head that its successor's denoising
+form has.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.common.errors import InputError
-from ncfl.methods.common import all_frames
+from ncfl.methods.common import all_frames, check_clip
 from ncfl.methods.learned import LearnedChunk, check_size_kept
-from ncfl.methods.spynet6.model import SPyNet6, clip_flows, flow_warp, plain_convolutions
+from ncfl.methods.spynet6.model import SPyNet6, clip_flows, flow_warp
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3, ordered_as
-from ncfl.models.padding import check_frame
-
-# MMagic's prefixes of tensor names -> BasicSR's.
-RENAMED = {
-    "backward_resblocks.": "backward_trunk.",
-    "forward_resblocks.": "forward_trunk.",
-    "upsample1.upsample_conv.": "upconv1.",
-    "upsample2.upsample_conv.": "upconv2.",
-}
-
-
-def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published BasicVSR or BasicVSR++, BasicSR's or MMagic's -> the state of the network here.
-
-    BasicSR's names stay. MMagic saves the network as ``generator`` beside a counter of training steps.
-    """
-    names = {name: name.removeprefix("module.").removeprefix("generator.") for name in state}
-    return {_renamed(own): state[name] for name, own in names.items() if own != "step_counter"}
-
-
-def _renamed(name: str) -> str:
-    for theirs, ours in RENAMED.items():
-        if name.startswith(theirs):
-            name = ours + name.removeprefix(theirs)
-    return plain_convolutions(name)
 
 
 def basicvsr(**sizes: Any) -> "BasicVSR":
@@ -133,9 +107,7 @@ class Propagating(nn.Module, ABC):
         Sizes that are no multiple of 4 are brought there by reflection where features are reduced.
         InputError: no clip, another number of channels, a smaller frame.
         """
-        if clip.ndim != 5 or clip.shape[1] < 1:
-            raise InputError(f"expected clips of shape [B,T>=1,{self.channels},H,W], got {list(clip.shape)}")
-        check_frame(clip[:, 0], self.channels)
+        check_clip(clip, self.kind, self.channels, 1)
         if self.upscale:
             return self.propagate(clip, *clip_flows(self.spynet, clip))
         height, width = clip.shape[-2:]

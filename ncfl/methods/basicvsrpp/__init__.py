@@ -4,21 +4,21 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.basicvsrpp.identity_init import let_frames_pass
     from ncfl.methods.basicvsrpp.model import BasicVSRPlusPlus, BasicVSRPlusPlusMethod, basicvsrpp
-    from ncfl.methods.basicvsrpp.passing import let_frames_pass
 
     return Network(BasicVSRPlusPlus, BasicVSRPlusPlusMethod, published=basicvsrpp, passing=let_frames_pass)
 
 
 def _denoising() -> Format:
-    from ncfl.methods.basicvsr.model import official_names
+    from ncfl.methods.basicvsr.official_names import official_names
     from ncfl.methods.basicvsrpp.model import basicvsrpp
 
     return Format(build=basicvsrpp, names=official_names)
 
 
 def _superresolution() -> Format:
-    from ncfl.methods.basicvsr.model import official_names
+    from ncfl.methods.basicvsr.official_names import official_names
     from ncfl.methods.basicvsrpp.model import basicvsrpp_x4
 
     return Format(build=basicvsrpp_x4, names=official_names)

@@ -1,7 +1,7 @@
 """BasicVSR++ (Chan et al., CVPR 2022, arXiv:2104.13371): four passes through the clip, deformable alignment.
 
 Layer order, tensor names and padding are those of XPixelGroup/BasicSR and open-mmlab/mmagic, whose weights fit
-after BasicVSR's ``official_names``. The form for denoising is that of ckkelvinchan/BasicVSR_PlusPlus
+after BasicVSR's ``official_names.py``. The form for denoising is that of ckkelvinchan/BasicVSR_PlusPlus
 (arXiv:2204.05308), ``basicvsr_plusplus_denoise.py``, features at a quarter of the resolution; the variant at half,
 whose code was never published, is not here. The authors refuse frames whose quarter is below 64x64 pixels,
 the size of the paper's training patches among them; here any size from 16x16 on works.

@@ -4,14 +4,15 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.dvdnet.identity_init import let_frames_pass
     from ncfl.methods.dvdnet.model import DVDNet, DVDNetMethod
-    from ncfl.methods.dvdnet.passing import let_frames_pass
 
     return Network(DVDNet, DVDNetMethod, published=DVDNet, passing=let_frames_pass)
 
 
 def _format() -> Format:
-    from ncfl.methods.dvdnet.model import DVDNet, official_names
+    from ncfl.methods.dvdnet.model import DVDNet
+    from ncfl.methods.dvdnet.official_names import official_names
 
     return Format(build=DVDNet, names=official_names)
 

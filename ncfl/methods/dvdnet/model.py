@@ -2,14 +2,12 @@
 
 Layer order, tensor names, padding, the clip's ends (end frames repeated), the alignment of 8-bit frames by
 their red channel and its black border are those of the authors' m-tassano/dvdnet, whose
-``model_spatial.pth`` and ``model_temp.pth`` fit after :func:`official_names`.
+``model_spatial.pth`` and ``model_temp.pth`` fit after :mod:`~ncfl.methods.dvdnet.official_names`.
 
 One deviation: the authors estimate motion with DeepFlow, which stands in OpenCV's extra modules alone. Here
 it is DIS (Kroeger et al., ECCV 2016; the preset ``MEDIUM``) of plain OpenCV, so figures may differ a little
 from published ones, with the same weights too.
 """
-
-from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -17,29 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ncfl.common.errors import InputError
-from ncfl.methods.common import Reflecting, check_clip, he_normal, noise_level, without_prefix
+from ncfl.methods.common import Reflecting, check_clip, he_normal, noise_level
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import LearnedChunk
 from ncfl.models.arguments import keeps_arguments
 
 RADIUS = 2  # frames on either side
-
-
-def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' ``model_spatial.pth`` or ``model_temp.pth`` -> its part of the state of :class:`DVDNet`.
-
-    Which of the two it is shows in the names. Both parts together are the whole state; InputError for a
-    state that is neither.
-    """
-    state = without_prefix(state)
-    for part, first in (("spatial", "conv_relu_bn.0.weight"), ("temporal", "down_conv.0.weight")):
-        if first in state:
-            return {f"{part}.{name}": tensor for name, tensor in state.items()}
-    raise InputError(
-        "dvdnet: weights without conv_relu_bn.0.weight or down_conv.0.weight; "
-        "expected the tensors of model_spatial.pth or of model_temp.pth"
-    )
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

@@ -4,20 +4,22 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.edvr.identity_init import let_frames_pass
     from ncfl.methods.edvr.model import EDVR, EDVRMethod, edvr
-    from ncfl.methods.edvr.passing import let_frames_pass
 
     return Network(EDVR, EDVRMethod, published=edvr, passing=let_frames_pass)
 
 
 def _deblurring() -> Format:
-    from ncfl.methods.edvr.model import edvr, official_names
+    from ncfl.methods.edvr.model import edvr
+    from ncfl.methods.edvr.official_names import official_names
 
     return Format(build=edvr, names=official_names)
 
 
 def _superresolution() -> Format:
-    from ncfl.methods.edvr.model import edvr_x4, official_names
+    from ncfl.methods.edvr.model import edvr_x4
+    from ncfl.methods.edvr.official_names import official_names
 
     return Format(build=edvr_x4, names=official_names)
 

@@ -1,10 +1,10 @@
 """EDVR (Wang et al., CVPRW 2019, arXiv:1905.02716): five frames aligned in feature space, fused by attention.
 
 Layer order and tensor names are those of XPixelGroup/BasicSR, whose weights, and open-mmlab/mmagic's, fit after
-:func:`official_names`. The defaults are the large form for deblurring, which restores at full resolution.
+:mod:`~ncfl.methods.edvr.official_names`. The defaults are the large form for deblurring, which restores at full
+resolution.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,34 +13,12 @@ from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
 from ncfl.methods.basicvsr.model import reflected, residual_blocks
+from ncfl.methods.common import check_clip, check_window
 from ncfl.methods.edvr.layers import PCDAlignment, Predeblur, TSAFusion, active, stacked
 from ncfl.methods.interface import Border
 from ncfl.methods.learned import Sliding, check_size_kept
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.layers import SLOPE, added, conv3
-from ncfl.models.padding import check_frame
-
-# MMagic's prefixes of tensor names -> BasicSR's; it also wraps most convolutions, as ``conv``.
-RENAMED = {
-    "feat_l2_conv": "conv_l2_",
-    "feat_l3_conv": "conv_l3_",
-    "pcd_alignment.": "pcd_align.",
-    "upsample1.upsample_conv.": "upconv1.",
-    "upsample2.upsample_conv.": "upconv2.",
-}
-
-
-def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published EDVR, BasicSR's or MMagic's -> the state of :class:`EDVR`; BasicSR's names stay."""
-    return {_renamed(name): tensor for name, tensor in state.items() if name != "step_counter"}
-
-
-def _renamed(name: str) -> str:
-    name = name.removeprefix("module.").removeprefix("generator.")
-    for theirs, ours in RENAMED.items():
-        if name.startswith(theirs):
-            name = ours + name.removeprefix(theirs)
-    return name.replace(".conv.", ".")
 
 
 def edvr(**sizes: Any) -> "EDVR":
@@ -121,10 +99,7 @@ class EDVR(nn.Module):
         Sizes are brought to multiples of 16 (upscale: 4) by reflection; the authors refuse others. InputError:
         another number of frames or of channels, a smaller frame.
         """
-        if window.ndim != 5 or window.shape[1] != self.frames:
-            expected = f"[B,{self.frames},{self.channels},H,W]"
-            raise InputError(f"{self.kind}: expected windows of shape {expected}, got {list(window.shape)}")
-        check_frame(window[:, 0], self.channels)
+        check_window(window, self.kind, self.channels, self.frames)
         height, width = (length * (4 if self.upscale else 1) for length in window.shape[-2:])
         window = reflected(window, self.multiple)
         unknown = window[:, len(known) :]
@@ -161,9 +136,7 @@ class EDVR(nn.Module):
 
     def restore_clip(self, noisy: Tensor, sigma: Tensor | None) -> Tensor:
         """[B,T>=frames,C,H,W] -> the frames that :meth:`supervised` names; sigma is not used, the network is blind."""
-        if noisy.ndim != 5 or noisy.shape[1] < self.frames:
-            expected = f"[B,T>={self.frames},{self.channels},H,W]"
-            raise InputError(f"{self.kind}: expected clips of shape {expected}, got {list(noisy.shape)}")
+        check_clip(noisy, self.kind, self.channels, self.frames)
         starts = range(noisy.shape[1] - self.frames + 1)
         return torch.stack([self(noisy[:, t : t + self.frames]) for t in starts], dim=1)
 

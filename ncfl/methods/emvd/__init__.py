@@ -4,17 +4,17 @@ from ncfl.methods.record import LearnedRecord, Network
 
 
 def _small() -> Network:
+    from ncfl.methods.emvd.identity_init import let_frames_pass
     from ncfl.methods.emvd.method import EMVDMethod
     from ncfl.methods.emvd.model import EMVD, emvd_s
-    from ncfl.methods.emvd.passing import let_frames_pass
 
     return Network(EMVD, EMVDMethod, published=emvd_s, passing=let_frames_pass)
 
 
 def _large() -> Network:
+    from ncfl.methods.emvd.identity_init import let_frames_pass
     from ncfl.methods.emvd.method import EMVDMethod
     from ncfl.methods.emvd.model import EMVD, emvd_l
-    from ncfl.methods.emvd.passing import let_frames_pass
 
     return Network(EMVD, EMVDMethod, published=emvd_l, passing=let_frames_pass)
 

@@ -4,14 +4,15 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.fastdvdnet.identity_init import let_frames_pass
     from ncfl.methods.fastdvdnet.model import FastDVDNet, FastDVDNetMethod
-    from ncfl.methods.fastdvdnet.passing import let_frames_pass
 
     return Network(FastDVDNet, FastDVDNetMethod, published=FastDVDNet, passing=let_frames_pass)
 
 
 def _format() -> Format:
-    from ncfl.methods.fastdvdnet.model import FastDVDNet, official_names
+    from ncfl.methods.fastdvdnet.model import FastDVDNet
+    from ncfl.methods.fastdvdnet.official_names import official_names
 
     return Format(build=FastDVDNet, names=official_names)
 

@@ -1,24 +1,19 @@
 """FastDVDNet (Tassano, Delon and Veit, CVPR 2020, arXiv:1907.01361): five frames in two steps of small U-Nets.
 
 Layer order, tensor names, padding and the clip's ends are those of the authors' m-tassano/fastdvdnet, whose
-``model.pth`` fits after :func:`official_names`.
+``model.pth`` fits after :mod:`~ncfl.methods.fastdvdnet.official_names`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ncfl.methods.common import Reflecting, check_clip, check_window, he_normal, noise_level, without_prefix
+from ncfl.methods.common import Reflecting, check_clip, check_window, he_normal, noise_level
 from ncfl.methods.learned import Sliding
 from ncfl.models.arguments import keeps_arguments
 
 WINDOW = 5  # frames
-
-
-def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' ``model.pth`` -> the state of :class:`FastDVDNet`: only the DataParallel prefix goes."""
-    return without_prefix(state)
 
 
 class ConvBlock(nn.Module):
@@ -142,7 +137,8 @@ class FastDVDNet(nn.Module):
         check_clip(noisy, self.kind, self.channels, WINDOW)
         middles = self.supervised(noisy.shape[1])
         windows = torch.cat([noisy[:, t - 2 : t + 3] for t in middles])
-        level = None if sigma is None else sigma.repeat(len(middles))
+        noise_level(sigma, noisy, self.kind)  # refuses what is none
+        level = sigma.repeat(len(middles))
         return torch.stack(self.restore(windows, level).chunk(len(middles)), dim=1)
 
 

@@ -11,7 +11,8 @@ def _network() -> Network:
 
 def _format() -> Format:
     from ncfl.methods.j4rnet.caffemodel import read_caffemodel
-    from ncfl.methods.j4rnet.model import J4RNet, official_names
+    from ncfl.methods.j4rnet.model import J4RNet
+    from ncfl.methods.j4rnet.official_names import official_names
 
     return Format(build=J4RNet, names=official_names, read=read_caffemodel)
 

@@ -4,8 +4,8 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.msbdn.identity_init import let_frames_pass
     from ncfl.methods.msbdn.model import MSBDN, MSBDNMethod
-    from ncfl.methods.msbdn.passing import let_frames_pass
 
     return Network(MSBDN, MSBDNMethod, published=MSBDN, passing=let_frames_pass)
 

@@ -4,9 +4,9 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.rmfd.identity_init import let_frames_pass
     from ncfl.methods.rmfd.method import RMFDMethod
     from ncfl.methods.rmfd.model import RMFD
-    from ncfl.methods.rmfd.passing import let_frames_pass
 
     return Network(RMFD, RMFDMethod, published=RMFD, passing=let_frames_pass)
 

@@ -4,8 +4,8 @@ from ncfl.methods.record import LearnedRecord, Network
 
 
 def _network() -> Network:
+    from ncfl.methods.spaccnn.identity_init import let_frames_pass
     from ncfl.methods.spaccnn.model import SpacCNN, SpacCNNMethod
-    from ncfl.methods.spaccnn.passing import let_frames_pass
 
     return Network(SpacCNN, SpacCNNMethod, published=SpacCNN, passing=let_frames_pass)
 

@@ -4,7 +4,8 @@ from ncfl.methods.record import Format, OfficialWeights
 
 
 def _format() -> Format:
-    from ncfl.methods.spynet6.model import SPyNet6, official_names
+    from ncfl.methods.spynet6.model import SPyNet6
+    from ncfl.methods.spynet6.official_names import official_names
 
     return Format(build=SPyNet6, names=official_names)
 

@@ -4,20 +4,22 @@ from ncfl.methods.record import Format, LearnedRecord, Network, OfficialWeights
 
 
 def _network() -> Network:
+    from ncfl.methods.vnlnet.identity_init import let_frames_pass
     from ncfl.methods.vnlnet.model import VNLNet, VNLNetMethod, vnlnet_color
-    from ncfl.methods.vnlnet.passing import let_frames_pass
 
     return Network(VNLNet, VNLNetMethod, published=vnlnet_color, passing=let_frames_pass)
 
 
 def _gray() -> Format:
-    from ncfl.methods.vnlnet.model import official_names, vnlnet_gray
+    from ncfl.methods.vnlnet.model import vnlnet_gray
+    from ncfl.methods.vnlnet.official_names import official_names
 
     return Format(build=vnlnet_gray, names=official_names)
 
 
 def _color() -> Format:
-    from ncfl.methods.vnlnet.model import official_names, vnlnet_color
+    from ncfl.methods.vnlnet.model import vnlnet_color
+    from ncfl.methods.vnlnet.official_names import official_names
 
     return Format(build=vnlnet_color, names=official_names)
 

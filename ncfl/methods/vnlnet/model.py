@@ -9,7 +9,6 @@ There is a network for grey and one for color video, and weights for one noise l
 a color frame one by one, each as a video of its own.
 """
 
-from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
@@ -17,21 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.common import he_normal, without_prefix
+from ncfl.methods.common import he_normal
 from ncfl.methods.interface import border_index
 from ncfl.methods.learned import Learned
 from ncfl.methods.vnlnet.pair_cache import MatchedPairs
 from ncfl.models.arguments import keeps_arguments
 from ncfl.models.padding import check_frame
-
-
-def official_names(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The authors' ``vnlnet_*.pth`` -> the state of :class:`VNLNet`.
-
-    The file holds the tensors as ``model_state_dict`` beside ``args``, the options of their training, which is
-    an ``argparse.Namespace``: a loader must allow that class, and no other.
-    """
-    return without_prefix(checkpoint.get("model_state_dict", checkpoint))
 
 
 def places(length: int, past: int, future: int) -> list[int | None]:

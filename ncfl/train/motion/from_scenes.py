@@ -154,7 +154,7 @@ def adopt_weights(
 def _state(weights: Path, levels: int) -> dict[str, Tensor]:
     """The tensors of a file, or folder, by the names that they have here."""
     # Here and not above: what published weights are called decides nothing about a training without them.
-    from ncfl.methods.spynet6.model import project_state
+    from ncfl.methods.spynet6.official_names import project_state
     from ncfl.weights.reading import read_weights
 
     if weights.is_dir() or weights.suffix == ".safetensors":

@@ -9,7 +9,7 @@ from helpers.report_samples import EXPERIMENTS, made_up_psnr, write_results
 import ncfl
 from ncfl.api.results_frame import COLUMNS
 from ncfl.report import published
-from ncfl.report.tables import write_tables
+from ncfl.report.table_files import write_tables
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from helpers.basicvsr_samples import SMALL, away_from_start, filled, mmagic, noisy, probed, waves
 
 from ncfl.common.errors import InputError
-from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr, basicvsr_x4, official_names
-from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.spynet6 import model as spynet6
+from ncfl.methods.basicvsr.model import BasicVSR, BasicVSRMethod, basicvsr, basicvsr_x4
+from ncfl.methods.basicvsr.official_names import official_names
+from ncfl.methods.interface import stream
+from ncfl.methods.spynet6 import official_names as spynet6
 from ncfl.methods.spynet6.model import SPyNet6, flow_warp
 from ncfl.models.motion import SPyNet
 from ncfl.weights.imported import save
@@ -241,34 +241,11 @@ def test_packed_raw_frames_work():
     assert network(torch.rand(1, 2, 4, 16, 16)).shape == (1, 2, 4, 16, 16)
 
 
-def test_trains_on_whole_clips_with_motion_apart(network: BasicVSR):
-    network = basicvsr(**SMALL)
-    clip = noisy(3)
-    restored = network.restore_clip(clip, torch.tensor([25.0]))
-    assert network.supervised(3) == range(3)
-    F.mse_loss(restored, clip.clamp(0, 1)).backward()
-    missing = [name for name, parameter in network.named_parameters() if parameter.grad is None]
-    assert not missing
+def test_motion_is_trained_apart(network: BasicVSR):
     assert {id(p) for p in network.motion.parameters()} == {id(p) for p in network.spynet.parameters()}
 
 
-def test_refuses_what_is_no_clip(network: BasicVSR):
-    for shape in ((1, 3, 16, 16), (1, 0, 3, 16, 16), (1, 2, 4, 16, 16), (1, 2, 3, 15, 16)):
-        with pytest.raises(InputError, match=r"expected (clips|frames) of"):
-            network(torch.zeros(shape))
-
-
 # The method
-
-
-def test_short_clips_are_restored_whole(network: BasicVSR):
-    method = BasicVSRMethod(network, chunk=4, overlap=1)
-    assert isinstance(method, Chunk)
-    assert (method.name, method.blind, method.channels) == ("basicvsr", True, 3)
-    clip = noisy(4, batch=2)
-    restored = torch.stack(list(stream(method, clip.unbind(1))), dim=1)
-    with torch.no_grad():
-        torch.testing.assert_close(restored, network(clip))
 
 
 def test_long_clips_are_restored_in_chunks_with_context(network: BasicVSR):

@@ -3,13 +3,10 @@
 import pytest
 import torch
 from helpers.cg_idn_samples import SMALL, noise, shaken
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.cg_idn.method import CGIDNMethod
 from ncfl.methods.cg_idn.model import CGIDN, ConfidenceFusion, cost_volume
-from ncfl.methods.interface import Window, stream
 
 
 @pytest.fixture(scope="module")
@@ -107,26 +104,6 @@ def test_other_sizes_repeat_the_edge_and_are_cropped(model: CGIDN, size: tuple[i
         torch.testing.assert_close(model.restore(window), expected, rtol=0, atol=0)
 
 
-def test_the_ends_of_a_clip_are_reflected_in_time(model: CGIDN):
-    clip, method = noise(1, 6, 3, 16, 16), CGIDNMethod(model)
-    assert isinstance(method, Window)
-    assert (method.name, method.blind, method.channels, method.radius) == ("cg-idn", True, 3, 2)
-    outputs = list(stream(method, clip.unbind(1)))
-    with torch.no_grad():
-        for t, indices in ((0, [2, 1, 0, 1, 2]), (3, [1, 2, 3, 4, 5]), (5, [3, 4, 5, 4, 3])):
-            torch.testing.assert_close(outputs[t], model.restore(clip[:, indices]), rtol=0, atol=0)
-    assert len(list(stream(method, clip[:, :1].unbind(1)))) == 1  # shorter than the window
-
-
-def test_a_training_clip_gives_the_frames_with_all_neighbors(model: CGIDN):
-    clip = noise(2, 6, 3, 16, 16)
-    assert list(model.supervised(6)) == [2, 3]
-    with torch.no_grad():
-        restored = model.restore_clip(clip, None)
-        assert restored.shape == (2, 2, 3, 16, 16)
-        torch.testing.assert_close(restored[:, 1], model.restore(clip[:, 1:]))
-
-
 def test_a_window_of_one_frame_works():
     single = shaken(frames=1)
     assert list(single.supervised(3)) == [0, 1, 2]
@@ -149,24 +126,7 @@ def test_a_few_steps_take_haze_away():
     assert errors[-1] < 0.8 * errors[0]
 
 
-@pytest.mark.parametrize(
-    ("clip", "message"),
-    [
-        (torch.zeros(1, 4, 3, 16, 16), "cg-idn: expected a clip of 5 frames or more, got 4"),
-        (torch.zeros(5, 3, 16, 16), r"expected clips of shape \[B,T,3,H,W\], got \[5, 3, 16, 16\]"),
-        (torch.zeros(1, 5, 1, 16, 16), r"expected frames of shape \[B,3,H,W\], got "),
-        (torch.zeros(1, 5, 3, 8, 16), "expected frames of 16x16 pixels or more, got 16x8"),
-    ],
-)
-def test_bad_input_is_refused_in_one_line(model: CGIDN, clip: Tensor, message: str):
-    with pytest.raises(InputError, match=message) as refusal:
-        model.restore_clip(clip)
-    assert "\n" not in str(refusal.value)
-
-
-def test_other_windows_are_refused(model: CGIDN):
-    with pytest.raises(InputError, match="expected a window of 5 frames, got 7"):
-        model.restore(noise(1, 7, 3, 16, 16))
+def test_an_even_window_is_refused():
     with pytest.raises(InputError, match="cg-idn: frames: expected an odd number, got 4"):
         CGIDN(frames=4)
 

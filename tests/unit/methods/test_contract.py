@@ -78,6 +78,33 @@ def test_it_restores_the_frames_that_it_says(name: str):
 
 
 @each_method
+def test_a_stream_gives_the_frames_that_a_training_sees(name: str):
+    model, noisy = shaken(small(name)).eval(), clip(6, 20, 18, batch=2)
+    streamed = list(stream(method_of(model, name=name, fold=False), noisy.unbind(1), 25.0))
+    with torch.inference_mode():
+        restored = model.restore_clip(noisy, torch.tensor([25.0, 25.0]))
+    places = {t: i for i, t in enumerate(model.supervised(6))}
+    reach = TRIALS[name].window // 2
+    for t in range(reach, 6 - reach):
+        torch.testing.assert_close(streamed[t], restored[:, places[t]], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, record in LEARNED.items() if record.shape == "window"])
+def test_the_ends_of_a_clip_are_continued_as_published(name: str):
+    before, after = {"reflect": ((2, 1), (4, 3)), "replicate": ((0, 0), (5, 5))}[TRIALS[name].border]
+    frames, places = clip(6, 20, 18), (*before, *range(6), *after)
+    method = method_of(shaken(small(name)), name=name)
+    streamed = list(stream(method, frames.unbind(1), 25.0))
+    with torch.inference_mode():
+        for t in (0, 1, 3, 5):
+            alone = method.apply(frames[:, places[t : t + 5]], torch.tensor([25.0]))
+            torch.testing.assert_close(streamed[t], alone, rtol=1e-5, atol=1e-6)
+    assert len(list(stream(method, frames[:, :2].unbind(1), 25.0))) == 2  # shorter than the window
+    with pytest.raises(InputError, match=f"^{method.model.kind}: expected a window of 5 frames, got 6$"):
+        method.apply(frames, torch.tensor([25.0]))
+
+
+@each_method
 def test_a_step_of_training_reaches_every_layer(name: str):
     model = shaken(small(name)).train()
     # Patches no two of which are alike, so that searches and alignments find something to do.
@@ -160,16 +187,18 @@ def test_an_unknown_size_names_those_there_are(name: str):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((1, 3, 48, 48), "shape"),
-        ((1, 7, 2, 48, 48), r"expected (clips|frames) of shape \[B,(T,)?3,H,W\]"),
+        ((1, 3, 48, 48), r"^{kind}: expected clips of shape \[B,T,[3C],H,W\], got \[1, 3, 48, 48\]$"),
+        ((1, 7, 1, 48, 48), r"expected frames of shape \[B,3,H,W\], got \[1, 1, 48, 48\]"),
+        ((1, 7, 4, 48, 48), r"expected frames of shape \[B,3,H,W\], got \[1, 4, 48, 48\]"),
         ((1, 7, 3, 15, 48), "expected frames of 16x16 pixels or more, got 48x15"),
         ((1, 7, 3, 48, 15), "expected frames of 16x16 pixels or more, got 15x48"),
-        ((1, 0, 3, 48, 48), r"expected a clip of \d+ frames or more, got 0|got \[1, 0, 3, 48, 48\]"),
+        ((1, 0, 3, 48, 48), r"^{kind}: expected a clip of \d+ frames or more, got 0$"),
     ],
 )
 def test_what_is_no_clip_is_one_line(name: str, shape: tuple[int, ...], message: str):
-    with pytest.raises(InputError, match=message) as error:
-        small(name).restore_clip(torch.zeros(shape), torch.tensor([25.0]))
+    model = small(name)
+    with pytest.raises(InputError, match=message.replace("{kind}", model.kind)) as error:
+        model.restore_clip(torch.zeros(shape), torch.tensor([25.0]))
     assert "\n" not in str(error.value)
 
 
@@ -178,7 +207,7 @@ def test_a_training_clip_shorter_than_the_window_is_one_line(name: str):
     window = TRIALS[name].window
     model = small(name)
     assert list(model.supervised(window))
-    with pytest.raises(InputError, match=rf"expected .*{window}.*, got (\[1, )?{window - 1}") as error:
+    with pytest.raises(InputError, match=rf": expected a clip of {window} frames or more, got {window - 1}$") as error:
         model.restore_clip(clip(window - 1), torch.tensor([25.0]))
     assert "\n" not in str(error.value)
 
@@ -189,8 +218,13 @@ def test_a_method_that_must_be_told_the_noise_says_so(name: str):
     assert not method.blind
     with pytest.raises(ValueError, match=f"method {name} must be told sigma"):
         list(stream(method, clip(5).unbind(1)))
-    with pytest.raises(InputError, match=r"sigma: expected one noise level per clip, .*, got none"):
-        small(name).restore_clip(clip(5), None)
+    for sigma, found in ((None, "none"), (torch.ones(2), r"shape \[2\]"), (torch.ones(1, 1), r"shape \[1, 1\]")):
+        with pytest.raises(InputError, match=rf"sigma: expected one noise level per clip, \[1\], got {found}$"):
+            small(name).restore_clip(clip(5), sigma)
+    model = shaken(small(name)).eval()
+    with torch.no_grad():
+        one, other = (model.restore_clip(clip(5), torch.tensor([sigma])) for sigma in (10.0, 50.0))
+    assert (one - other).abs().max() > 1e-4
 
 
 @each_method

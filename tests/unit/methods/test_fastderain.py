@@ -8,10 +8,8 @@ import torch
 from helpers.rain_samples import psnr, scene, streaks
 from torch import Tensor
 
-from ncfl.common.errors import InputError
 from ncfl.methods.differences import add_adjoint, difference
 from ncfl.methods.fastderain.method import FastDerain
-from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.luma import luma
 
 SIZES = [(3, 4, 5), (1, 5, 3), (2, 1, 4), (1, 1, 1)]
@@ -138,37 +136,5 @@ def test_color_keeps_its_chroma():
     assert psnr(luma(restored), luma(clean)) > psnr(luma(rainy), luma(clean)) + 5
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [(1, 17, 23), (2, 1, 9), (5, 33, 1), (1, 1, 1)])
-def test_single_frames_odd_sizes_and_gray(channels: int, size: tuple[int, ...]):
-    frames = random(2, size[0], channels, *size[1:], seed=2).float()
-    before = frames.clone()
-    restored = FastDerain(iterations=5).restore(frames, None)
-    assert restored.shape == frames.shape
-    assert restored.dtype == torch.float32
-    assert torch.isfinite(restored).all()
-    torch.testing.assert_close(frames, before, rtol=0, atol=0)
-    alone = FastDerain(iterations=5).restore(frames[1:], None)
-    torch.testing.assert_close(restored[1:], alone, rtol=0, atol=1e-6)
-
-
 def test_a_black_clip_stays_black():
     assert FastDerain().restore(torch.zeros(1, 3, 1, 8, 8), None).abs().max() == 0
-
-
-@pytest.mark.parametrize("shape", [(1, 2, 4, 8, 8), (1, 2, 2, 8, 8), (2, 3, 8, 8), (1, 0, 3, 8, 8)])
-def test_refuses_other_frames(shape: tuple[int, ...]):
-    with pytest.raises(InputError, match=r"method fastderain: expected frames of shape \[B,T,1,H,W\] or .*, got .*"):
-        FastDerain().restore(torch.zeros(shape), None)
-
-
-@pytest.mark.parametrize("length", [1, 6, 11])
-def test_streams_in_chunks(length: int):
-    method = FastDerain(iterations=4, chunk=6, overlap=2)
-    assert isinstance(method, Chunk)
-    assert method.blind
-    clip = rgb(scene(length))
-    restored = torch.stack(list(stream(method, clip.unbind(1))), 1)
-    assert restored.shape == clip.shape
-    if length <= 6:
-        torch.testing.assert_close(restored, method.restore(clip, None))

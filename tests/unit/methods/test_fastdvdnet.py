@@ -2,30 +2,20 @@
 
 import pytest
 import torch
+from helpers.small_methods import trained_norms
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ncfl.common.errors import InputError
-from ncfl.methods.fastdvdnet.model import FastDVDNet, FastDVDNetMethod, official_names
-from ncfl.methods.interface import Window, stream
+from ncfl.methods.fastdvdnet.model import FastDVDNet
+from ncfl.methods.fastdvdnet.official_names import official_names
 
 SMALL = {"widths": (4, 6, 8), "input_width": 2}
-
-
-def shaken(model: nn.Module) -> nn.Module:
-    """With statistics that are not those of a fresh batch normalization."""
-    generator = torch.Generator().manual_seed(1)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.5, 1.5, generator=generator)
-    return model.eval()
 
 
 @pytest.fixture(scope="module")
 def model() -> FastDVDNet:
     torch.manual_seed(0)
-    return shaken(FastDVDNet(**SMALL))
+    return trained_norms(FastDVDNet(**SMALL))
 
 
 def clip(length: int, height: int = 18, width: int = 22, batch: int = 1) -> torch.Tensor:
@@ -87,60 +77,6 @@ def test_other_sizes_are_reflected_and_cropped(model: FastDVDNet):
     with torch.no_grad():
         expected = model(mirrored, level)[..., :18, :21]
         torch.testing.assert_close(model.restore(frames, sigma), expected, rtol=0, atol=0)
-
-
-def test_each_clip_of_a_batch_has_its_own_noise_level(model: FastDVDNet):
-    frames = clip(5, batch=2)
-    with torch.no_grad():
-        both = model.restore(frames, torch.tensor([10.0, 50.0]))
-        for i, sigma in enumerate((10.0, 50.0)):
-            torch.testing.assert_close(both[i : i + 1], model.restore(frames[i : i + 1], torch.tensor([sigma])))
-        other = model.restore(frames, torch.tensor([50.0, 50.0]))
-    assert (both[0] - other[0]).abs().max() > 1e-4
-
-
-def test_the_ends_of_a_clip_are_reflected_in_time(model: FastDVDNet):
-    frames, sigma = clip(6), torch.tensor([25.0])
-    method = FastDVDNetMethod(model, fold=False)
-    assert isinstance(method, Window)
-    outputs = list(stream(method, frames.unbind(1), 25.0))
-    with torch.no_grad():
-        for t, indices in ((0, [2, 1, 0, 1, 2]), (1, [1, 0, 1, 2, 3]), (5, [3, 4, 5, 4, 3])):
-            torch.testing.assert_close(outputs[t], model.restore(frames[:, indices], sigma), rtol=0, atol=0)
-    assert len(list(stream(method, frames[:, :2].unbind(1), 25.0))) == 2  # shorter than the window
-
-
-def test_a_training_clip_gives_the_frames_with_all_neighbors(model: FastDVDNet):
-    noisy, sigma = clip(7, batch=2), torch.tensor([10.0, 40.0])
-    assert list(model.supervised(7)) == [2, 3, 4]
-    assert list(model.supervised(5)) == [2]
-    with torch.no_grad():
-        restored = model.restore_clip(noisy, sigma)
-        assert restored.shape == (2, 3, 3, 18, 22)
-        for i, t in enumerate(model.supervised(7)):
-            torch.testing.assert_close(restored[:, i], model.restore(noisy[:, t - 2 : t + 3], sigma))
-
-
-@pytest.mark.parametrize(
-    ("frames", "sigma", "message"),
-    [
-        (torch.zeros(1, 4, 3, 16, 16), torch.ones(1), "expected a clip of 5 frames or more, got 4"),
-        (torch.zeros(5, 3, 16, 16), torch.ones(5), r"expected clips of shape \[B,T,3,H,W\], got \[5, 3, 16, 16\]"),
-        (torch.zeros(1, 5, 1, 16, 16), torch.ones(1), r"expected frames of shape \[B,3,H,W\], got "),
-        (torch.zeros(1, 5, 3, 8, 16), torch.ones(1), "expected frames of 16x16 pixels or more, got 16x8"),
-        (torch.zeros(1, 5, 3, 16, 16), None, "sigma: expected one noise level per clip, .*, got none"),
-        (torch.zeros(2, 5, 3, 16, 16), torch.ones(1), r"sigma: expected .*\[2\], got shape \[1\]"),
-    ],
-)
-def test_bad_input_is_refused_in_one_line(model: FastDVDNet, frames, sigma, message: str):
-    with pytest.raises(InputError, match=message) as refusal:
-        model.restore_clip(frames, sigma)
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_window_of_seven_is_refused(model: FastDVDNet):
-    with pytest.raises(InputError, match="expected a window of 5 frames, got 7"):
-        model.restore(clip(7), torch.tensor([10.0]))
 
 
 def test_weights_of_another_width_are_refused(model: FastDVDNet):

@@ -6,8 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.fcrvd.model import FCRVD, FCRVDMethod, RainModel
-from ncfl.methods.interface import Recurrent, stream
+from ncfl.methods.fcrvd.model import FCRVD, RainModel
 
 SMALL = {"width": 4, "blocks": 1, "flow_levels": 2, "flow_width": 0.1}
 
@@ -79,18 +78,6 @@ def test_it_is_causal_and_remembers():
     assert changed.tolist() == [False, True, True, True]
 
 
-def test_a_method_restores_a_stream_of_any_size():
-    model = network()
-    method = FCRVDMethod(model)
-    assert isinstance(method, Recurrent)
-    frames = clip(3, 19, 22, batch=2)
-    streamed = torch.stack(list(stream(method, frames.unbind(1))), dim=1)
-    with torch.no_grad():
-        torch.testing.assert_close(streamed, model.restore_clip(frames), rtol=1e-5, atol=1e-6)
-    assert streamed.shape == frames.shape
-    assert model.supervised(3) == range(3)
-
-
 def test_one_loss_reaches_every_layer():
     model, frames = network(), clip(3, 16, 16)
     for layer in (model.rain_model.light, model.rain_model.fluctuation):
@@ -101,18 +88,8 @@ def test_one_loss_reaches_every_layer():
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
 
 
-def test_bad_input_is_refused_in_one_line():
-    with pytest.raises(InputError, match=r"^fcrvd: channels: expected 3 \(RGB\) or 4 \(packed Bayer\), got 1$"):
-        FCRVD(channels=1)
+def test_a_state_of_another_size_is_refused():
     model = FCRVD(**SMALL)
-    for frames, words in (
-        (clip(3)[0], r"fcrvd: expected clips of shape"),
-        (clip(3)[:, :0], r"fcrvd: expected a clip of 1 frames or more, got 0"),
-        (clip(3, channels=4), r"expected frames of shape \[B,3,H,W\], got "),
-        (clip(3, height=15), "got 21x15"),
-    ):
-        with pytest.raises(InputError, match=words):
-            model.restore_clip(frames)
     _, state = model(clip(1)[:, 0])
     with pytest.raises(InputError, match=r"frames \[1, 3, 16, 16\] follow a state of \[1, 3, 20, 24\]"):
         model(clip(1, 16, 16)[:, 0], state)

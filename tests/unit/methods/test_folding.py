@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from helpers.small_methods import trained_norms
 from torch import nn
 
 from ncfl.methods.dvdnet.model import DVDNet, DVDNetMethod
@@ -20,23 +21,11 @@ METHODS = {
 }
 
 
-def shaken(network: nn.Module) -> nn.Module:
-    """In evaluation, with normalizations that are not those of a fresh network."""
-    generator = torch.Generator().manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.5, 1.5, generator=generator)
-            module.weight.data.uniform_(0.5, 1.0, generator=generator)
-            module.bias.data.normal_(0, 0.1, generator=generator)
-    return network.eval()
-
-
 @pytest.fixture(params=METHODS)
 def published(request: pytest.FixtureRequest) -> tuple[nn.Module, type]:
     build, driver = METHODS[request.param]
     torch.manual_seed(0)
-    return shaken(build()), driver
+    return trained_norms(build()), driver
 
 
 def test_a_method_gives_the_same_from_fewer_layers(published: tuple[nn.Module, type]):

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.common.errors import InputError
-from ncfl.methods.interface import Chunk, stream
 from ncfl.methods.j4rnet.caffemodel import read_caffemodel
-from ncfl.methods.j4rnet.model import LAYERS, J4RNet, J4RNetMethod, official_names
+from ncfl.methods.j4rnet.model import J4RNet
+from ncfl.methods.j4rnet.official_names import LAYERS, official_names
 from ncfl.methods.luma import luma
 
 SMALL = {"width": 6, "exchanged": 4}
@@ -143,17 +143,6 @@ def test_it_starts_as_the_identity_and_learns():
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_a_stream_gives_what_the_whole_clip_does():
-    model = network()
-    method = J4RNetMethod(model, chunk=3)
-    assert isinstance(method, Chunk)
-    frames = clip(8)
-    streamed = torch.stack(list(stream(method, frames.unbind(1))), dim=1)
-    with torch.no_grad():
-        torch.testing.assert_close(streamed, model.restore_clip(frames), rtol=1e-5, atol=1e-6)
-    assert model.supervised(8) == range(8)
-
-
 def test_only_the_two_neighbors_matter():
     model, frames = network(), clip(7)
     with torch.no_grad():
@@ -161,23 +150,6 @@ def test_only_the_two_neighbors_matter():
         frames[:, 5] = 0
         changed = (model.restore_clip(frames) - before).abs().amax((0, 2, 3, 4)) > 0
     assert changed.tolist() == [False, False, False, False, True, True, True]
-
-
-def test_a_single_frame_is_its_own_neighbor():
-    assert J4RNet(**SMALL).restore_clip(clip(1)).shape == (1, 1, 3, 17, 22)
-
-
-def test_bad_input_is_refused_in_one_line():
-    with pytest.raises(InputError, match=r"^j4rnet: channels: expected 3 \(RGB\) or 1 \(luma\), got 4$"):
-        J4RNet(channels=4)
-    model = J4RNet(**SMALL)
-    for frames, words in (
-        (clip(3)[0], r"j4rnet: expected clips of shape"),
-        (clip(3, channels=4), r"expected frames of shape \[B,3,H,W\], got "),
-        (clip(3, height=15), "got 22x15"),
-    ):
-        with pytest.raises(InputError, match=words):
-            model.restore_clip(frames)
 
 
 def varint(value: int) -> bytes:

@@ -6,9 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ncfl.common.errors import InputError
-from ncfl.methods.interface import Recurrent, stream
-from ncfl.methods.msbdn.model import MSBDN, DenseFusion, MSBDNMethod, ScaledResidual, mirrored
+from ncfl.methods.msbdn.model import MSBDN, DenseFusion, ScaledResidual, mirrored
 
 SMALL = {"width": 2, "blocks": 1, "bottleneck": 2}
 
@@ -118,30 +116,5 @@ def test_the_edge_is_not_repeated():
 
 def test_each_frame_of_a_clip_stands_for_itself(model: MSBDN):
     clip = noise(2, 3, 3, 20, 34)
-    assert list(model.supervised(3)) == [0, 1, 2]
     with torch.no_grad():
-        restored = model.restore_clip(clip, None)
-        method = MSBDNMethod(model)
-        assert isinstance(method, Recurrent)
-        streamed = torch.stack(list(stream(method, clip.unbind(1))), dim=1)
-        torch.testing.assert_close(restored[1, 2], model.restore(clip[1:, 2])[0])
-    torch.testing.assert_close(streamed, restored)
-
-
-@pytest.mark.parametrize(
-    ("clip", "message"),
-    [
-        (torch.zeros(1, 3, 16, 16), r"msbdn: expected clips of shape \[B,T,3,H,W\], got \[1, 3, 16, 16\]"),
-        (torch.zeros(1, 2, 1, 16, 16), r"expected frames of shape \[B,3,H,W\], got \[1, 1, 16, 16\]"),
-        (torch.zeros(1, 2, 3, 16, 15), "expected frames of 16x16 pixels or more, got 15x16"),
-    ],
-)
-def test_bad_input_is_refused_in_one_line(model: MSBDN, clip: Tensor, message: str):
-    with pytest.raises(InputError, match=message) as refusal:
-        model.restore_clip(clip)
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_frame_of_another_number_of_channels_is_refused(model: MSBDN):
-    with pytest.raises(ValueError, match=r"method msbdn takes frames \[B,3,H,W\]"):
-        list(stream(MSBDNMethod(model), [torch.zeros(1, 4, 16, 16)]))
+        torch.testing.assert_close(model.restore_clip(clip, None)[1, 2], model.restore(clip[1:, 2])[0])

@@ -8,8 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ncfl.common.errors import InputError
-from ncfl.methods.interface import Chunk, stream
-from ncfl.methods.rmfd.method import RMFDMethod
 from ncfl.methods.rmfd.model import NETWORKS, RMFD
 from ncfl.methods.rmfd.network import ConvLSTM, MultiFrameNet, Residual, Up
 from ncfl.weights.reading import read_parts
@@ -167,26 +165,3 @@ def test_the_ends_are_reflected_and_sizes_padded(model: RMFD):
             wanted.append(restored[..., :18, :21])
         torch.testing.assert_close(model.restore_clip(frames), torch.stack(wanted, 1), rtol=0, atol=0)
     assert model.supervised(4) == range(4)
-
-
-def test_a_method_restores_a_stream(model: RMFD):
-    method = RMFDMethod(model, chunk=9)
-    assert isinstance(method, Chunk)
-    frames = clip(5)
-    streamed = torch.stack(list(stream(method, frames.unbind(1))), dim=1)
-    with torch.no_grad():
-        torch.testing.assert_close(streamed, model.restore_clip(frames), rtol=0, atol=0)
-    ordered = RMFDMethod(RMFD(**SMALL), channels_last=True)
-    assert ordered.restore(frames, None).shape == frames.shape
-    assert len(list(stream(method, clip(1).unbind(1)))) == 1
-
-
-def test_bad_input_is_refused_in_one_line(model: RMFD):
-    for frames, words in (
-        (clip(3)[0], r"rmfd: expected clips of shape"),
-        (clip(3)[:, :0], r"rmfd: expected a clip of 1 frames or more, got 0"),
-        (clip(3, channels=4), r"expected frames of shape \[B,3,H,W\], got "),
-        (clip(3, height=15), "got 21x15"),
-    ):
-        with pytest.raises(InputError, match=words):
-            model.restore_clip(frames)

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ncfl.methods.networks import build
 from ncfl.models.motion import SPyNet
-from ncfl.models.step import Step
+from ncfl.models.outputs import Step
 from ncfl.models.variants import VARIANTS
 from ncfl.profile.complexity import clip_complexity, complexity
 

@@ -9,7 +9,7 @@ from helpers.report_samples import EXPERIMENTS, find, level, made_up_psnr, read,
 
 from ncfl.report.deraining_tables import _below_input
 from ncfl.report.results import MeasuredExperiment, Results
-from ncfl.report.tables import write_tables
+from ncfl.report.table_files import write_tables
 
 NCFL = {name: EXPERIMENTS[name] for name in ("ncfl-ntu-rain", "ncfl-crvd", "ncfl-revide")}
 
@@ -190,7 +190,7 @@ def test_the_made_up_summaries_are_what_an_evaluation_writes(tmp_path: Path):
     real = write_evaluation([run(Noisy(), store)], tmp_path / "evaluation", experiment="noisy")["datasets"]["set8"]
     made_up = summary("noisy")["datasets"]["set8"]
     made_up.pop("spaces")  # only where there are further ones
-    made_up.pop("memory")  # added by the step: ncfl/evaluate/worth.py
+    made_up.pop("memory")  # added by the step: ncfl/evaluate/memory_gain.py
     assert made_up.keys() <= real.keys()
     assert made_up["sigma"]["10"].keys() == real["sigma"]["10"].keys()
     assert json.dumps(real)

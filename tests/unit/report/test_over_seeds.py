@@ -9,7 +9,7 @@ from helpers.report_samples import EXPERIMENTS, MODEL, find, read, summary, writ
 from ncfl.report.figures import write_figures
 from ncfl.report.marks import rank
 from ncfl.report.page import write_page
-from ncfl.report.tables import write_tables
+from ncfl.report.table_files import write_tables
 
 # M_a of Table 1 measured with three seeds: 20.0, 20.3 and 20.9 dB. The mean is 61.2 / 3 = 20.4; the deviations are
 # -0.4, -0.1 and 0.5, their squares 0.16 + 0.01 + 0.25 = 0.42, and sqrt(0.42 / 2) = sqrt(0.21) = 0.4583.

@@ -19,7 +19,7 @@ from ncfl.common.errors import InputError
 from ncfl.report.figures import STRUCTURES, write_figures
 from ncfl.report.page import write_page
 from ncfl.report.results import Results
-from ncfl.report.tables import build_tables, write_tables
+from ncfl.report.table_files import build_tables, write_tables
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -12,7 +12,7 @@ from helpers.report_samples import EXPERIMENTS, SIGMAS, find, made_up_psnr, read
 from ncfl.common.errors import InputError
 from ncfl.report.denoising_tables import _short_note
 from ncfl.report.results import MeasuredExperiment, data_label
-from ncfl.report.tables import OUTPUTS, write_tables
+from ncfl.report.table_files import OUTPUTS, write_tables
 
 ROWS = {"table1": 6, "table2": 5, "table3": 45, "table4": 18, "table5": 15, "section43": 2}
 

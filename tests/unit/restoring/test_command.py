@@ -17,8 +17,8 @@ from ncfl.common.errors import InputError
 from ncfl.config import layout
 from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.models import variants
+from ncfl.steps.listing_weights import list_weights
 from ncfl.steps.restoring import estimate, restore
-from ncfl.steps.weighing import list_weights
 from ncfl.weights import shipped as pretrained
 from ncfl.weights.checkpoint import save
 
@@ -174,8 +174,8 @@ def test_the_list_has_the_cards_figures_of_this_very_file_and_the_speed_when_ask
     }
     (here / "small.json").write_text(json.dumps({"sha256": digest, "clips": clips}))
     (here / "told.json").write_text(json.dumps({"sha256": "another file's", "clips": clips}))
-    monkeypatch.setattr("ncfl.steps.weighing.HEIGHT", 48)
-    monkeypatch.setattr("ncfl.steps.weighing.WIDTH", 64)
+    monkeypatch.setattr("ncfl.steps.listing_weights.HEIGHT", 48)
+    monkeypatch.setattr("ncfl.steps.listing_weights.WIDTH", 64)
     small, told = json.loads(ncfl("weights", "--json", "--speed", "--threads", "1").stdout)
     assert (small["psnr"], told["psnr"]) == ({"unclipped": 30.75, "gray": 20.0}, {})
     assert small["frames_per_second"] > 0

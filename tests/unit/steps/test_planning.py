@@ -8,7 +8,7 @@ import pytest
 from ncfl.config.params import load
 from ncfl.config.reruns import jobs
 from ncfl.steps import planning
-from ncfl.trust import records
+from ncfl.trust import step_records
 from ncfl.trust.wanted import settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,9 +22,9 @@ def params(tmp_path, monkeypatch):
 
 def ran(params, name, seconds, *, outputs=True, **changed):
     job = jobs(params)[name]
-    path = records.path_of(job)
+    path = step_records.path_of(job)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"format": records.FORMAT, "inputs": {}, "outputs": {}, "settings": settings(params, job) | changed}
+    content = {"format": step_records.FORMAT, "inputs": {}, "outputs": {}, "settings": settings(params, job) | changed}
     path.write_text(json.dumps(content | {"seconds": seconds}))
     for output in job.outputs if outputs else ():
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.train_samples import Sampler, made, numbers, run, tiny
+from helpers.train_samples import Sampler, cut, made, numbers, run, tiny
 
 from ncfl.train.config import two_stages
 from ncfl.train.interruption import Interrupted, Interruption
@@ -21,28 +21,6 @@ from ncfl.weights.checkpoint import load
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "tests" / "helpers" / "train_samples.py"
 ITERATIONS = 14
-
-
-class Stop(Exception):
-    pass
-
-
-class Cut(Sampler):
-    """Fails at one iteration, as if the process had ended there."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
-
-    def batch(self, iteration):
-        if iteration == self.at and len(self.asked) >= 2:  # the first two identify the training
-            raise Stop
-        return super().batch(iteration)
-
-
-def cut(folder, training, at, **changes):
-    with pytest.raises(Stop):
-        run(folder, training, sampler=Cut(at), **changes)
 
 
 def finished(folder, stage="stage1"):
@@ -210,13 +188,6 @@ def interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def test_a_process_that_ignores_sigint_goes_on_doing_so(interruptible):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with Interruption() as interruption:
-        signal.raise_signal(signal.SIGINT)
-        assert not interruption
 
 
 def test_second_signal_is_not_held_back(interruptible):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.train_samples import Sampler, made, numbers, run, tiny
+from helpers.train_samples import cut, made, numbers, run, tiny
 
 from ncfl.train import resume
 from ncfl.train.resume import source_digest
@@ -18,30 +18,13 @@ from ncfl.weights.archive import read_archive
 from ncfl.weights.checkpoint import write
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class Stop(Exception):
-    pass
-
-
-class Cut(Sampler):
-    """Fails at iteration 3, as if the process had ended there."""
-
-    def batch(self, iteration):
-        if iteration == 3 and len(self.asked) >= 2:  # the first two identify the training
-            raise Stop
-        return super().batch(iteration)
-
-
-def cut(folder):
-    with pytest.raises(Stop):
-        run(folder, numbers(checkpoint_seconds=0), sampler=Cut())
+EVERY = numbers(checkpoint_seconds=0)
 
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory):
     folder = tmp_path_factory.mktemp("snapshot")
-    cut(folder)
+    cut(folder, EVERY, 3)
     (file,) = (folder / "resume").glob("*.pt")
     return folder, read_archive(file)
 
@@ -111,7 +94,7 @@ def test_another_source_file_is_another_training(tmp_path, monkeypatch):
     (copied / "report/edited.py").write_text("# edited\n")
     assert source_digest(tiny()) == before
 
-    cut(tmp_path / "run")
+    cut(tmp_path / "run", EVERY, 3)
     with (copied / "train/losses.py").open("a") as file:
         file.write("# edited\n")
     run(tmp_path / "run", numbers())

@@ -8,7 +8,7 @@ from ncfl.config.params import Params, validate
 from ncfl.config.presets import resolve
 from ncfl.config.yaml12 import parse_yaml
 from ncfl.train.config import Stage, TrainConfig, numbers
-from ncfl.train.settings import flow_training, sigma_of, train_config
+from ncfl.train.settings import flow_training, network_sizes, sigma_of, train_config
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -50,6 +50,15 @@ def test_a_repetition_is_trained_with_its_own_seed(name, seed):
     assert train_config(params, name).seed == seed
     others = {**numbers(train_config(params, name)), "seed": None}
     assert others == {**numbers(train_config(params, "modules-a", lambda_=0.0)), "seed": None}
+
+
+def test_a_network_takes_the_sizes_of_the_motion_estimation_that_it_has():
+    params = loaded("study", "motion.width=0.25")
+    motion = {"flow_levels": 4, "flow_width": 0.25}
+    assert network_sizes(params, "ncfl-davis").items() >= {**motion, "feature_width": 24, "mv_width": 32}.items()
+    of_basicvsrpp = {"width": 48, "blocks": 1, "groups": 2, "tail_width": 16}
+    assert network_sizes(params, "basicvsrpp-davis") == {**of_basicvsrpp, **motion}
+    assert network_sizes(params, "fastdvdnet-davis") == {"widths": [16, 32, 64], "input_width": 15}
 
 
 def test_motion_estimation_is_pretrained_with_its_own_block():

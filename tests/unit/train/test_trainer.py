@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
-from helpers.train_samples import Sampler, Silent, made, numbers, run, tiny
+from helpers.train_samples import Sampler, Silent, made, numbers, run, small_ncfl, tiny
 
 from ncfl.common.errors import InputError
-from ncfl.models.variants import m_f, ncfl_adapq
+from ncfl.models.variants import ncfl_adapq
 from ncfl.train import trainer
 from ncfl.train.config import two_stages
 from ncfl.train.prefetch import prefetched
@@ -231,13 +231,10 @@ def test_models_without_bits_or_memory(tmp_path, arguments):
 
 
 def test_trains_the_papers_networks(tmp_path):
-    torch.manual_seed(0)
-    small = {"feature_width": 4, "latent_width": 4}
-    network = m_f(unet_widths=(4, 4, 4, 4, 4), flow_width=0.1, mv_width=4, attention_widths=(4, 4, 4), **small)
     training = numbers(stages=two_stages(3, 0), freeze_motion=0)
     for name, model, sampler in (
-        ("ncfl", network, Sampler()),
-        ("codec", ncfl_adapq(**small), Sampler(sigma=0.0)),
+        ("ncfl", small_ncfl(), Sampler()),
+        ("codec", ncfl_adapq(feature_width=4, latent_width=4), Sampler(sigma=0.0)),
     ):
         before = {key: value.clone() for key, value in model.state_dict().items()}
         run(tmp_path / name, training, model=model, sampler=sampler)

@@ -5,10 +5,9 @@ import csv
 
 import pytest
 import torch
-from helpers.train_samples import Sampler, numbers, run, tiny
+from helpers.train_samples import Sampler, numbers, run, small_ncfl, tiny
 
 from ncfl.common.errors import InputError
-from ncfl.models.variants import m_f
 from ncfl.train import trainer
 from ncfl.train.config import two_stages
 
@@ -20,10 +19,7 @@ def curve(folder):
 
 @pytest.mark.parametrize("changes", [{"accumulate": 2}, {"checkpoint_activations": True}])
 def test_less_memory_gives_the_same_loss_curve(tmp_path, changes):
-    torch.manual_seed(0)
-    sizes = {"unet_widths": (4, 4, 4, 4, 4), "flow_width": 0.1, "mv_width": 4, "attention_widths": (4, 4, 4)}
-    network = m_f(**sizes, feature_width=4, latent_width=4)
-    curves = {}
+    network, curves = small_ncfl(), {}
     for name, change in {"whole": {}, "less": changes}.items():
         training = numbers(stages=two_stages(8, 0), freeze_motion=3, lambda_=1e-3, log_every=1, **change)
         run(tmp_path / name, training, model=copy.deepcopy(network), sampler=Sampler(frames=4))
@@ -117,9 +113,6 @@ def test_a_loss_that_is_no_number_has_no_backward_pass(tmp_path):
 
 def test_a_learning_rate_beyond_all_sense_ends_in_one_line(tmp_path):
     # PyTorch's grid_sample ends the process where the gradient of a motion that is no number is asked for.
-    torch.manual_seed(0)
-    sizes = {"unet_widths": (4, 4, 4, 4, 4), "flow_width": 0.1, "mv_width": 4, "attention_widths": (4, 4, 4)}
-    network = m_f(**sizes, feature_width=4, latent_width=4)
     training = numbers(stages=two_stages(5, 0), freeze_motion=0, learning_rate=1e10, motion_learning_rate=1e10)
     with pytest.raises(trainer.NonFiniteLoss, match=r"training.learning_rate \(found 1e\+10\)"):
-        run(tmp_path, training, model=network)
+        run(tmp_path, training, model=small_ncfl())

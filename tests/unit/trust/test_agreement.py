@@ -7,7 +7,7 @@ import pytest
 
 from ncfl.config import layout
 from ncfl.config.reruns import Job
-from ncfl.trust import agreement, records
+from ncfl.trust import agreement, step_records
 from ncfl.trust.chains import Link
 
 DATA, OUTPUT = Path("data/prepared/set8"), Path("results/experiments/x/evaluation/summary.json")
@@ -22,7 +22,7 @@ def project(tmp_path, monkeypatch):
     DATA.mkdir(parents=True)
     OUTPUT.parent.mkdir(parents=True)
     OUTPUT.write_text("{}")
-    records.write(JOB, {}, {})
+    step_records.write(JOB, {}, {})
     ABOUT[0].parent.mkdir()
     ABOUT[0].write_text("{}")
     at(DATA, 50)
@@ -37,7 +37,7 @@ def at(path, seconds):
 def agreed(state, noted):
     """What is due, and the notes that are forgotten."""
     forgotten = []
-    link = Link(JOB, state, (), records.read(JOB) or {})
+    link = Link(JOB, state, (), step_records.read(JOB) or {})
     due = agreement.agree({JOB.name: link}, lambda path: noted, forgotten.append)
     return due, forgotten
 
@@ -66,15 +66,15 @@ def test_what_is_stale_is_due_and_keeps_its_time():
 
 def test_inputs_that_are_away_are_not_asked_for():
     DATA.rmdir()
-    link = Link(JOB, "done", (), records.read(JOB))
+    link = Link(JOB, "done", (), step_records.read(JOB))
     assert agreement.away({JOB.name: link}) == {JOB.name: {DATA}}
     assert agreement.away({JOB.name: link._replace(state="stale")}) == {}
 
 
 def test_the_last_record_stays_where_an_engine_removes_the_other():
-    before = records.read(JOB)
+    before = step_records.read(JOB)
     ABOUT[1].unlink()
-    assert records.read(JOB) is None
-    assert records.kept(JOB) == before
-    records.begin(JOB)
-    assert records.kept(JOB) == before
+    assert step_records.read(JOB) is None
+    assert step_records.kept(JOB) == before
+    step_records.begin(JOB)
+    assert step_records.kept(JOB) == before

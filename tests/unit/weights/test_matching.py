@@ -8,10 +8,11 @@ from helpers.weights_samples import beside, same
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
-from ncfl.methods.fastdvdnet.model import FastDVDNet, official_names
+from ncfl.methods.fastdvdnet.model import FastDVDNet
+from ncfl.methods.fastdvdnet.official_names import official_names
 from ncfl.methods.msbdn.model import MSBDN
 from ncfl.methods.spynet6.model import SPyNet6
-from ncfl.methods.spynet6.model import official_names as spynet6_names
+from ncfl.methods.spynet6.official_names import official_names as spynet6_names
 from ncfl.weights.matching import load_weights, match
 
 FAST = {"widths": (4, 6, 8), "input_width": 2}

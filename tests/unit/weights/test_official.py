@@ -231,13 +231,6 @@ class Evil:
         return print, ("run",)
 
 
-def test_a_file_that_wants_a_class(tmp_path, capsys):
-    torch.save({"state_dict": Evil()}, tmp_path / "model.pth")
-    with pytest.raises(InputError, match=r"Python object .*, which is never loaded"):
-        read_official("fastdvdnet", [tmp_path / "model.pth"])
-    assert "run" not in capsys.readouterr().out
-
-
 def test_a_cut_file(file):
     file.write_bytes(file.read_bytes()[:100_000])
     with pytest.raises(InputError, match="truncated or damaged"):

@@ -13,7 +13,7 @@ from torch import nn
 from ncfl.common.errors import InputError
 from ncfl.methods import OFFICIAL
 from ncfl.methods.spynet6.model import SPyNet6
-from ncfl.methods.spynet6.model import official_names as spynet6_names
+from ncfl.methods.spynet6.official_names import official_names as spynet6_names
 from ncfl.weights.matching import match
 from ncfl.weights.reading import read_parts, read_weights
 

@@ -130,17 +130,6 @@ def test_names_spread_over_scenes_and_isos(split):
         CRVD.names(split, len(whole) + 1)
 
 
-def test_what_is_placed_is_found(tmp_path):
-    names = {split: CRVD.names(split, 2) for split in ("train", "test")}
-    for clips in names.values():
-        put(tmp_path, *(path for clip in clips for path in layout(clip)))
-    for split, clips in CRVD.clips(Tree(tmp_path), names).items():
-        assert [clip.name for clip in clips] == names[split]
-        for clip in clips:
-            for shot, frames in ((None, clip.clean), *enumerate(clip.degraded)):
-                assert list(frames) == [CRVD.place(split, clip.name, t, shot) for t in range(7)]
-
-
 def test_the_source_says_whom_to_ask():
     (row,) = archives("crvd")
     assert row.address is None

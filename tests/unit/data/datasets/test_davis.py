@@ -119,13 +119,6 @@ def test_lengths_are_compared_with_the_published_ones(tmp_path):
         DAVIS.clips(Tree(tmp_path), None)
 
 
-def test_what_is_placed_is_found(tmp_path):
-    wanted = {split: [DAVIS.place(split, "a-1", t, None) for t in range(12)] for split in ("train",)}
-    put(tmp_path, *wanted["train"])
-    assert list(DAVIS.clips(Tree(tmp_path), {"train": ["a-1"]})["train"][0].clean) == wanted["train"]
-    assert wanted["train"][0].endswith(".jpg")
-
-
 def test_real_footage():
     root = footage() / "DAVIS"
     if not root.is_dir():

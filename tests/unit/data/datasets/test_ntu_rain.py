@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers.data_samples import put
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import Tree
@@ -21,28 +22,8 @@ NAMES = [f"{folder}/{n:05d}.jpg" for folder in sorted(FOLDERS) for n in (1, 2, 3
 
 
 def lay(root: Path, names: list[str]) -> Tree:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
+    put(root, *names)
     return Tree(root)
-
-
-def test_what_place_writes_is_read_back(tmp_path: Path) -> None:
-    lists = {"train": NTU_RAIN.names("train", 8), "test": NTU_RAIN.names("test", 8)}
-    paths = {
-        (split, clip, t, shot): NTU_RAIN.place(split, clip, t, shot)
-        for split, clips in lists.items()
-        for clip in clips
-        for t in range(11)
-        for shot in (None, 0)
-    }
-    assert len(set(paths.values())) == len(paths)  # stand-ins share no clean frames, being different scenes
-    found = NTU_RAIN.clips(lay(tmp_path, list(paths.values())), lists)
-    assert {split: [clip.name for clip in clips] for split, clips in found.items()} == lists
-    for split, clips in found.items():
-        for clip in clips:
-            assert clip.clean == tuple(paths[split, clip.name, t, None] for t in range(11))
-            assert clip.degraded == (tuple(paths[split, clip.name, t, 0] for t in range(11)),)
 
 
 def test_place_is_the_published_layout() -> None:

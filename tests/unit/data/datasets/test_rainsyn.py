@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers.data_samples import put
 
 from ncfl.common.errors import InputError
 from ncfl.data.datasets.interface import Dataset, Tree, read_list
@@ -13,9 +14,7 @@ LISTS = {"train": ["1", "2"], "test": ["1"]}
 
 
 def lay(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
+    put(root, *names)
     return root
 
 
@@ -38,26 +37,6 @@ def later_release(level: str, clips: dict[str, list[str]]) -> list[str]:
         for role in ("input", "processed")
         for n in range(1, 10)
     ]
-
-
-@pytest.mark.parametrize("dataset", ALL, ids=lambda d: d.name)
-def test_what_place_writes_is_read_back(dataset: Dataset, tmp_path: Path) -> None:
-    lists = {"train": dataset.names("train", 3), "test": dataset.names("test", 2)}
-    paths = {
-        (split, clip, t, shot): dataset.place(split, clip, t, shot)
-        for split, clips in lists.items()
-        for clip in clips
-        for t in range(11)  # past 9, so that order by number shows
-        for shot in (None, 0)
-    }
-    assert len(set(paths.values())) == len(paths)
-    assert all(path.endswith(".jpg") for path in paths.values())
-    found = dataset.clips(Tree(lay(tmp_path / "files", *paths.values())), lists)
-    assert {split: [clip.name for clip in clips] for split, clips in found.items()} == lists
-    for split, clips in found.items():
-        for clip in clips:
-            assert clip.clean == tuple(paths[split, clip.name, t, None] for t in range(11))
-            assert clip.degraded == (tuple(paths[split, clip.name, t, 0] for t in range(11)),)
 
 
 def test_a_complete_first_release_needs_no_list(tmp_path: Path) -> None:

@@ -100,13 +100,6 @@ def test_the_published_dataset_is_read_back_whole(tmp_path):
         REVIDE.clips(Tree(tmp_path), None)
 
 
-def test_what_is_placed_is_found(tmp_path):
-    put(tmp_path, *(REVIDE.place("train", "room", t, shot) for t in range(11) for shot in (None, 0)))
-    (clip,) = REVIDE.clips(Tree(tmp_path), {"train": ["room"]})["train"]
-    assert list(clip.clean) == [REVIDE.place("train", "room", t, None) for t in range(11)]
-    assert list(clip.degraded[0]) == [REVIDE.place("train", "room", t, 0) for t in range(11)]
-
-
 def test_the_source():
     (row,) = archives("revide")
     assert row.file == "REVIDE_Indoor.zip"

@@ -76,13 +76,6 @@ def test_lossy_copies_are_not_taken(tmp_path):
         SET8.clips(Tree(tmp_path), {"test": ["rafting"]})
 
 
-def test_a_stand_in_may_have_other_clips_and_lengths(tmp_path):
-    wanted = [SET8.place("test", "rafting", t, None) for t in range(12)]
-    put(tmp_path, *wanted, "Set8/rafting/notes.txt")
-    assert list(SET8.clips(Tree(tmp_path), {"test": ["rafting"]})["test"][0].clean) == wanted
-    assert wanted[0] == "Set8/rafting/01.png"
-
-
 def test_the_source_is_one_archive():
     (row,) = archives("set8")
     assert row.address.endswith(f"/{row.file}")

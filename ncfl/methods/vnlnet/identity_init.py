@@ -1,6 +1,6 @@
-"""VNLnet's initial values with which a frame passes."""
+"""VNLnet's identity initialization."""
 
-from ncfl.methods.passing import chain, check_width, unit_scales
+from ncfl.methods.identity_init import chain, check_width, unit_scales
 from ncfl.methods.vnlnet.model import VNLNet
 
 

@@ -1,6 +1,6 @@
-"""BasicVSR++'s initial values with which a frame passes."""
+"""BasicVSR++'s identity initialization."""
 
-from ncfl.methods.basicvsr.passing import propagate
+from ncfl.methods.basicvsr.identity_init import propagate
 from ncfl.methods.basicvsrpp.model import BasicVSRPlusPlus
 
 

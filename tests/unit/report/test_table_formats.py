@@ -10,10 +10,10 @@ import pytest
 from helpers.report_samples import EXPERIMENTS, write_results
 
 from ncfl.report.denoising_tables import table3
-from ncfl.report.render import document, escape_latex, escape_markdown, groups, latex, markdown, once
 from ncfl.report.results import Results
 from ncfl.report.table import Column, Table
-from ncfl.report.tables import write_tables
+from ncfl.report.table_files import write_tables
+from ncfl.report.table_formats import document, escape_latex, escape_markdown, groups, latex, markdown, once
 
 TABLE = Table(
     name="sample",

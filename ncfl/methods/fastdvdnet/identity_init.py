@@ -1,7 +1,7 @@
-"""FastDVDNet's initial values with which a frame passes."""
+"""FastDVDNet's identity initialization."""
 
 from ncfl.methods.fastdvdnet.model import DenBlock, FastDVDNet
-from ncfl.methods.passing import STRENGTH, chain, check_width, keep, middle, place, unit_scales
+from ncfl.methods.identity_init import STRENGTH, chain, check_width, keep, middle, place, unit_scales
 
 
 def let_frames_pass(model: FastDVDNet) -> None:

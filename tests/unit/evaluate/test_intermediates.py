@@ -9,7 +9,7 @@ from helpers.protocol_samples import plain_store
 
 from ncfl.data.store import ClipStore
 from ncfl.evaluate.examples import write_arrays
-from ncfl.evaluate.inside import can_look_inside, look_inside, of_example
+from ncfl.evaluate.intermediates import can_look_inside, look_inside, of_example
 from ncfl.models.ncfl import NCFL
 from ncfl.models.variants import m_d, m_f, ncfl_adapq
 

@@ -9,7 +9,7 @@ from helpers.protocol_samples import plain_store
 from torch import Tensor
 
 from ncfl.data.store import ClipStore
-from ncfl.evaluate.worth import FIRST, worth_of_memory
+from ncfl.evaluate.memory_gain import FIRST, memory_gain
 from ncfl.methods.median.method import Median
 from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.models.variants import m_d
@@ -34,7 +34,7 @@ class Halving:
 
 
 def measured(method: Any, store: ClipStore, **changed: Any) -> Any:
-    return worth_of_memory(
+    return memory_gain(
         **{
             "method": method,
             "store": store,

@@ -1,4 +1,4 @@
-"""What a recurrent method's memory is worth, and what it costs.
+"""The gain of a recurrent method's memory (what it is worth, in dB), and what it costs.
 
 Frames differ in difficulty, so a PSNR that rises over a clip proves nothing. The same method with its memory emptied
 before every frame sees the same frames; the gain over it, once the memory had time to fill, is what the past is worth.
@@ -26,7 +26,7 @@ FIRST = 5  # frame, from 0; of a shorter clip the last
 
 
 @torch.no_grad()
-def worth_of_memory(
+def memory_gain(
     *,
     method: Method,
     store: "ClipStore",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ncfl.common.errors import InputError
-from ncfl.report.inside import ARRAYS, flow_colors, read_inside
+from ncfl.report.intermediates import ARRAYS, flow_colors, read_inside
 
 
 def test_the_hue_is_the_direction_and_the_saturation_the_length():

@@ -1,7 +1,7 @@
-"""SpacCNN's initial values with which a frame passes."""
+"""SpacCNN's identity initialization."""
 
 from ncfl.common.errors import InputError
-from ncfl.methods.passing import signed
+from ncfl.methods.identity_init import signed
 from ncfl.methods.spaccnn.model import SpacCNN
 
 

@@ -1,7 +1,7 @@
-"""DVDNet's initial values with which a frame passes."""
+"""DVDNet's identity initialization."""
 
 from ncfl.methods.dvdnet.model import RADIUS, DVDNet, Temporal
-from ncfl.methods.passing import chain, check_width, keep, unfold, unit_scales, weaken
+from ncfl.methods.identity_init import chain, check_width, keep, unfold, unit_scales, weaken
 
 
 def let_frames_pass(model: DVDNet) -> None:

@@ -1,9 +1,9 @@
-"""EDVR's initial values with which a frame passes."""
+"""EDVR's identity initialization."""
 
 from torch import nn
 
 from ncfl.methods.edvr.model import EDVR
-from ncfl.methods.passing import SQUARE, STRENGTH, check_width, keep, unfold, weaken
+from ncfl.methods.identity_init import SQUARE, STRENGTH, check_width, keep, unfold, weaken
 
 
 def let_frames_pass(model: EDVR) -> None:

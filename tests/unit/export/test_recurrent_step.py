@@ -10,7 +10,7 @@ from helpers.shipped_samples import TINY
 
 from ncfl.common.errors import InputError
 from ncfl.export.onnx_method import OnnxMethod
-from ncfl.export.step import RecurrentStep, export_step
+from ncfl.export.recurrent_step import RecurrentStep, export_step
 from ncfl.methods.interface import stream
 from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.models import variants

@@ -8,7 +8,7 @@ import pytest
 
 from ncfl.common.errors import InputError
 from ncfl.config.reruns import Job
-from ncfl.trust import records
+from ncfl.trust import step_records
 from ncfl.trust.checksums import Checksums
 
 TABLES = Path("results/tables")
@@ -24,12 +24,12 @@ def project(tmp_path, monkeypatch):
     (TABLES / "table1.csv").write_text("a,b\n")
     (TABLES / "table5.csv").write_text("c,d\n")
     for job in (MAKER, READER):
-        records.write(job, {"seed": 7}, records.inputs_of(job, {"evaluate": MAKER, "tables": READER}))
+        step_records.write(job, {"seed": 7}, step_records.inputs_of(job, {"evaluate": MAKER, "tables": READER}))
 
 
 def faults(job):
     with Checksums() as checksums:
-        return [str(fault) for fault in records.faults(job, checksums)]
+        return [str(fault) for fault in step_records.faults(job, checksums)]
 
 
 def md5(path):
@@ -38,8 +38,8 @@ def md5(path):
 
 def test_what_was_made_is_what_is_there():
     assert faults(MAKER) == faults(READER) == []
-    assert records.read(READER)["inputs"] == records.read(MAKER)["outputs"]
-    assert records.read(READER)["seed"] == 7
+    assert step_records.read(READER)["inputs"] == step_records.read(MAKER)["outputs"]
+    assert step_records.read(READER)["seed"] == 7
 
 
 def test_a_changed_input_is_refused_by_who_would_read_it():
@@ -47,7 +47,7 @@ def test_a_changed_input_is_refused_by_who_would_read_it():
     with pytest.raises(
         InputError, match=r"^results/summary\.json: changed since `ncfl evaluate` made it .* make it again"
     ):
-        records.inputs_of(READER, {"evaluate": MAKER, "tables": READER})
+        step_records.inputs_of(READER, {"evaluate": MAKER, "tables": READER})
 
 
 def test_changed_added_and_removed_files_of_a_folder_are_named():
@@ -81,7 +81,7 @@ def test_what_dvc_brought_from_elsewhere_is_known():
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": "ncfl-record-1", "inputs": 3, "outputs": {}}', "\0"])
 def test_a_record_that_cannot_be_understood_is_none(content):
-    records.path_of(MAKER).write_text(content)
-    assert records.read(MAKER) is None
+    step_records.path_of(MAKER).write_text(content)
+    assert step_records.read(MAKER) is None
     with Checksums() as checksums:
-        assert not records.is_known(MAKER, checksums)
+        assert not step_records.is_known(MAKER, checksums)

@@ -1,6 +1,6 @@
-"""RMFD's initial values with which a frame passes."""
+"""RMFD's identity initialization."""
 
-from ncfl.methods.passing import check_width, keep, middle, place, weaken
+from ncfl.methods.identity_init import check_width, keep, middle, place, weaken
 from ncfl.methods.rmfd.model import RMFD
 from ncfl.methods.rmfd.network import MultiFrameNet
 

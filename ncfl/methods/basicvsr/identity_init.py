@@ -1,12 +1,12 @@
-"""BasicVSR's initial values with which a frame passes, and what BasicVSR++ has in common with it."""
+"""BasicVSR's identity initialization, and what BasicVSR++ has in common with it."""
 
 from collections.abc import Iterable
 
 from torch import nn
 
 from ncfl.methods.basicvsr.model import BasicVSR, Propagating
-from ncfl.methods.edvr.passing import fold_back
-from ncfl.methods.passing import SQUARE, STRENGTH, check_width, keep, unfold
+from ncfl.methods.edvr.identity_init import fold_back
+from ncfl.methods.identity_init import SQUARE, STRENGTH, check_width, keep, unfold
 
 
 def let_frames_pass(model: BasicVSR) -> None:

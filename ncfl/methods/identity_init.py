@@ -1,4 +1,5 @@
-"""Initial values with which a network gives back its frame at first, and its last layers see all of that frame.
+"""Identity initialization (`passing` in params.yaml): at first a network gives its frame back, and its last layers see
+all of it.
 
 As published, EDVR, BasicVSR, BasicVSR++, RMFD and MSBDN begin with layers most of which halve what they hand on, or mix
 its colors up. The first three work at a quarter of a frame's height and width and add what they find to the frame: to
@@ -15,7 +16,7 @@ hands on the low bands of its scale and of the coarser one, half of each, and so
 SpacCNN adds detail to a mean of matches, which is blurred: at first it adds the frame's own, where there is no rain.
 
 Trainings of minutes begin so; structure and size stay as published. These are the means; what a method does with them
-stands in ``passing.py`` of its folder.
+stands in ``identity_init.py`` of its folder.
 """
 
 import itertools

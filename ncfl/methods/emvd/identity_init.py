@@ -1,8 +1,8 @@
-"""EMVD's initial values with which a frame passes."""
+"""EMVD's identity initialization."""
 
 from ncfl.common.errors import InputError
 from ncfl.methods.emvd.model import EMVD
-from ncfl.methods.passing import signed
+from ncfl.methods.identity_init import signed
 
 
 def let_frames_pass(model: EMVD) -> None:

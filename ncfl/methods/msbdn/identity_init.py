@@ -1,7 +1,7 @@
-"""MSBDN's initial values with which a frame passes."""
+"""MSBDN's identity initialization."""
 
+from ncfl.methods.identity_init import check_width, keep, weaken
 from ncfl.methods.msbdn.model import MSBDN, Projection, Upsampling
-from ncfl.methods.passing import check_width, keep, weaken
 
 
 def let_frames_pass(model: MSBDN) -> None:

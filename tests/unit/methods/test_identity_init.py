@@ -1,4 +1,4 @@
-"""Initial values with which a frame passes: it arrives, learning is still possible, and what cannot pass is refused."""
+"""Identity initialization: a frame arrives, learning is still possible, and what cannot pass is refused."""
 
 import pytest
 import torch

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ncfl.common.files import atomic_path, write_csv
 from ncfl.report.denoising_tables import TABLES
-from ncfl.report.render import document, latex, markdown
 from ncfl.report.results import MeasuredExperiment, Results
 from ncfl.report.table import Table, named
+from ncfl.report.table_formats import document, latex, markdown
 
 ALL = "tables.tex"  # a document of all tables
 OUTPUTS = (*(f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md", "tex")), ALL)

@@ -1,4 +1,4 @@
-"""The figure that shows what one frame meets inside the network; see :mod:`ncfl.evaluate.inside`."""
+"""The figure that shows what one frame meets inside the network; see :mod:`ncfl.evaluate.intermediates`."""
 
 import zipfile
 from pathlib import Path

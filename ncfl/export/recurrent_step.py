@@ -26,7 +26,7 @@ from torch.export import Dim
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
 from ncfl.models.ncfl import NCFL
-from ncfl.models.step import State
+from ncfl.models.outputs import State
 
 Format = Literal["onnx", "torch"]
 SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "torch": ".pt2"}
