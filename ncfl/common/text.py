@@ -21,15 +21,14 @@ def table(rows: Sequence[Mapping[str, Any]], *, width: int = WIDTH) -> str:
     heads = [(key, len(key) + GAP) for key in (rows[0] if rows else ())]
     natural = [max(head, *(len(str(row[key])) for row in rows)) for key, head in heads]
     cap = _cap(natural, width - GAP * (len(natural) - 1))
-    most = [cap if needed > cap else None for needed in natural]
-    return tabulate(
-        rows,
-        headers="keys",
-        tablefmt="simple",
-        disable_numparse=True,
-        maxcolwidths=most,
-        maxheadercolwidths=[limit and max(1, limit - GAP) for limit in most],
-    )
+    # Broken here: tabulate would read a cell such as 2,661,069 as a number before it breaks it, and fail.
+    heads_in_lines = [_in_lines(key, max(1, cap - GAP)) for key, _ in heads]
+    cells = [[_in_lines(str(cell), cap) for cell in row.values()] for row in rows]
+    return tabulate(cells, headers=heads_in_lines, tablefmt="simple", disable_numparse=True)
+
+
+def _in_lines(text: str, width: int) -> str:
+    return text if len(text) <= width else textwrap.fill(text, width)
 
 
 def pipe_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

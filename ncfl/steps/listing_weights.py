@@ -23,9 +23,9 @@ def list_weights(*, speed: bool = False, threads: int | None = None) -> list[dic
 
     Returns:
         A row each: ``name``, ``parameters``, ``megabytes`` (1e6 bytes), ``default``, ``sha256_ok``, ``sigma`` (least
-        and greatest level of the training), ``psnr`` (kind of noise -> dB at sigma 30, the mean over the clips that
-        all model cards share; {} without a card of this very file), ``frames_per_second`` at 960x540 (None
-        where not measured), ``licence``, ``description``.
+        and greatest level of the training), ``whiteness_below`` (as the index has it, or None), ``psnr`` (kind of
+        noise -> dB at sigma 30, the mean over the clips that all model cards share; {} without a card of this very
+        file), ``frames_per_second`` at 960x540 (None where not measured), ``licence``, ``description``.
 
     Raises:
         InputError: there are none, a damaged index or card, a number of threads below 1.
@@ -48,6 +48,7 @@ def list_weights(*, speed: bool = False, threads: int | None = None) -> list[dic
                 "default": weights.default,
                 "sha256_ok": whole,
                 "sigma": list(weights.sigma),
+                "whiteness_below": weights.whiteness_below,
                 "psnr": _means(cards.get(name, {}), shared, name),
                 "frames_per_second": _frames_per_second(weights, threads) if speed and whole else None,
                 "licence": weights.licence,
@@ -79,14 +80,13 @@ def _means(clips: dict[str, Any], shared: set[str], name: str) -> dict[str, floa
 def cells(row: dict[str, Any]) -> dict[str, str]:
     """A row as a person reads it, by heading; - for what is not known."""
     low, high = row["sigma"]
-    shown = {"unclipped": "unclipped", "clipped": "8 bit", "gray": "gray"}
+    shown = {"unclipped": "unclipped", "clipped": "8 bit", "gray": "gray", "camera": "camera"}
     psnr = {label: f"{row['psnr'][kind]:.2f}" if kind in row["psnr"] else "-" for kind, label in shown.items()}
     rate = row["frames_per_second"]
     return {
         "name": row["name"] + " (default)" * row["default"],
-        "for": f"noise, sigma {low:g}..{high:g}",
+        "for": "cameras" if row["whiteness_below"] else f"sigma {low:g}..{high:g}",
         "parameters": f"{row['parameters']:,}",
-        "MB": f"{row['megabytes']:.1f}",
         **psnr,
         "frames/s": "-" if rate is None else f"{rate:.2f}",
         "whole": "yes" if row["sha256_ok"] else "NO",

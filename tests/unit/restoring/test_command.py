@@ -148,6 +148,7 @@ def test_the_list_of_weights(here: Path):
         "default": True,
         "sha256_ok": True,
         "sigma": [0, 55],
+        "whiteness_below": None,
         "psnr": {},
         "frames_per_second": None,
         "licence": "MIT",

@@ -122,3 +122,11 @@ def test_arrays_and_streams_are_restored_by_the_same_choice(two, tmp_path, kind)
     assert not np.array_equal(other, named)
     with pytest.warns(UserWarning, match="sigma is not used"):
         ncfl.restore(clip, sigma=20)
+
+
+def test_the_list_of_weights_says_what_they_are_for(two):
+    table = CliRunner().invoke(app, ["weights"]).stdout.splitlines()
+    rows = {line.split()[0]: line for line in table if line.startswith(("white ", "camera "))}
+    assert "sigma 0..55" in rows["white"]
+    assert "cameras" in rows["camera"]
+    assert max(map(len, table)) <= 100
