@@ -40,4 +40,4 @@ def test_broken_headings_fit_as_broken_cells_do():
 def test_numbers_with_commas_may_stand_in_a_column_that_is_broken():
     shown = table([{"name": "w" * 30, "parameters": "2,661,069,000"}], width=22).splitlines()
     assert max(map(len, shown)) <= 22
-    assert "".join(line.replace("w", "").strip() for line in shown[-4:]) == "2,661,069,000"
+    assert "".join(line.replace("w", "").strip() for line in shown[3:]) == "2,661,069,000"
