@@ -24,7 +24,7 @@ from ncfl.restoring.limits import MIN_SIZE
 
 FRAMES = 25  # of a video; their median varies far less than the estimate's own error
 _MASK = np.array([1, -2, 1], np.float32) / np.float32(6**0.5)  # unit gain for white noise, applied in both directions
-_MEDIAN = 0.674490  # of the absolute value of a standard normal variable
+MEDIAN = 0.674490  # of the absolute value of a standard normal variable
 _MARGIN = 2.0  # sigmas between the mean around a place and either end of the range
 _AROUND = (7, 7)  # pixels, of that mean
 _FEWEST = 0.03  # share of a channel that must be left for an estimate without clipped places
@@ -52,15 +52,20 @@ def estimate_frame(frame: np.ndarray) -> float:
     return float(np.mean([_channel(channels[..., c]) for c in range(channels.shape[2])]))
 
 
+def responses(values: np.ndarray) -> np.ndarray:
+    """What the mask answers, without sign: float32 of the same shape; :data:`MEDIAN` sigma at the median of noise."""
+    return np.abs(cv2.sepFilter2D(values, -1, _MASK, _MASK))
+
+
 def _channel(values: np.ndarray) -> float:
-    answers = np.abs(cv2.sepFilter2D(values, -1, _MASK, _MASK))[1:-1, 1:-1]
+    answers = responses(values)[1:-1, 1:-1]
     around = cv2.blur(values, _AROUND)[1:-1, 1:-1]
-    sigma = np.median(answers) / _MEDIAN
+    sigma = np.median(answers) / MEDIAN
     for _ in range(_ROUNDS):
         inside = (around > _MARGIN * sigma) & (around < 255 - _MARGIN * sigma)
         if inside.mean() < _FEWEST:
             break
-        sigma = np.median(answers[inside]) / _MEDIAN
+        sigma = np.median(answers[inside]) / MEDIAN
     return float(sigma)
 
 
