@@ -19,6 +19,7 @@ LOOKED_AT, EVERY = 5, 8  # frames of a file: near its beginning, so that a film 
 LEAST = (
     3.2  # of 255, in the means of 2 x 2: clean footage has up to 3 in its flattest blocks, weaker noise tells nothing
 )
+COARSEST = 0.25  # clean texture at its own size has 0.15 to 0.24, the noise of cameras 0.3 to 0.5
 _BLOCK = 16  # pixels
 _FLATTEST = 0.25  # share of the blocks
 _SMOOTHED = 3.0  # pixels, the Gaussian after which what is left counts as structure and not as noise
@@ -26,7 +27,8 @@ _INSIDE = (20, 235)  # of 255: the mean of a block in which noise is not clipped
 
 
 def whiteness(frame: np.ndarray) -> float | None:
-    """How white the noise of a frame is: 1 for white noise, about 0.4 for a camera's; None where there is hardly any.
+    """How white the noise of a frame is: 1 for white noise, about 0.4 for a camera's; None where there is hardly any,
+    or nothing but texture.
 
     Args:
         frame: [H,W,3], at least 16 x 16: uint8; uint16, 0..65535; or floating point, 0..255.
@@ -37,7 +39,9 @@ def whiteness(frame: np.ndarray) -> float | None:
     means = cv2.resize(values, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     flat = _flattest(values)
     fine, coarse = _level(values, flat, _BLOCK), _level(means, flat, _BLOCK // 2)
-    return fine / (2 * coarse) if coarse >= LEAST else None
+    if coarse < LEAST or fine < COARSEST * 2 * coarse:
+        return None
+    return fine / (2 * coarse)
 
 
 def _flattest(values: np.ndarray) -> np.ndarray:
