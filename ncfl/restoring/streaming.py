@@ -28,9 +28,9 @@ from ncfl.media.parts import PartsWriter
 from ncfl.media.standard import is_standard
 from ncfl.media.video import kind_of, open_frames, open_writer, pictures_at
 from ncfl.methods.interface import Method
-from ncfl.restoring.keeping import PART, Kept, keeping
 from ncfl.restoring.limits import MIN_SIZE
 from ncfl.restoring.overlap import ahead, behind, depth_for
+from ncfl.restoring.resuming import PART, Kept, keeping
 from ncfl.restoring.shots import Shots
 
 
@@ -77,7 +77,7 @@ def restore(
         cuts: whether what the method remembers ends where the scene changes (:mod:`ncfl.restoring.cuts`).
         overwrite: whether an output that exists may be replaced. The input never is.
         progress: whether to show how far it is.
-        resume: whether what is done is kept beside the output until all of it is (:mod:`ncfl.restoring.keeping`), and
+        resume: whether what is done is kept beside the output until all of it is (:mod:`ncfl.restoring.resuming`), and
             gone on from where it is there.
 
     Raises:

@@ -12,7 +12,7 @@ from ncfl.config.params import Params
 from ncfl.config.reruns import Job, jobs
 from ncfl.data.transport.source_table import archives
 from ncfl.trust import step_records
-from ncfl.trust.wanted import changed_parameters
+from ncfl.trust.staleness import changed_parameters
 
 GB = 1e9
 

@@ -140,7 +140,7 @@ def _level(method: "Method", sigma: float | None, source: Path) -> float | None:
 
 @contextlib.contextmanager
 def _saying_what_is_kept(target: Path, resume: bool) -> Iterator[None]:
-    from ncfl.restoring.keeping import folder_of
+    from ncfl.restoring.resuming import folder_of
 
     began, kept = time.monotonic(), folder_of(target)
     if not resume and not is_standard(target) and kept.exists():

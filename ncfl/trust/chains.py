@@ -10,7 +10,7 @@ from ncfl.config.reruns import Job, jobs
 from ncfl.trust import step_records
 from ncfl.trust.checksums import Checksums
 from ncfl.trust.raw import raw_faults
-from ncfl.trust.wanted import changed_parameters, changed_sources, changed_versions
+from ncfl.trust.staleness import changed_parameters, changed_sources, changed_versions
 
 HOLD = ("done", "away")  # states in which nothing is due
 

@@ -12,7 +12,7 @@ from ncfl.config import made_by
 from ncfl.config.params import Params
 from ncfl.config.reruns import jobs
 from ncfl.trust import dvc_waiting, locks, step_records, watchdog
-from ncfl.trust.wanted import settings, watched_sources
+from ncfl.trust.staleness import settings, watched_sources
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import dpath  # as DVC reads a parameter
 
 from ncfl.config.yaml12 import load_yaml
-from ncfl.trust.wanted import checksum_of_sources
+from ncfl.trust.staleness import checksum_of_sources
 
 
 class Job(NamedTuple):

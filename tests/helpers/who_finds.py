@@ -58,10 +58,10 @@ def _asked(root: Path, plant: Plant | None) -> list[str]:
 
 def _as_if_the_package_lay_in(root: Path) -> None:
     """What looks for the package's own files finds those of the project, in which they are planted."""
-    from ncfl.trust import wanted
+    from ncfl.trust import staleness
     from ncfl.weights import shipped
 
-    for module in (wanted, shipped):
+    for module in (staleness, shipped):
         module.__file__ = str(root / Path(module.__file__).relative_to(ROOT))
 
 

@@ -27,8 +27,8 @@ from ncfl.methods.networks import method_of
 from ncfl.methods.noisy import Noisy
 from ncfl.models.variants import m_f
 from ncfl.restoring import streaming
-from ncfl.restoring.keeping import PART
 from ncfl.restoring.memory import Memory
+from ncfl.restoring.resuming import PART
 from ncfl.restoring.shots import Shots
 from ncfl.restoring.streaming import restore
 

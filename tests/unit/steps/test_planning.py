@@ -9,7 +9,7 @@ from ncfl.config.params import load
 from ncfl.config.reruns import jobs
 from ncfl.steps import planning
 from ncfl.trust import step_records
-from ncfl.trust.wanted import settings
+from ncfl.trust.staleness import settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
