@@ -10,7 +10,7 @@ from ncfl.common.environment import refuse_a_copied_one
 from ncfl.common.errors import InputError
 from ncfl.config.params import load
 from ncfl.config.yaml12 import load_yaml
-from ncfl.trust import wanted
+from ncfl.trust import staleness
 
 try:
     refuse_a_copied_one()
@@ -51,4 +51,4 @@ def sources(*parts):
 
     As a parameter: Snakemake looks at each input of a job again and again, and these would be 14,000 in the demo.
     """
-    return wanted.checksum_of_sources(parts)
+    return staleness.checksum_of_sources(parts)
