@@ -16,9 +16,7 @@ from ncfl.media.video import open_frames
 from ncfl.restoring.noise import MEDIAN, responses
 
 LOOKED_AT, EVERY = 5, 8  # frames of a file: near its beginning, so that a film is not decoded for them
-LEAST = (
-    3.2  # of 255, in the means of 2 x 2: clean footage has up to 3 in its flattest blocks, weaker noise tells nothing
-)
+LEAST = 3.2  # of 255, in the means of 2 x 2: the flattest blocks of clean footage have up to 3
 COARSEST = 0.25  # clean texture at its own size has 0.15 to 0.24, the noise of cameras 0.3 to 0.5
 _BLOCK = 16  # pixels
 _FLATTEST = 0.25  # share of the blocks

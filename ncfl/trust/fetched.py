@@ -9,16 +9,25 @@ from ncfl.common.files import read_json
 from ncfl.trust.checksums import Checksums
 
 
-def entries(index: Path) -> list[dict[str, Any]]:
-    """What an index lists; one that cannot be read is a fault of its own, found by its checksum."""
+def read_index(path: Path) -> dict[str, Any]:
+    """What an index says; {} of one that cannot be read, which is a fault of its own, found by its checksum."""
     try:
-        files = read_json(index)["files"]
+        content = read_json(path)
+    except InputError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def entries(index: dict[str, Any]) -> list[dict[str, Any]]:
+    """The files that an index lists; none of one that lists them in another way than it should."""
+    try:
+        files = index["files"]
         return [f for f in files if isinstance(f["name"], str) and isinstance(f["bytes"], int) and "sha256" in f]
-    except (InputError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return []
 
 
-def changed_files(index: Path, root: Path, checksums: Checksums) -> Iterator[Path]:
+def changed_files(index: dict[str, Any], root: Path, checksums: Checksums) -> Iterator[Path]:
     """The files below ``root`` that are not as they were fetched; those that are gone are left out."""
     for entry in entries(index):
         path = root / entry["name"]

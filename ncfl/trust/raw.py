@@ -7,7 +7,7 @@ from ncfl.config.data import ClipsData
 from ncfl.config.params import Params
 from ncfl.config.reruns import Job
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.fetched import changed_files, entries
+from ncfl.trust.fetched import changed_files, entries, read_index
 from ncfl.trust.step_records import Fault
 
 
@@ -20,7 +20,7 @@ def root_of(params: Params, dataset: str) -> Path:
 def raw_faults(params: Params, dataset: str, job: Job, checksums: Checksums) -> list[Fault]:
     """The files that are not as they were fetched; files that are gone are none: prepared clips do without them."""
     index = layout.raw(dataset) / "index.json"
-    changed = changed_files(index, root_of(params, dataset), checksums)
+    changed = changed_files(read_index(index), root_of(params, dataset), checksums)
     return [Fault(path, job, "changed since the dataset was fetched (sha256)", index) for path in changed]
 
 
@@ -29,5 +29,5 @@ def gone_from(params: Params, dataset: str) -> list[Path]:
     if isinstance(params.datasets[dataset], ClipsData):
         return []
     root = root_of(params, dataset)
-    listed = (root / entry["name"] for entry in entries(layout.raw(dataset) / "index.json"))
+    listed = (root / entry["name"] for entry in entries(read_index(layout.raw(dataset) / "index.json")))
     return [path for path in listed if not path.exists()]

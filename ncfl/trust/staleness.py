@@ -47,7 +47,8 @@ def checksum_of_sources(parts: tuple[str, ...]) -> str:
 
 
 @functools.cache
-def _checksum_of_all(sources: tuple[str, ...], here: Path) -> str:
+def _checksum_of_all(sources: tuple[str, ...], _here: Path) -> str:
+    """The same, known once for each project that the process works in."""
     digest = hashlib.sha256()
     with Checksums() as checksums:  # which keeps their times, so that one that is set back is seen before DVC looks
         for path in made_by.source_files(sources):

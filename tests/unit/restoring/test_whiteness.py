@@ -92,7 +92,7 @@ def test_weights_are_taken_by_how_white_noise_is(two, monkeypatch):
     assert suited(0.1).name == "white"
 
 
-def clips(tmp_path: Path) -> dict[str, list[np.ndarray]]:
+def clips() -> dict[str, list[np.ndarray]]:
     white = [np.clip(128 + noise(20, 48, 64, 3), 0, 255).astype(np.uint8)] * 3
     shared = [uniform_filter(frame, (2, 2, 1)) for frame in white]
     return {"white": white, "camera": shared}
@@ -100,7 +100,7 @@ def clips(tmp_path: Path) -> dict[str, list[np.ndarray]]:
 
 @pytest.mark.parametrize("kind", ["white", "camera"])
 def test_restore_says_what_it_took_and_a_name_overrides(two, tmp_path, kind):
-    folder = pictures(tmp_path / kind, clips(tmp_path)[kind])
+    folder = pictures(tmp_path / kind, clips()[kind])
     runner = CliRunner()
     done = runner.invoke(app, ["restore", str(folder), str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
@@ -114,7 +114,7 @@ def test_restore_says_what_it_took_and_a_name_overrides(two, tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["white", "camera"])
 def test_arrays_and_streams_are_restored_by_the_same_choice(two, tmp_path, kind):
-    clip = np.stack(clips(tmp_path)[kind])
+    clip = np.stack(clips()[kind])
     named = ncfl.restore(clip, weights=kind)
     np.testing.assert_array_equal(ncfl.restore(clip), named)
     np.testing.assert_array_equal(np.stack(list(ncfl.restore(iter(clip)))), named)
