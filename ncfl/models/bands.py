@@ -17,7 +17,7 @@ from ncfl.models.attention import FeatureAttention
 from ncfl.models.compression import NConv, NeuralCompression, adaptive_quantization, symbol_bits
 from ncfl.models.freed_memory import give_memory_back
 from ncfl.models.layers import ChannelAttentionBlock, ResBlock, added
-from ncfl.models.motion import SPyNet, warp
+from ncfl.models.motion import warp
 from ncfl.models.mv_refinement import MVRefinement
 from ncfl.models.ncfl import NCFL
 from ncfl.models.outputs import State, Step
@@ -118,7 +118,7 @@ def _aligned(model: NCFL, x_t: Tensor, state: State | None) -> Tensor:
         return model.align(x_t, None)
     if state.x_t.shape != x_t.shape:
         raise InputError(f"a frame of shape {list(x_t.shape)} follows one of {list(state.x_t.shape)}")
-    mv = _motion(model.motion, x_t, state.x_t)
+    mv = _motion(model, x_t, state.x_t)
     if not isinstance(model.mv_refinement, nn.Identity):
         halo = 16 if isinstance(model.mv_refinement, MVRefinement) else 3  # of five by five at two scales; of M-Conv
         mv = banded(model.mv_refinement, rows_in(mv), mv.shape[2], halo=halo)
@@ -129,14 +129,14 @@ def _aligned(model: NCFL, x_t: Tensor, state: State | None) -> Tensor:
     return whole
 
 
-def _motion(spynet: SPyNet, x_t: Tensor, x_prev: Tensor) -> Tensor:
-    """As `SPyNet.forward`."""
+def _motion(model: NCFL, x_t: Tensor, x_prev: Tensor) -> Tensor:
+    """As `NCFL.estimate_motion`."""
 
     def level_in_bands(level: nn.Module, *inputs: Tensor) -> Tensor:
         halo = sum(layer.padding[0] for layer in level if isinstance(layer, nn.Conv2d))
         return banded(level, rows_in(*inputs), inputs[0].shape[2], halo=halo)
 
-    return spynet(x_t, x_prev, run=level_in_bands)
+    return model.estimate_motion(x_t, x_prev, run=level_in_bands)
 
 
 def _attend(attention: FeatureAttention, x_t: Tensor, c_hat: Tensor) -> None:

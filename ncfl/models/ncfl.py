@@ -1,9 +1,10 @@
 """The recurrent network, and the stand-alone compression module of section 4.3."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ncfl.common.errors import InputError
@@ -17,6 +18,8 @@ from ncfl.models.outputs import State, Step
 from ncfl.models.padding import Padder, check_frame
 from ncfl.models.restoration import Cascade
 
+REDUCTIONS = (1, 2, 4)  # of the frames that motion is estimated on
+
 
 class NCFL(nn.Module):
     """Neural Compression-Based Feature Learning for Video Restoration (Huang et al., CVPR 2022).
@@ -28,7 +31,9 @@ class NCFL(nn.Module):
 
     Causal, one frame a call; the defaults are the published sizes. mv: "refined" (MVR), "conv" (M-Conv) or
     "plain" (SPyNet's own); compression: "ncfl", "conv" (N-Conv) or "none"; unets: 1, or 2 for the W-Net.
-    `arguments` is what it was built with, as JSON knows it: `NCFL(**model.arguments)` builds it again.
+    flow_reduction: SPyNet sees frames that many times smaller and its motion is enlarged; not the paper's, which
+    is 1, but most of a narrow network's time is SPyNet's. `arguments` is what it was built with, as JSON knows it:
+    `NCFL(**model.arguments)` builds it again.
     """
 
     kind = "ncfl"
@@ -44,6 +49,7 @@ class NCFL(nn.Module):
         feature_width: int = 48,
         flow_width: float = 1.0,
         flow_levels: int = 4,
+        flow_reduction: int = 1,
         mv: str = "refined",
         mv_width: int = 64,
         compression: str = "ncfl",
@@ -57,8 +63,11 @@ class NCFL(nn.Module):
         super().__init__()
         if channels not in (3, 4):
             raise InputError(f"channels: expected 3 (RGB) or 4 (packed Bayer), got {channels}")
-        self.channels, self.feature_width = channels, feature_width
-        self.multiple = 2 ** max(len(unet_widths) - 1, flow_levels - 1, len(attention_widths) - 1, 2)
+        if flow_reduction not in REDUCTIONS:
+            raise InputError(f"flow_reduction: expected {', '.join(map(str, REDUCTIONS))}, got {flow_reduction!r}")
+        self.channels, self.feature_width, self.flow_reduction = channels, feature_width, flow_reduction
+        coarsest = 2 ** (flow_levels - 1) * flow_reduction
+        self.multiple = max(2 ** max(len(unet_widths) - 1, len(attention_widths) - 1, 2), coarsest)
         self.motion = SPyNet(levels=flow_levels, width=flow_width)
         self.mv_refinement = _choose(
             "mv",
@@ -121,7 +130,19 @@ class NCFL(nn.Module):
             check_frame(frame, self.channels)
         padder = Padder(*frames[0].shape[-2:], self.multiple)
         x_prev, x_t = (torch.cat([padder.pad(frame) for frame in side]) for side in (frames[:-1], frames[1:]))
-        return [None, *self.mv_refinement(self.motion(x_t, x_prev)).chunk(len(frames) - 1)]
+        return [None, *self.mv_refinement(self.estimate_motion(x_t, x_prev)).chunk(len(frames) - 1)]
+
+    def estimate_motion(self, x_t: Tensor, x_prev: Tensor, run: Callable[..., Tensor] | None = None) -> Tensor:
+        """SPyNet's motion before it is refined.
+
+        x_t, x_prev: [B,C,H,W], H and W multiples of `multiple`. run: as `SPyNet.forward` takes it -> [B,2,H,W] in
+        pixels (x, y), float32.
+        """
+        if self.flow_reduction == 1:
+            return self.motion(x_t, x_prev, run)
+        reduced = (F.avg_pool2d(x, self.flow_reduction) for x in (x_t, x_prev))
+        mv = F.interpolate(self.motion(*reduced, run), scale_factor=self.flow_reduction, mode="bilinear")
+        return self.flow_reduction * mv
 
     def align(self, x_t: Tensor, state: State | None, mv: Tensor | None = None) -> Tensor:
         """c_hat [B,F,H',W']: the features of the step before, moved to where x_t has them."""
@@ -130,7 +151,7 @@ class NCFL(nn.Module):
         if state.x_t.shape != x_t.shape:
             raise InputError(f"a frame of shape {list(x_t.shape)} follows one of {list(state.x_t.shape)}")
         if mv is None:
-            mv = self.mv_refinement(self.motion(x_t, state.x_t))
+            mv = self.mv_refinement(self.estimate_motion(x_t, state.x_t))
         return warp(state.c_t, mv)
 
 

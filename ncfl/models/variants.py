@@ -20,6 +20,7 @@ SIZES = (
     "feature_width",
     "flow_width",
     "flow_levels",
+    "flow_reduction",
     "mv_width",
     "latent_width",
     "prior",

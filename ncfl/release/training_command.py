@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-RECIPES = ("half", "published")  # the keys of ncfl.train.recipes.RECIPES, which would import PyTorch
+RECIPES = ("half", "fast", "published")  # the keys of ncfl.train.recipes.RECIPES, which would import PyTorch
 
 
 def add(commands: Any) -> None:

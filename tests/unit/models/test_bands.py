@@ -34,8 +34,9 @@ def stirred(model: torch.nn.Module) -> torch.nn.Module:
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name.startswith(("m_", "w_"))])
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-def test_bands_give_what_the_whole_gives(name: str, order: torch.memory_format):
-    model = stirred(VARIANTS[name](**SMALL)).to(memory_format=order)
+@pytest.mark.parametrize("reduction", [1, 2])
+def test_bands_give_what_the_whole_gives(name: str, order: torch.memory_format, reduction: int):
+    model = stirred(VARIANTS[name](**SMALL, flow_reduction=reduction)).to(memory_format=order)
     frames = torch.rand(3, 1, 3, 109, 50, generator=torch.Generator().manual_seed(1))
     whole = banded = None
     for frame in frames:

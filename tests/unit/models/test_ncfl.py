@@ -1,7 +1,10 @@
 """The composed network: sizes, state, gradients through time, variants, rebuilding."""
 
 import json
+import re
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from helpers.tiny_networks import SMALL
@@ -66,6 +69,40 @@ def test_features_move_with_the_motion():
     x, c = torch.rand(1, 3, 32, 32), torch.randn(1, 8, 32, 32)
     got = model.align(x, State(x, c))
     torch.testing.assert_close(got[..., :-8], c[..., 8:], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_motion_of_reduced_frames_is_in_pixels_of_the_whole_ones(channels):
+    model = m_a(**SMALL, channels=channels, flow_reduction=2)
+    with torch.no_grad():  # coarsest of four levels of frames of half the size: one pixel there is sixteen
+        model.motion.levels[0][-1].bias[1] = 0.5
+    x, c = torch.rand(1, channels, 32, 32), torch.randn(1, 8, 32, 32)
+    got = model.align(x, State(x, c))
+    torch.testing.assert_close(got[:, :, :-8], c[:, :, 8:], rtol=1e-4, atol=1e-4)
+    assert model.multiple == 16
+    assert torch.equal(model.motions([x, x])[1], model.estimate_motion(x, x))
+
+
+def test_reduced_frames_are_means_and_motion_is_enlarged_between_them():
+    """Against OpenCV, whose area and linear resizing keep pixel centres apart as these do."""
+    model, frames = m_a(**SMALL, flow_reduction=4), torch.rand(2, 1, 3, 32, 64)
+    shrunk = [
+        torch.from_numpy(cv2.resize(x[0].permute(1, 2, 0).numpy(), (16, 8), interpolation=cv2.INTER_AREA))
+        for x in frames
+    ]
+    _stir(model)
+    with torch.no_grad():
+        small = model.motion(*(x.permute(2, 0, 1)[None] for x in shrunk))[0].permute(1, 2, 0).numpy()
+        found = model.estimate_motion(*frames)[0].permute(1, 2, 0)
+    expected = 4 * cv2.resize(small, (64, 32), interpolation=cv2.INTER_LINEAR)
+    assert np.ptp(small) > 0
+    torch.testing.assert_close(found, torch.from_numpy(expected), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("reduction", [0, 3, 8, "2", 1.5])
+def test_a_reduction_that_there_is_not_is_refused(reduction):
+    with pytest.raises(InputError, match=f"^flow_reduction: expected 1, 2, 4, got {re.escape(repr(reduction))}$"):
+        m_f(**SMALL, flow_reduction=reduction)
 
 
 @pytest.mark.parametrize("name", ["m_c", "m_f"])
