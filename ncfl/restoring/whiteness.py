@@ -2,7 +2,8 @@
 
 The means of 2 x 2 pixels have half the standard deviation of white noise, and more of noise that neighbors share: after
 demosaicing, at half the resolution of color, after a codec. So the noise level of a frame over twice that of its means
-is 1 for white noise. Texture is coarser than white noise and lowers it too, so only the flattest blocks are asked.
+is 1 for white noise. Texture is coarser than white noise and lowers it too, so only the flattest blocks are asked, and
+weak noise is compared with what white noise as weak has on a scene.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from ncfl.restoring.noise import MEDIAN, responses
 LOOKED_AT, EVERY = 5, 8  # frames of a file: near its beginning, so that a film is not decoded for them
 LEAST = 3.2  # of 255, in the means of 2 x 2: the flattest blocks of clean footage have up to 3
 COARSEST = 0.25  # clean texture at its own size has 0.15 to 0.24, the noise of cameras 0.3 to 0.5
+ON_SCENES = ((6.5, 10.0), (0.69, 1.0))  # levels in the means; what white noise has there on the most textured scenes
 _BLOCK = 16  # pixels
 _FLATTEST = 0.25  # share of the blocks
 _SMOOTHED = 3.0  # pixels, the Gaussian after which what is left counts as structure and not as noise
@@ -25,8 +27,8 @@ _INSIDE = (20, 235)  # of 255: the mean of a block in which noise is not clipped
 
 
 def whiteness(frame: np.ndarray) -> float | None:
-    """How white the noise of a frame is: 1 for white noise, about 0.4 for a camera's; None where there is hardly any,
-    or nothing but texture.
+    """How white the noise of a frame is: 1 for white noise, below 0.8 for noise that neighbors share; None where there
+    is hardly any, or nothing but texture.
 
     Args:
         frame: [H,W,3], at least 16 x 16: uint8; uint16, 0..65535; or floating point, 0..255.
@@ -39,7 +41,7 @@ def whiteness(frame: np.ndarray) -> float | None:
     fine, coarse = _level(values, flat, _BLOCK), _level(means, flat, _BLOCK // 2)
     if coarse < LEAST or fine < COARSEST * 2 * coarse:
         return None
-    return fine / (2 * coarse)
+    return min(fine / (2 * coarse) / float(np.interp(coarse, *ON_SCENES)), 1.0)
 
 
 def _flattest(values: np.ndarray) -> np.ndarray:
