@@ -23,6 +23,9 @@ class Model(Block):
     prior: Literal["laplace", "gaussian"] = Field(
         description="The distribution that the latent codes are assumed to have."
     )
+    step_gradient: Literal["symbols", "rounding"] = Field(
+        description="What quantization steps learn from: the symbols, as if these stayed, or the rounding errors."
+    )
 
 
 class Motion(Block):

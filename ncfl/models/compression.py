@@ -15,6 +15,7 @@ STEP_MIN = 1e-3  # latent units; keeps e / q finite
 INITIAL_STEP = 0.1  # latent units; about the spread of e before training, so that information passes at once
 PROBABILITY_MIN = 1e-9  # 29.9 bits: what one symbol can cost at most
 PRIORS = ("laplace", "gaussian")
+STEP_GRADIENTS = ("symbols", "rounding")
 
 
 class Compressed(NamedTuple):
@@ -37,15 +38,23 @@ def straight_through_round(x: Tensor) -> Tensor:
     return x + (x.round() - x).detach()
 
 
-def adaptive_quantization(e_t: Tensor, mu: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+def adaptive_quantization(
+    e_t: Tensor, mu: Tensor, q: Tensor, step_gradient: str = "symbols"
+) -> tuple[Tensor, Tensor]:
     """e_hat = q (r + mu) with r = round(e_t / q - mu); gives (e_hat, r), both of e_t's shape.
 
-    e_hat's gradients by mu and q are the true ones, q and r + mu, wherever the rounding does not flip: stage 2 tunes
-    both by L2 alone. Only by e_t, where the true one is zero, it is that of a straight line. r, which the rate is
-    counted of, has the straight-through gradient in all three.
+    e_hat's gradient by mu is the true one, q, wherever the rounding does not flip, and so is that by q, r + mu, where
+    ``step_gradient`` is "symbols", which then stay as they are: stage 2 tunes both by L2 alone. But where steps are
+    fine, symbols do not stay, and e_hat is near e_t for any q: "rounding" gives q the rounding error,
+    r - (e_t / q - mu), as learned step sizes have it (Esser et al. 2020). By e_t, where the true gradient is zero, it
+    is that of a straight line. r, which the rate is counted of, has the straight-through gradient in all three.
     """
     r = straight_through_round(e_t / q - mu)
-    return q * (r.detach() + mu) + (e_t - e_t.detach()), r
+    straight = e_t - e_t.detach()
+    if step_gradient == "symbols":
+        return q * (r.detach() + mu) + straight, r
+    error = (r + mu - e_t / q).detach()
+    return q.detach() * (r.detach() + mu) + straight + (q - q.detach()) * error, r
 
 
 def _log_cdf(x: Tensor, prior: str) -> Tensor:
@@ -81,11 +90,21 @@ class NeuralCompression(nn.Module):
     All kernels are 3x3. quantize=False (NCFL-NoQ) passes e_t on and has no prior model.
     """
 
-    def __init__(self, feature_width: int, width: int = 64, *, prior: str = "laplace", quantize: bool = True) -> None:
+    def __init__(
+        self,
+        feature_width: int,
+        width: int = 64,
+        *,
+        prior: str = "laplace",
+        step_gradient: str = "symbols",
+        quantize: bool = True,
+    ) -> None:
         super().__init__()
         if prior not in PRIORS:
             raise InputError(f"prior: expected {', '.join(PRIORS)}, got {prior!r}")
-        self.prior = prior
+        if step_gradient not in STEP_GRADIENTS:
+            raise InputError(f"step_gradient: expected {', '.join(STEP_GRADIENTS)}, got {step_gradient!r}")
+        self.prior, self.step_gradient = prior, step_gradient
         self.encoder = nn.Sequential(
             conv3(feature_width, width, stride=2),
             nn.LeakyReLU(SLOPE, inplace=True),
@@ -128,7 +147,7 @@ class NeuralCompression(nn.Module):
         if self.prior_model is None:
             return Compressed(self.decoder(e_t), None)
         mu, sigma, q = self.estimate_prior(c_check)
-        e_hat, r = adaptive_quantization(e_t.float(), mu, q)
+        e_hat, r = adaptive_quantization(e_t.float(), mu, q, self.step_gradient)
         return Compressed(self.decoder(e_hat), symbol_bits(r, sigma, self.prior).sum((1, 2, 3)))
 
 

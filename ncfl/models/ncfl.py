@@ -55,6 +55,7 @@ class NCFL(nn.Module):
         compression: str = "ncfl",
         latent_width: int = 64,
         prior: str = "laplace",
+        step_gradient: str = "symbols",
         attention: bool = True,
         attention_widths: Sequence[int] = (16, 32, 64),
         attention_blocks: int = 5,
@@ -90,7 +91,7 @@ class NCFL(nn.Module):
         self.compression = _choose(
             "compression",
             compression,
-            ncfl=lambda: NeuralCompression(feature_width, latent_width, prior=prior),
+            ncfl=lambda: NeuralCompression(feature_width, latent_width, prior=prior, step_gradient=step_gradient),
             conv=lambda: NConv(feature_width),
             none=lambda: None,
         )
@@ -171,12 +172,15 @@ class FeatureCodec(nn.Module):
         feature_width: int = 48,
         latent_width: int = 64,
         prior: str = "laplace",
+        step_gradient: str = "symbols",
         quantize: bool = True,
     ) -> None:
         super().__init__()
         self.channels = channels
         self.head = conv3(channels, feature_width)
-        self.compression = NeuralCompression(feature_width, latent_width, prior=prior, quantize=quantize)
+        self.compression = NeuralCompression(
+            feature_width, latent_width, prior=prior, step_gradient=step_gradient, quantize=quantize
+        )
         self.tail = conv3(feature_width, channels)
 
     def forward(self, x_t: Tensor, state: None = None) -> Step:

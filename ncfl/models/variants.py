@@ -24,11 +24,12 @@ SIZES = (
     "mv_width",
     "latent_width",
     "prior",
+    "step_gradient",
     "attention_widths",
     "attention_blocks",
     "attention_extra_blocks",
 )
-CODEC_SIZES = ("channels", "feature_width", "latent_width", "prior")
+CODEC_SIZES = ("channels", "feature_width", "latent_width", "prior", "step_gradient")
 
 
 def _checked(sizes: Mapping[str, Any]) -> dict[str, Any]:

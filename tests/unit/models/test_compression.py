@@ -44,6 +44,27 @@ def test_quantizer_gradients():
     assert q.grad.item() == pytest.approx(2.25)  # r + mu
 
 
+def test_a_step_can_learn_from_the_rounding_error_alone():
+    """e/q - mu = 2.35, so that the error of r = 2 is -0.35 steps; values and the other gradients stay."""
+    e_t, mu, q = (torch.tensor([v], requires_grad=True) for v in (1.3, 0.25, 0.5))
+    e_hat, r = adaptive_quantization(e_t, mu, q, "rounding")
+    assert (e_hat.item(), r.item()) == (1.125, 2)
+    e_hat.backward()
+    assert [v.grad.item() for v in (e_t, mu, q)] == pytest.approx([1, 0.5, -0.35])
+
+
+def test_of_fine_steps_the_rounding_error_stays_small_where_the_symbols_do_not():
+    """Steps of a thousandth: e_hat is within half a step of e for any of them, so no step can change it by more."""
+    e_t = torch.linspace(1, 2, 101, dtype=torch.float64)
+    greatest = {}
+    for kind in ("symbols", "rounding"):
+        q = torch.full_like(e_t, 1e-3).requires_grad_()
+        adaptive_quantization(e_t, torch.zeros_like(e_t), q, kind)[0].sum().backward()
+        greatest[kind] = q.grad.abs().max().item()
+    assert greatest["rounding"] <= 0.5
+    assert greatest["symbols"] == pytest.approx(2000)
+
+
 def test_gradients_of_mean_and_step_against_differences():
     """Where no rounding flips, e_hat is differentiable by mu and q, and the gradient is that of the real function."""
     e_t, mu, q = 3 * torch.randn(3, 400, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -179,6 +200,21 @@ def test_nconv_keeps_the_shape_and_costs_no_bits():
     c_tilde, bits = NConv(8)(torch.randn(1, 8, 10, 12))
     assert c_tilde.shape == (1, 8, 10, 12)
     assert bits is None
+
+
+def test_the_step_gradient_changes_what_is_learned_and_nothing_else():
+    found = {}
+    for kind in ("symbols", "rounding"):
+        torch.manual_seed(0)
+        module = NeuralCompression(8, 4, step_gradient=kind)
+        c_tilde, bits = module(torch.randn(1, 8, 16, 16))
+        c_tilde.square().mean().backward()
+        *_, q = module.prior_model[-1].bias.grad.chunk(3)
+        found[kind] = c_tilde.detach(), bits.detach(), q
+    assert all(torch.equal(*(found[kind][i] for kind in found)) for i in (0, 1))
+    assert not torch.allclose(found["symbols"][2], found["rounding"][2], rtol=0.1)
+    with pytest.raises(InputError, match=r"^step_gradient: expected symbols, rounding, got 'exact'$"):
+        NeuralCompression(8, 4, step_gradient="exact")
 
 
 def test_unknown_prior_is_refused():
