@@ -77,16 +77,29 @@ def quality(ones: Sequence[Kept], dataset: str, sigma: float) -> str:
     return spread([psnr for one in ones if (psnr := one.psnr(dataset, sigma)) is not None])
 
 
-def claims_table(kept: Found) -> str:
+def claims_table(kept: Found, asked: Sequence[Claim] | None = None) -> str:
     """Each claim, the paper's difference and those of each seed here."""
     rows = []
-    for claim in claims():
+    for claim in claims() if asked is None else asked:
         differences = claim.differences(kept)
         here = ", ".join(f"{difference:+.2f}" for difference in differences) or NOTHING
         paper = NOTHING if claim.paper is None else f"{claim.paper:+.2f}"
         rows.append((claim.text, paper, here, verdict(differences)))
     head = ("claim", "paper, its own data (dB)", "here, each seed (dB)", "verdict")
     return pipe_table(head, rows)
+
+
+def tried(kept: Found, others: Found, gflops: Mapping[str, float]) -> str:
+    """Networks of Table 1 trained in another way than the study's: what they reach, and the claims that they are in.
+
+    Args:
+        kept: the study's.
+        others: those, by the study's names; they take these networks' place in the claims.
+        gflops: as of :func:`sections`.
+    """
+    asked = [claim for claim in claims() if claim.better in others or claim.worse in others]
+    table = modules(others, {name: gflops[name] for name in others})
+    return f"{table}\n\n{claims_table({**kept, **others}, asked)}"
 
 
 def _memory(ones: Sequence[Kept]) -> list[str]:

@@ -105,6 +105,21 @@ def test_a_table_has_mean_and_spread_and_a_dash_for_what_is_missing():
     assert table[3] == "| M_b | - | 0 | - | - | - | 142 |"
 
 
+def test_networks_trained_in_another_way_take_their_place_in_the_claims_that_they_are_in():
+    ours = {
+        "modules-b": [kept("modules-b", 1, 29.0), kept("modules-b", 2, 29.1)],
+        "modules-d": [kept("modules-d", 1, 28.0), kept("modules-d", 2, 28.0)],
+    }
+    others = {"modules-d": [kept("modules-d", 1, 29.2), kept("modules-d", 2, 29.2)]}
+    text = study_tables.tried(ours, others, {"modules-b": 142.4, "modules-d": 159.0})
+    assert "| M_d | 29.20 ± 0.00 | 2 |" in text
+    assert "M_b |" not in text.split("\n\n")[0]
+    rows = [line for line in text.split("\n\n")[1].splitlines() if "M_d" in line]
+    assert len(rows) == 3
+    assert "| +0.20, +0.10 | seen |" in rows[0]
+    assert all("| - | open: fewer than two seeds |" in row for row in rows[1:])
+
+
 def test_curves_are_drawn_of_what_there_is(tmp_path):
     assert not study_curves.draw({}, tmp_path / "curves.png")
     study.keep(results(tmp_path / "results"), tmp_path / "kept")
