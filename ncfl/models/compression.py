@@ -38,9 +38,7 @@ def straight_through_round(x: Tensor) -> Tensor:
     return x + (x.round() - x).detach()
 
 
-def adaptive_quantization(
-    e_t: Tensor, mu: Tensor, q: Tensor, step_gradient: str = "symbols"
-) -> tuple[Tensor, Tensor]:
+def adaptive_quantization(e_t: Tensor, mu: Tensor, q: Tensor, step_gradient: str = "symbols") -> tuple[Tensor, Tensor]:
     """e_hat = q (r + mu) with r = round(e_t / q - mu); gives (e_hat, r), both of e_t's shape.
 
     e_hat's gradient by mu is the true one, q, wherever the rounding does not flip, and so is that by q, r + mu, where
