@@ -49,6 +49,10 @@ class Machine(Block):
     mlflow_experiment: str | None = Field(
         description="The name of the experiment in MLflow; with null, runs are kept as JSON files only."
     )
+    container: str | None = Field(
+        default=None,
+        description="The image, a file or a URL, that every step runs in under `snakemake --sdm apptainer`.",
+    )
 
 
 class Experiment(Block):

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ncfl.config.params import Params
     from ncfl.train.motion.from_scenes import FlowTraining
 
+_ELSEWHERE = ("mlflow_experiment", "container")  # of `machine`, and none of a training's business
 _OF_ONE = ("learning_rate", "frames", "settle_at")  # what an experiment may say in place of `training`
 
 
@@ -23,7 +24,7 @@ def train_config(params: "Params", name: str, **own: Any) -> TrainConfig:
     inverse = getattr(experiment.train, "inverse_lambda", None)
     settings = {
         **common.model_dump(exclude={"start", "gradient_clip"}),
-        **params.machine.model_dump(exclude={"mlflow_experiment", "processes"}),
+        **params.machine.model_dump(exclude={*_ELSEWHERE, "processes"}),
         **{key: value for key, value in differing.items() if value is not None},
         "stages": stages(params, name),
         "lambda_": 0.0 if inverse is None else 1.0 / inverse,
@@ -67,7 +68,7 @@ def flow_training(params: "Params") -> "FlowTraining":
 
     return FlowTraining(
         **params.motion.model_dump(exclude={"weights", "sigma"}),
-        **params.machine.model_dump(exclude={"compile", "mlflow_experiment", "processes"}),
+        **params.machine.model_dump(exclude={*_ELSEWHERE, "compile", "processes"}),
         sigma=tuple(params.motion.sigma),
         seed=params.seed,
         log_every=params.training.log_every,
