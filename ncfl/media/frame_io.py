@@ -138,7 +138,7 @@ class FrameWriter:
         """Write the next frame, [H,W,3] RGB of the writer's size and type; after the one before where no time is."""
         wanted = np.dtype(np.uint16 if self.deep else np.uint8)
         if frame.dtype != wanted or frame.shape != (*self.size, 3):
-            raise ValueError(f"a frame must be {wanted} {[*self.size, 3]}; found {frame.dtype} {list(frame.shape)}")
+            raise ValueError(f"frame: expected {wanted} {[*self.size, 3]}, got {frame.dtype} {list(frame.shape)}")
         self._write(np.ascontiguousarray(frame), time)
 
 

@@ -132,7 +132,7 @@ class VideoParts:
             part = self._folder / name
             found = part.stat().st_size if part.is_file() else None
             if found != size:
-                what = "missing" if found is None else f"found {found} bytes, {size} were written"
+                what = "it is missing" if found is None else f"expected {size} bytes, which were written, got {found}"
                 raise InputError(f"{part}: {what}; remove {self._folder} to begin anew")
 
     def _join(self, notes: list[str]) -> None:

@@ -131,8 +131,8 @@ def _decode(
                 seen.interlaced |= bool(frame.interlaced_frame)
                 if (frame.height, frame.width) != first[:2]:
                     raise InputError(
-                        f"{path}: frame {count} is {frame.height} x {frame.width} pixels, those before it "
-                        f"{first[0]} x {first[1]}; all frames of a clip must be of one size"
+                        f"{path}: frame {count}: expected {first[0]} x {first[1]} pixels, as those before it have, got "
+                        f"{frame.height} x {frame.width}"
                     )
                 time = clock.read(frame)
                 if count == 0 or count >= skip:

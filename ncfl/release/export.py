@@ -111,7 +111,7 @@ def halved(state: Mapping[str, Tensor], source: Path | str = "weights") -> dict[
             found[name] = value.contiguous()
             continue
         if not value.isfinite().all():
-            raise InputError(f"{source}: {name} has values that are not finite")
+            raise InputError(f"{source}: {name}: expected finite values, got others")
         found[name] = value.half().contiguous()
         if not found[name].isfinite().all():
             limit = torch.finfo(torch.float16).max
@@ -156,7 +156,9 @@ def _index(path: Path) -> dict[str, Any]:
     content = read_json(path)
     described = content.get("weights") if isinstance(content, dict) else None
     if not isinstance(described, dict) or content.get("default") not in described:
-        raise InputError(f"{path}: damaged: needs 'weights' by name, and one of the names as 'default'")
+        raise InputError(
+            f"{path}: expected 'weights' by name, and one of the names as 'default', got others; mend or remove it"
+        )
     return {"default": content["default"], "weights": dict(described)}
 
 

@@ -26,7 +26,7 @@ NONE_SHIPPED = (
     f"no weights come with this copy (no pretrained/{INDEX}); name --checkpoint, --method or --weights FILE{SUFFIX}, "
     "or train: make results"
 )
-_KINDS: dict[str, type | tuple[type, ...]] = {
+_KINDS: dict[str, type] = {
     "file": str,
     "bytes": int,
     "sha256": str,
@@ -97,7 +97,7 @@ class Weights(NamedTuple):
         load_weights(model, read_tensors(self.path)[0], self.path)
         for name, tensor in model.state_dict().items():
             if not tensor.isfinite().all():
-                raise InputError(f"{self.path}: {name} has values that are not finite")
+                raise InputError(f"{self.path}: {name}: expected finite values, got others")
         return model.eval()
 
     def parameters(self) -> int:
@@ -190,7 +190,7 @@ def _own(path: Path) -> Weights:
     for weights in shipped(path.parent).values():
         if weights.path.name == path.name:
             return weights
-    raise InputError(f"{path}: not described in {path.parent / INDEX}")
+    raise InputError(f"{path}: expected weights that {path.parent / INDEX} describes, got others")
 
 
 def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
@@ -199,7 +199,7 @@ def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
         raise InputError(f"{where}: expected an object with {', '.join(_KINDS)}, got a {type(entry).__name__}")
     for key, kind in _KINDS.items():
         if not isinstance(entry.get(key), kind):
-            raise InputError(f"{where}: {key!r} is missing or no {getattr(kind, '__name__', kind)}")
+            raise InputError(f"{where}: {key}: expected a value of type {kind.__name__}, got {entry.get(key)!r:.80}")
     if Path(entry["file"]).name != entry["file"]:
         raise InputError(f"{where}: file: expected a name beside the index, got {entry['file']!r}")
     sigma = entry["sigma"]

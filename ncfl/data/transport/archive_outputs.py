@@ -33,7 +33,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     building = temporary_beside(target)
     with _disk(target):
         if os.path.lexists(target):
-            raise InputError(f"{target}: is there already; remove it to unpack again")
+            raise InputError(f"{target}: it is there already; remove it to unpack again")
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target)
         remove(building)
@@ -93,7 +93,10 @@ class Outputs:
     def check_whole(self) -> None:
         """Refuse an archive that gave fewer files than it listed."""
         if self._waiting:
-            raise InputError(f"{self.archive}: damaged: member {next(iter(self._waiting))} is listed but not there")
+            raise InputError(
+                f"{self.archive}: it is damaged: member {next(iter(self._waiting))} is listed but not there; get "
+                "it again"
+            )
 
     def count(self, size: int) -> None:
         """Take note of bytes written."""
@@ -136,7 +139,7 @@ class Output:
             self._file.close()
 
     def _damaged(self, what: str) -> InputError:
-        return InputError(f"{self._outputs.archive}: damaged: member {self._path} {what}; nothing was unpacked")
+        return InputError(f"{self._outputs.archive}: it is damaged: member {self._path} {what}; nothing was unpacked")
 
 
 class Reader(Protocol):
@@ -167,4 +170,4 @@ def _disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(f"{path}: no space left on its device; nothing was unpacked") from error
-        raise InputError(f"{path}: cannot be written ({error.strerror}); nothing was unpacked") from error
+        raise InputError(f"{path}: it cannot be written ({error.strerror}); nothing was unpacked") from error

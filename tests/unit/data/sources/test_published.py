@@ -141,14 +141,14 @@ def test_a_link_whose_folder_moved_is_named(tmp_path, files):
     write(tmp_path / "mine", files)
     fetch("set8", SOURCE, tmp_path / "raw", given=tmp_path / "mine")
     (tmp_path / "mine").rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"published/files: leads to .*mine, which is no folder now"):
+    with pytest.raises(InputError, match=r"published/files: it leads to .*mine, which is no folder now"):
         fetch("set8", SOURCE, tmp_path / "raw")
 
 
 def test_unpacked_files_are_not_replaced_by_a_link(tmp_path, server, files):
     fetch("set8", SOURCE, tmp_path / "raw")
     write(tmp_path / "mine", files)
-    with pytest.raises(InputError, match="published/files: holds unpacked files; remove it first"):
+    with pytest.raises(InputError, match="published/files: it holds unpacked files; remove it first"):
         fetch("set8", SOURCE, tmp_path / "raw", given=tmp_path / "mine")
 
 
@@ -317,7 +317,7 @@ def test_an_archive_inside_that_fails_leaves_no_folder(tmp_path, files, monkeypa
 
 def test_what_the_outer_archive_wrote_counts(tmp_path, files, monkeypatch):
     inner = {**files, "b.tgz": tar_gz({f"{n}": b"x" for n in range(10)})}
-    bound = r"b\.tgz: holds more than 9 files, .*\(unpacked_files of this archive in ncfl/data/sources\.csv\)"
+    bound = r"b\.tgz: expected at most 9 files \(unpacked_files of this archive in ncfl/data/sources\.csv\), got more"
     with pytest.raises(InputError, match=bound):
         nested(tmp_path, monkeypatch, inner, unpacked_files=len(files) + 1 + 9)
     nested(tmp_path, monkeypatch, inner, unpacked_files=len(files) + 1 + 10)
@@ -365,7 +365,7 @@ def test_a_given_folder_whose_archives_do_not_help(tmp_path, files, monkeypatch)
     mine.mkdir()
     (mine / "x.zip").write_bytes(b"no archive")
     with pytest.raises(
-        InputError, match=r"mine: Set8 is incomplete.*nor did unpacking the 1 archives.*x\.zip: no archive"
+        InputError, match=r"mine: Set8 is incomplete.*nor did unpacking the 1 archives.*x\.zip: expected an archive"
     ):
         fetch("set8", SOURCE, tmp_path / "raw", given=mine)
     assert not (tmp_path / "raw/published/files").exists()
@@ -380,5 +380,5 @@ def test_an_archive_without_its_suffixes(file, name):
 def test_frames_of_another_than_the_published_size(tmp_path, files):
     write(tmp_path / "mine", files)
     fetch("set8", SOURCE, tmp_path / "raw", given=tmp_path / "mine")
-    with pytest.raises(InputError, match=r"16 x 24 pixels, .*540 x 960"):
+    with pytest.raises(InputError, match=r"expected 540 x 960 pixels, as Set8 has, got 16 x 24"):
         prepare("set8", SOURCE, tmp_path / "raw", tmp_path / "store")

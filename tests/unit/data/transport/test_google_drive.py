@@ -63,9 +63,9 @@ def test_google_drive_goes_through_gdown(drive, get):
 
 
 def test_google_drives_file_is_verified_too(drive, get, server):
-    with pytest.raises(InputError, match=f"gives a file with sha256 {SHA256}, {'0' * 64} expected"):
+    with pytest.raises(InputError, match=f"gives another file: expected sha256 {'0' * 64}, got {SHA256}"):
         get(DRIVE, sha256="0" * 64)
-    with pytest.raises(InputError, match="gives a file with 300000 bytes, 5 expected"):
+    with pytest.raises(InputError, match="gives another file: expected 5 bytes, got 300000"):
         get(DRIVE, bytes_=5)
     drive.answers = [PAGE]
     with pytest.raises(InputError, match="Google Drive gives a web page in place of the file"):
