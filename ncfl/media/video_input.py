@@ -11,10 +11,10 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.pyav import import_av
+from ncfl.media.carried_streams import OF_THE_FILE
 from ncfl.media.containers import check_whole
 from ncfl.media.frame_io import FrameReader, FrameTime, Origin, open_source
 from ncfl.media.notes import Properties
-from ncfl.media.passengers import OF_THE_FILE
 from ncfl.media.planes import COEFFICIENTS, SHARE, Samples, planes_of, to_rgb
 from ncfl.media.siting import siting_of
 from ncfl.media.standard import is_standard, open_input

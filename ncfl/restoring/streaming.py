@@ -143,7 +143,7 @@ def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
         kind,
         rate=None if kind == "folder" else writer.rate,
         rate_given=rate is not None,
-        passengers=rate is None,
+        streams=rate is None,
     )
 
 

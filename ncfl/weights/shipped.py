@@ -7,6 +7,7 @@ the one described is never loaded.
 
 import os
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,11 +206,20 @@ def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
     sigma = entry["sigma"]
     if len(sigma) != 2 or not all(isinstance(level, int | float) for level in sigma):
         raise InputError(f"{where}: sigma: expected the least and the greatest level, got {sigma}")
+    fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
+    fields |= {"sigma": tuple(sigma), "default": name == default, **further(entry, f"{where}: ")}
+    return Weights(name=name, path=index.parent / entry["file"], **fields)
+
+
+def further(entry: Mapping[str, Any], where: str = "") -> dict[str, float]:
+    """What an entry says besides: ``gray_from`` and ``whiteness_below``, where it has them.
+
+    Raises:
+        InputError: a number that is not allowed; ``where`` begins the message.
+    """
     gray, white = entry.get("gray_from"), entry.get("whiteness_below")
     if gray is not None and not (isinstance(gray, int | float) and 0 <= gray <= 255):
-        raise InputError(f"{where}: gray_from: expected a noise level in 0..255, or none, got {gray!r}")
+        raise InputError(f"{where}gray_from: expected a noise level in 0..255, or none, got {gray!r}")
     if white is not None and not (isinstance(white, int | float) and 0 < white <= 2):
-        raise InputError(f"{where}: whiteness_below: expected a number in 0..2, or none, got {white!r}")
-    fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
-    fields |= {"sigma": tuple(sigma), "default": name == default, "gray_from": gray, "whiteness_below": white}
-    return Weights(name=name, path=index.parent / entry["file"], **fields)
+        raise InputError(f"{where}whiteness_below: expected a number above 0, up to 2, or none, got {white!r}")
+    return {key: entry[key] for key in ("gray_from", "whiteness_below") if entry.get(key) is not None}

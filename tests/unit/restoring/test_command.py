@@ -114,7 +114,7 @@ def test_what_the_output_cannot_hold_is_said(here: Path, tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (["noisy"], "restore: expected OUTPUT, a video file or a folder, got none; name one, or ask for --estimate"),
+        (["noisy"], "OUTPUT: expected a video file or a folder, got none; name one, or ask for --estimate"),
         (["noisy", "out", "--estimate"], "restore: expected --estimate or OUTPUT, got both (out)"),
         (
             ["noisy", "out", "--weights", "x", "--method", "noisy"],
