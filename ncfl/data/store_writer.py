@@ -183,7 +183,7 @@ def _roles(frame: Frame) -> dict[str, np.ndarray]:
     return {"clean": frame.clean} | {f"degraded-{number}": shot for number, shot in enumerate(frame.degraded)}
 
 
-class _ArrayWriter:
+class _ArrayWriter(contextlib.AbstractContextManager):
     """Writes frames as one ``.npy`` whose length is only known at the end.
 
     Attributes:
@@ -196,9 +196,6 @@ class _ArrayWriter:
         self.shape: tuple[int, ...] = ()
         self.dtype = ""
         self._file = path.open("wb")
-
-    def __enter__(self) -> "_ArrayWriter":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:

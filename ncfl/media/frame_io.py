@@ -1,10 +1,11 @@
 """What a reader and a writer of frames are, whatever stands behind them: a video file, or a folder of pictures."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Origin:
     siting: str | None = None
 
 
-class FrameReader:
+class FrameReader(contextlib.AbstractContextManager):
     """An open video or folder of frames: iterate over it once, inside a ``with``.
 
     Attributes:
@@ -99,9 +100,6 @@ class FrameReader:
         for frame, time in self._frames:
             self.time = time
             yield frame
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._close()

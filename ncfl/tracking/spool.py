@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ncfl.common.console import say
 from ncfl.config import layout
@@ -41,9 +41,6 @@ class Forgiving:
 
     def __init__(self) -> None:
         self.warned = False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -67,7 +64,7 @@ def now() -> int:
     return round(time.time() * 1000)
 
 
-class Writer:
+class Writer(contextlib.AbstractContextManager):
     """The file of one run. Every method may raise OSError; a later call then goes on behind the torn line.
 
     Args:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import remove, remove_leftovers, temporary_beside
@@ -104,7 +104,7 @@ class Outputs:
         self._progress.update(self._written // 1_000_000)
 
 
-class Output:
+class Output(contextlib.AbstractContextManager):
     """A file being written, mode 0644 less the umask, that refuses to hold more or less than was declared."""
 
     def __init__(self, outputs: Outputs, path: str, size: int) -> None:
@@ -113,9 +113,6 @@ class Output:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with _disk(outputs.target / path):
             self._file: BinaryIO = os.fdopen(os.open(outputs.root / path, flags, 0o644), "wb")
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

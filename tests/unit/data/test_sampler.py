@@ -132,9 +132,7 @@ def test_stored_degradation_takes_the_place_of_noise(tmp_path):
 
 def test_noise_on_frames_that_are_degraded_already_is_refused(tmp_path):
     store = paired(tmp_path / "s", [("a", [Pair(f, (f,)) for f in coordinates(0)])])
-    with pytest.raises(
-        InputError, match=r"training.sigma: expected null, since its frames are degraded already, got \(0, 55\)"
-    ):
+    with pytest.raises(InputError, match=r"sigma: expected null, .* degraded already, got \(0, 55\)"):
         sampler(store, sigma=(0, 55))
 
 
@@ -191,9 +189,7 @@ def test_raw_patches_keep_their_bayer_pattern_and_their_place(tmp_path):
 
 
 def test_clip_shorter_than_the_window(store):
-    with pytest.raises(
-        InputError, match=r"000_zero\.npy: clip zero: expected at least 8 frames in a row, for training, got 7"
-    ):
+    with pytest.raises(InputError, match=r"000_zero\.npy: clip zero: expected at least 8 frames in a row, .*, got 7"):
         sampler(store, frames=8)
 
 

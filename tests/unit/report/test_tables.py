@@ -23,11 +23,6 @@ def tables(root: Path, output: Path, experiments: dict[str, MeasuredExperiment] 
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write_results(tmp_path / "results")
-
-
-@pytest.fixture
 def output(root: Path, tmp_path: Path) -> Path:
     return tables(root, tmp_path / "tables")
 

@@ -231,9 +231,7 @@ def test_gray_clips_get_the_same_noise(tmp_path, monkeypatch):
 def test_another_restoration_is_refused(tmp_path, monkeypatch):
     source = pictures(tmp_path / "in", FRAMES)
     interrupted(source, tmp_path / "out", monkeypatch)
-    with pytest.raises(
-        InputError, match=r"out\.parts: method: expected fades .*, as the kept restoration has it, got noisy"
-    ):
+    with pytest.raises(InputError, match=r"out\.parts: method: expected fades .*, as the kept .*, got noisy"):
         run(source, tmp_path / "out", Noisy(), resume=True)
     with pytest.raises(InputError, match="cuts: expected True, as the kept restoration has it, got False"):
         run(source, tmp_path / "out", cuts=False, resume=True)
@@ -248,9 +246,7 @@ def test_damage_is_refused_by_name(tmp_path, monkeypatch):
     part, state = (tmp_path / "out.mp4.parts" / name for name in ("00001.mp4", "state.pt"))
     content = part.read_bytes()
     part.write_bytes(content[:-1])
-    with pytest.raises(
-        InputError, match=rf"{part.name}: expected {len(content)} bytes, which were written, got {len(content) - 1}"
-    ):
+    with pytest.raises(InputError, match=rf"{part.name}: expected {len(content)} bytes, .*, got {len(content) - 1}"):
         run(source, tmp_path / "out.mp4", resume=True)
     part.unlink()
     with pytest.raises(InputError, match=rf"{part.name}: it is missing; remove .*out\.mp4\.parts to begin anew"):

@@ -128,9 +128,7 @@ def test_another_dvc_that_does_not_end_is_named_with_the_way_out(real, monkeypat
     monkeypatch.setattr(dvc_commit, "_PATIENCE", 0.0)
     with Path(".dvc/tmp/lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(
-            InputError, match=r"another dvc has kept its lock for 0 s; .* the same command again goes on"
-        ):
+        with pytest.raises(InputError, match=r"its lock for 0 s; .* the same command again goes on from here$"):
             dvc_commit.tell_dvc(None)
     assert not dvc_waiting.current().exists()
     assert not dvc_commit.TOLD.exists()

@@ -19,12 +19,6 @@ FAST = {"widths": (4, 6, 8), "input_width": 2}
 TINY = {"width": 2, "blocks": 1, "bottleneck": 1}
 
 
-@pytest.fixture
-def fast() -> FastDVDNet:
-    torch.manual_seed(0)
-    return FastDVDNet(**FAST)
-
-
 def mismatch(*arguments: object, **options: object) -> str:
     with pytest.raises(InputError) as error:
         match(*arguments, **options)

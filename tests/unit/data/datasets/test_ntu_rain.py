@@ -81,9 +81,7 @@ def test_a_missing_folder_is_named(lost: str, tmp_path: Path) -> None:
 def test_a_folder_that_is_still_packed(tmp_path: Path) -> None:
     names = [name for name in NAMES if "/a3_" not in name]
     packed = [f"Dataset_Testing_Synthetic/a3_{role}.rar" for role in ("GT", "Rain")]
-    with pytest.raises(
-        InputError, match=r"expected unpacked frames, got 2 archives, first a3_GT\.rar; unpack them where they lie"
-    ):
+    with pytest.raises(InputError, match=r"frames, got 2 archives, first a3_GT\.rar; unpack them where they lie"):
         NTU_RAIN.clips(lay(tmp_path, [*names, *packed]), None)
 
 
@@ -108,9 +106,7 @@ def test_clean_frames_after_the_last_rainy_one_are_left_out(tmp_path: Path) -> N
 
 def test_one_frame_twice_is_refused(tmp_path: Path) -> None:
     names = [*NAMES, "copy/Dataset_Testing_Synthetic/a1_GT/00001.jpg"]
-    with pytest.raises(
-        InputError, match=r"expected each frame once, got copy/.* and Dataset_Testing_Synthetic/.*; keep one of them"
-    ):
+    with pytest.raises(InputError, match=r"got copy/.* and Dataset_Testing_Synthetic/.*; keep one of them"):
         NTU_RAIN.clips(lay(tmp_path, names), None)
 
 

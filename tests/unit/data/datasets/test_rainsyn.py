@@ -110,9 +110,7 @@ PLAIN = [f"{split}/{role}/{c}/1.png" for split, cs in LISTS.items() for c in cs 
 @pytest.mark.parametrize("root", ["heavy/data", "RainSynComplex25/a/b", "light/heavy/data"])
 def test_a_folder_above_the_root_says_that_it_is_the_other(root: str, tmp_path: Path) -> None:
     tree = Tree(lay(tmp_path / root, *PLAIN))
-    with pytest.raises(
-        InputError, match=r"expected frames of RainSynLight25, got none; .* a folder called light, heavy or complex is"
-    ):
+    with pytest.raises(InputError, match=r"RainSynLight25, got none; .* a folder called light, heavy or complex is"):
         RAINSYNLIGHT25.clips(tree, LISTS)
     assert len(RAINSYNCOMPLEX25.clips(tree, LISTS)["train"]) == 2
 
@@ -184,9 +182,7 @@ def test_a_clip_without_any_clean_frame(tmp_path: Path) -> None:
 
 def test_one_frame_twice_is_refused(tmp_path: Path) -> None:
     names = [*first_release("light", {"train": 2, "test": 1}), "copy/frames_light_train_JPEG/2/rfc-1.jpg"]
-    with pytest.raises(
-        InputError, match=r"expected each frame once, got copy/.* and frames_light_train_JPEG/.*; keep one of them"
-    ):
+    with pytest.raises(InputError, match=r"got copy/.* and frames_light_train_JPEG/.*; keep one of them"):
         RAINSYNLIGHT25.clips(Tree(lay(tmp_path / "files", *names)), LISTS)
 
 

@@ -156,10 +156,7 @@ def test_lists_that_do_not_fit(tmp_path, folder, options, found):
 
 
 def test_no_folder_and_no_clips(tmp_path):
-    with pytest.raises(
-        InputError,
-        match=r"nowhere: there is no such folder; name one with video files \(.mp4 .* as `root` in params.yaml",
-    ):
+    with pytest.raises(InputError, match=r"nowhere: there is no such folder"):
         find_clips(tmp_path / "nowhere")
     (tmp_path / "readme.txt").write_text("x")
     with pytest.raises(InputError, match=r"expected video files \(.mp4 .*, got no clips"):
@@ -217,9 +214,7 @@ def test_links_to_nowhere_and_in_circles(tmp_path, folder):
     (folder / "holiday" / "again").symlink_to(folder)
     assert len(find_clips(folder)[0]) == 5
     (folder / "holiday" / "walk" / "12.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(
-        InputError, match=r"12\.png: it cannot be read \(No such file or directory\); mend or remove it"
-    ):
+    with pytest.raises(InputError, match=r"12\.png: it cannot be read \(No such file or directory\)"):
         fetch("davis", ClipsSource(root=folder, train=[], test=["walk"]), tmp_path / "raw")
 
 

@@ -142,10 +142,7 @@ def test_more_clips_than_the_layout_has(tmp_path):
 
 
 def test_files_that_the_user_has_are_no_use_to_a_stand_in(tmp_path):
-    with pytest.raises(
-        InputError,
-        match=r"dataset davis: expected no --from, since its source is demo, .*, got .*; set `source: published`",
-    ):
+    with pytest.raises(InputError, match=r"davis: expected no --from, .* source is demo, .*; set `source: published`"):
         fetch("davis", SMALL, tmp_path / "raw", given=tmp_path)
 
 

@@ -138,18 +138,14 @@ def test_a_truncated_raw_frame(tmp_path, capfd):
 
 def test_a_frame_of_another_size(tmp_path):
     write(tmp_path, "train/a/clean", [*film(2), film(1, 40, 40)[0]])
-    with pytest.raises(
-        InputError, match=r"2\.png: expected 48 x 64 pixels, as the clip's first frame has, got 40 x 40"
-    ):
+    with pytest.raises(InputError, match=r"2\.png: expected 48 x 64 pixels, as .* first frame has, got 40 x 40"):
         read(tmp_path)
 
 
 def test_a_shot_of_another_size(tmp_path):
     write(tmp_path, "train/a/clean", film(2))
     write(tmp_path, "train/a/0", film(2, 40, 40))
-    with pytest.raises(
-        InputError, match=r"a/0/0\.png: expected 48 x 64 pixels, as the clip's first frame has, got 40 x 40"
-    ):
+    with pytest.raises(InputError, match=r"a/0/0\.png: expected 48 x 64 pixels, as .* first frame has, got 40 x 40"):
         read(tmp_path)
 
 
@@ -170,9 +166,7 @@ def test_frames_that_are_not_raw(tmp_path, frame, found):
 def test_a_link_that_leads_nowhere(tmp_path):
     write(tmp_path, "train/a/clean", film(2))
     (tmp_path / "train/a/clean/2.png").symlink_to(tmp_path / "gone.png")
-    with pytest.raises(
-        InputError, match=r"2\.png: it cannot be read \(a link to .*gone\.png, which is not there\); mend it"
-    ):
+    with pytest.raises(InputError, match=r"2\.png: it cannot be read \(a link to .*gone\.png, which is not there\)"):
         index_files(dataset(), tmp_path, {"train": ["a"]})
 
 

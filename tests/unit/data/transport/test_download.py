@@ -27,19 +27,6 @@ SHA256 = hashlib.sha256(FILE).hexdigest()
 PAGE = b"\n<!DOCTYPE html><html><title>Sign in</title></html>"
 
 
-@pytest.fixture
-def get(tmp_path):
-    """Downloads to ``<tmp_path>/a.zip`` without waiting; ``get.waits`` are the waits there would have been."""
-    waits = []
-
-    def run(address, **settings):
-        settings = {"timeout": (10.0, 10.0), "sleep": waits.append, "attempts": 3, **settings}
-        return download(address, tmp_path / "a.zip", **settings)
-
-    run.waits, run.target, run.part = waits, tmp_path / "a.zip", tmp_path / "a.zip.part"
-    return run
-
-
 def arrived(get):
     """The file is there, whole, and nothing beside it but the lock."""
     assert get.target.read_bytes() == FILE

@@ -13,22 +13,10 @@ from helpers.http_server import Answer
 
 from ncfl.common.errors import InputError
 from ncfl.data.transport import google_drive
-from ncfl.data.transport.download import download
 
 FILE = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(FILE).hexdigest()
 PAGE = b"<!DOCTYPE html><html><title>Sign in</title></html>"
-
-
-@pytest.fixture
-def get(tmp_path):
-    """Downloads to ``get.target``."""
-
-    def run(address, **settings):
-        return download(address, tmp_path / "a.zip", **{"timeout": (10.0, 10.0), "attempts": 3, **settings})
-
-    run.target = tmp_path / "a.zip"
-    return run
 
 
 DRIVE = "https://drive.google.com/file/d/1aBcDeFgHiJkLmNoPqRsTuVwXyZ/view"
