@@ -89,7 +89,7 @@ def test_nothing_stays_behind(network: NCFL):
 def test_only_what_has_all_parts_is_looked_into(network: NCFL):
     assert can_look_inside(network)
     assert not any(map(can_look_inside, (m_d(**SIZES), ncfl_adapq(**SIZES), None)))
-    with pytest.raises(ValueError, match="at least 2 frames, got 1"):
+    with pytest.raises(ValueError, match="frames: expected at least 2 to look inside, got 1"):
         look_inside(network, clip(1))
 
 

@@ -147,7 +147,7 @@ def test_refuses_images_smaller_than_the_window(size: tuple[int, int]):
 def test_refuses_other_types_and_shapes():
     with pytest.raises(ValueError, match=r"frame: expected float32 \[H,W,C\], got uint8"):
         Reference(np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(ValueError, match="found float32"):
+    with pytest.raises(ValueError, match=r"frame: expected float32 .*, got float32"):
         Reference(np.zeros((16, 16), np.float32))
     with pytest.raises(ValueError, match=r"\[16, 17, 3\] against"):
         psnr(np.zeros((16, 16, 3), np.float32), np.zeros((16, 17, 3), np.float32))
