@@ -149,5 +149,5 @@ def test_refuses_other_types_and_shapes():
         Reference(np.zeros((16, 16, 3), np.uint8))
     with pytest.raises(ValueError, match=r"frame: expected float32 .*, got float32"):
         Reference(np.zeros((16, 16), np.float32))
-    with pytest.raises(ValueError, match=r"\[16, 17, 3\] against"):
+    with pytest.raises(ValueError, match=r"image: expected float32 \[16, 16, 3\], as .*, got float32 \[16, 17, 3\]"):
         psnr(np.zeros((16, 16, 3), np.float32), np.zeros((16, 17, 3), np.float32))
