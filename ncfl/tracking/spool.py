@@ -36,7 +36,7 @@ THUMBNAIL = 256  # pixels of the longer side, as MLflow makes them
 _FOREIGN_SECONDS = 24 * 3600.0
 
 
-class Forgiving:
+class Forgiving(contextlib.AbstractContextManager):
     """Swallows whatever a disk or a database raises inside ``with``, after one warning for all its uses."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ def now() -> int:
     return round(time.time() * 1000)
 
 
-class Writer(contextlib.AbstractContextManager):
+class Writer:
     """The file of one run. Every method may raise OSError; a later call then goes on behind the torn line.
 
     Args:
