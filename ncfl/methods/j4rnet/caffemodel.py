@@ -45,7 +45,7 @@ def _tensors(message: memoryview) -> Iterator[tuple[str, Tensor]]:
         blobs = [_blob(value) for number, value in fields if number == BLOBS]
         blobs[1:] = [bias.flatten() for bias in blobs[1:]]  # older ones have four dimensions too
         if len(blobs) > len(PARTS):
-            raise ValueError(f"layer {name!r}: expected at most {len(PARTS)} tensors, got {len(blobs)}")
+            raise ValueError(f"layer {name!r} has {len(blobs)} tensors")
         yield from ((f"{name}.{part}", blob) for part, blob in zip(PARTS, blobs, strict=False))
 
 
