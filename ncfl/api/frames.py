@@ -189,7 +189,7 @@ def _alike(first: np.ndarray, frame: np.ndarray, t: int) -> np.ndarray:
         found, allowed = (f"{each.dtype} {list(each.shape)}" for each in (frame, first))
         raise InputError(f"frame {t}: expected {allowed} as in frame 0, got {found}")
     if frame.dtype in _FLOATS and not np.isfinite(frame).all():
-        raise InputError(f"frame {t}: found values that are not finite")
+        raise InputError(f"frame {t}: expected finite values, got others")
     return frame
 
 

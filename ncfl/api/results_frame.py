@@ -115,5 +115,7 @@ def _measured(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if rows and not any(_FIGURE.fullmatch(key or "") for key in rows[0]):
-        raise InputError(f"{path}: no column of figures (paper_..., measured_...); make it again: ncfl tables")
+        raise InputError(
+            f"{path}: expected columns of figures (paper_..., measured_...), got none; make it again: ncfl tables"
+        )
     return rows

@@ -79,7 +79,7 @@ def restore(
         print(f"{steps.estimate(_place(source)):.1f}")
         return
     if target is None:
-        raise InputError("restore: OUTPUT is missing; name a video file or a folder, or ask for --estimate")
+        raise InputError("OUTPUT: expected a video file or a folder, got none; name one, or ask for --estimate")
     steps.restore(
         _place(source),
         _place(target),

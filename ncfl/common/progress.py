@@ -1,10 +1,11 @@
 """Progress that suits where it is read: a bar on a terminal, a plain line every few seconds in a log."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -15,7 +16,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-class Progress:
+class Progress(contextlib.AbstractContextManager):
     """Shows how far a loop is, with its current values and the time left.
 
     Args:
@@ -40,9 +41,6 @@ class Progress:
             except ImportError:  # the core runs without it: plain lines then
                 return
             self._bar = tqdm(total=total, desc=label, initial=start, unit=unit, file=self._stream, dynamic_ncols=True)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -156,7 +156,9 @@ class Params(Block):
         entries = Counter(name for group in GROUPS for name in getattr(self, group))
         for name, count in entries.items():
             if count > 1:
-                raise ValueError(f"experiment {name!r} stands in two groups; one name is one experiment")
+                raise ValueError(
+                    f"experiment {name!r}: expected it in one group, got it in several; rename one of them"
+                )
         for group in GROUPS:
             for name, found in repetitions(group, getattr(self, group)):
                 if found.entry != name and name in entries:

@@ -45,10 +45,10 @@ def pack(mosaic: np.ndarray, pattern: str) -> np.ndarray:
     """
     places = sites(pattern)
     if mosaic.ndim < 2:
-        raise ValueError(f"a mosaic is [..., H, W]; found {list(mosaic.shape)}")
+        raise ValueError(f"mosaic: expected [..., H, W], got {list(mosaic.shape)}")
     *leading, height, width = mosaic.shape
     if height % 2 or width % 2:
-        raise InputError(f"mosaic of {height} x {width} pixels; a Bayer mosaic has even sides")
+        raise InputError(f"Bayer mosaic: expected even sides, got {height} x {width} pixels")
     packed = np.empty((*leading, height // 2, width // 2, 4), mosaic.dtype)
     for plane, (row, column) in enumerate(places):
         packed[..., plane] = mosaic[..., row::2, column::2]
@@ -59,7 +59,7 @@ def unpack(packed: np.ndarray, pattern: str) -> np.ndarray:
     """The mosaic [..., 2h, 2w] of planes [..., h, w, 4]: undoes :func:`pack`."""
     places = sites(pattern)
     if packed.ndim < 3 or packed.shape[-1] != 4:
-        raise ValueError(f"packed raw frames are [..., h, w, 4]; found {list(packed.shape)}")
+        raise ValueError(f"packed raw frames: expected [..., h, w, 4], got {list(packed.shape)}")
     *leading, height, width, _ = packed.shape
     mosaic = np.empty((*leading, 2 * height, 2 * width), packed.dtype)
     for plane, (row, column) in enumerate(places):
@@ -82,7 +82,7 @@ def augment(packed: np.ndarray, flips: tuple[bool, bool, bool], pattern: str) ->
         [..., h-1, w-1, 4], or [..., w-1, h-1, 4] where transposed; a new array of the same dtype.
     """
     if min(packed.shape[-3:-1]) < 2:
-        raise ValueError(f"at least 2 x 2 packed pixels are needed to flip; found {list(packed.shape)}")
+        raise ValueError(f"packed raw frames: expected at least 2 x 2 pixels to flip, got {list(packed.shape)}")
     # As if the mosaic were flipped, cropped and packed again, without writing it.
     planes = _flip(unpack(np.arange(4).reshape(1, 1, 4), pattern)[..., None], flips)[..., 0]  # 2 x 2: what lies where
     flipped = _flip(packed, flips)

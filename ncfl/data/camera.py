@@ -9,6 +9,7 @@ deviation of 0.26. Neighbors and channels share the noise after demosaicing and 
 more of it than dark ones, and the codec takes part of it away: nothing that white noise is.
 """
 
+import functools
 import io
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ class Camera(NamedTuple):
 
     def variances(self) -> tuple[float, float]:
         """Those of the shot noise (times light) and of the read noise, of samples in [0,1]."""
-        shot = float(np.exp(np.interp(np.log(max(self.sigma, 1e-3)), np.log(_sigma_of(_SHOTS)), np.log(_SHOTS))))
+        shot = float(np.exp(np.interp(np.log(max(self.sigma, 1e-3)), *_strengths())))
         return shot, float(_read(shot) * np.exp(self.scatter))
 
     def film(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -125,6 +126,12 @@ def _sigma_of(shot: np.ndarray) -> np.ndarray:
     step = 1e-3
     slope = float(srgb(np.float32(middle + step)) - srgb(np.float32(middle - step))) / (2 * step)
     return np.sqrt(shot * middle + _read(shot)) * slope * 255
+
+
+@functools.cache
+def _strengths() -> tuple[np.ndarray, np.ndarray]:
+    """The logarithms of what :func:`_sigma_of` gives, and of the shot noise for which it does."""
+    return np.log(_sigma_of(_SHOTS)), np.log(_SHOTS)
 
 
 def _through_jpeg(frame: np.ndarray, quality: int) -> np.ndarray:

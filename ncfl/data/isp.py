@@ -48,11 +48,11 @@ class PlainISP:
     def __post_init__(self) -> None:
         gains = np.asarray(self.gains, np.float64)
         if gains.shape != (3,) or not (np.isfinite(gains) & (gains > 0)).all():
-            raise InputError(f"ISP: gains are {self.gains}; three positive numbers are needed: red, green, blue")
+            raise InputError(f"ISP: gains: expected three positive numbers (red, green, blue), got {self.gains}")
         if self.matrix is not None:
             rows = [tuple(row) for row in self.matrix]
             if [len(row) for row in rows] != [3, 3, 3] or not np.isfinite(np.asarray(rows, np.float64)).all():
-                raise InputError(f"ISP: matrix is {self.matrix}; three rows of three numbers are needed, or none")
+                raise InputError(f"ISP: matrix: expected three rows of three numbers, or none, got {self.matrix}")
         bayer.sites(self.pattern)
 
     def __call__(self, packed: np.ndarray) -> np.ndarray:
@@ -65,7 +65,8 @@ class PlainISP:
             float32 sRGB [2h,2w,3] in [0,1].
         """
         if packed.ndim != 3 or packed.shape[2] != 4 or min(packed.shape[:2]) < 2 or packed.dtype.kind != "f":
-            raise ValueError(f"packed raw is float [h,w,4], at least 2 x 2; found {packed.dtype} {list(packed.shape)}")
+            found = f"{packed.dtype} {list(packed.shape)}"
+            raise ValueError(f"packed raw frame: expected float [h,w,4], at least 2 x 2, got {found}")
         red, green, blue = self.gains
         balanced = packed.astype(np.float32) * np.float32([red, green, blue, green])
         rgb = demosaic(bayer.unpack(np.clip(balanced, 0, 1), self.pattern), self.pattern)
@@ -134,7 +135,7 @@ def load(spec: str) -> ISP:
     """
     module_name, colon, name = spec.partition(":")
     if not (colon and name.isidentifier() and all(part.isidentifier() for part in module_name.split("."))):
-        raise InputError(f"ISP plug-in {spec!r}: must have the form package.module:function")
+        raise InputError(f"ISP plug-in: expected the form package.module:function, got {spec!r}")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
@@ -144,21 +145,25 @@ def load(spec: str) -> ISP:
             "install it, or put its folder on PYTHONPATH"
         ) from error
     if not hasattr(module, name):
-        raise InputError(f"ISP plug-in {spec}: module {module_name} has no {name}")
+        raise InputError(
+            f"ISP plug-in {spec}: expected a function of module {module_name}, got {name!r}, which it does not have"
+        )
     function = getattr(module, name)
     if not callable(function):
-        raise InputError(f"ISP plug-in {spec}: {name} is of type {type(function).__name__}; a function is needed")
+        raise InputError(f"ISP plug-in {spec}: expected a function, got {name} of type {type(function).__name__}")
     return lambda packed: _checked(spec, function(packed), packed.shape)
 
 
 def _checked(spec: str, picture: object, shape: tuple[int, ...]) -> np.ndarray:
     wanted = (2 * shape[0], 2 * shape[1], 3)
     if not isinstance(picture, np.ndarray):
-        raise InputError(f"ISP plug-in {spec}: returned {type(picture).__name__}; a NumPy array is needed")
+        raise InputError(f"ISP plug-in {spec}: expected it to return a NumPy array, got {type(picture).__name__}")
     if picture.shape != wanted or picture.dtype.kind != "f":
         found = f"{picture.dtype} {list(picture.shape)}"
-        raise InputError(f"ISP plug-in {spec}: returned {found} for raw {list(shape)}; float {list(wanted)} is needed")
+        raise InputError(
+            f"ISP plug-in {spec}: expected it to return float {list(wanted)} for raw {list(shape)}, got {found}"
+        )
     low, high = picture.min(), picture.max()
     if not (low >= 0 and high <= 1):  # not a number is refused too
-        raise InputError(f"ISP plug-in {spec}: returned values from {low:.4g} to {high:.4g}; 0 to 1 are needed")
+        raise InputError(f"ISP plug-in {spec}: expected it to return values in 0..1, got {low:.4g}..{high:.4g}")
     return picture.astype(np.float32, copy=False)

@@ -19,6 +19,7 @@ from ncfl.common.errors import InputError
 from ncfl.data.synthetic import photographs
 
 FORMAT = "ncfl-pack-1"
+_AGAIN = "get it again, or make it with tools/pretrain pack"
 
 
 class PackedClip(NamedTuple):
@@ -75,7 +76,7 @@ def read_pack(path: Path) -> Pack:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; make it with tools/pretrain pack")
+        raise InputError(f"{path}: there is no such file; make it with tools/pretrain pack")
     try:
         with np.load(path, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
@@ -88,7 +89,7 @@ def read_pack(path: Path) -> Pack:
             splits[entry["split"]][entry["name"]] = _decoded(path, data)
         clips = [_clip(path, stored, entry) for entry in manifest["clips"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not readable as a pack ({type(error).__name__}: {error})") from None
+        raise InputError(f"{path}: it cannot be read as a pack ({type(error).__name__}: {error}); {_AGAIN}") from None
     return Pack(splits["train"], splits["test"], clips, manifest, sha256_of(path.read_bytes()))
 
 
@@ -98,7 +99,9 @@ def find_clips(places: Sequence[Path]) -> dict[str, Path]:
     for clip in itertools.chain.from_iterable(_clips_below(Path(place)) for place in places):
         name = clip.name if clip.is_dir() else clip.stem
         if name in found:
-            raise InputError(f"{clip}: a second clip named {name}, the first is {found[name]}")
+            raise InputError(
+                f"{clip}: expected clips of different names, got a second {name!r} beside {found[name]}; rename one"
+            )
         found[name] = clip
     if not found:
         raise InputError(f"clips: expected videos or folders of pictures, got none in {', '.join(map(str, places))}")
@@ -109,7 +112,7 @@ def _clips_below(place: Path) -> Iterator[Path]:
     from ncfl.media.pictures import list_pictures
 
     if not place.exists():
-        raise InputError(f"{place}: no such file or folder")
+        raise InputError(f"{place}: there is no such file or folder; name videos, or folders of pictures")
     if place.is_file() or list_pictures(place):
         yield place
         return
@@ -164,20 +167,21 @@ def _clip(path: Path, stored: Mapping[str, np.ndarray], entry: Mapping[str, Any]
     data, ends = _checked(path, stored, name, entry), stored[f"{name}/ends"]
     frames = np.stack([_decoded(path, data[a:b]) for a, b in itertools.pairwise([0, *ends.tolist()])])
     if frames.shape != (entry["frames"], entry["height"], entry["width"], 3):
-        raise InputError(f"{path}: {name}: found {list(frames.shape)}, the manifest says otherwise")
+        wanted = [entry["frames"], entry["height"], entry["width"], 3]
+        raise InputError(f"{path}: {name}: expected {wanted}, as the manifest says, got {list(frames.shape)}")
     return PackedClip(entry["name"], frames)
 
 
 def _checked(path: Path, stored: Mapping[str, np.ndarray], name: str, entry: Mapping[str, Any]) -> np.ndarray:
     if sha256_of(stored[name].tobytes()) != entry["sha256"]:
-        raise InputError(f"{path}: {name} is damaged: its SHA-256 is not the manifest's")
+        raise InputError(f"{path}: {name} is damaged, since its SHA-256 is not the manifest's; {_AGAIN}")
     return stored[name]
 
 
 def _decoded(path: Path, data: np.ndarray) -> np.ndarray:
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
     if picture is None:
-        raise InputError(f"{path}: a picture in it is not readable")
+        raise InputError(f"{path}: a picture in it cannot be read; {_AGAIN}")
     return picture
 
 

@@ -30,11 +30,11 @@ def prepare(dataset: str, spec: Source, raw: Path, output: Path) -> dict[str, An
     """
     path = Path(raw) / INDEX
     if not path.is_file():
-        raise InputError(f"{path}: no such file; fetch the dataset first (ncfl fetch --dataset {dataset})")
+        raise InputError(f"{path}: there is no such file; fetch the dataset first (ncfl fetch --dataset {dataset})")
     index = read_json(path)
     if not isinstance(index, dict) or (index.get("dataset"), index.get("source")) != (dataset, spec.name):
         raise InputError(
-            f"{path}: not the index of dataset {dataset} from source {spec.name}; "
+            f"{path}: it is not the index of dataset {dataset} from source {spec.name}; "
             f"fetch it again (ncfl fetch --dataset {dataset})"
         )
     index_file.check(spec.index_form, index, path, dataset)

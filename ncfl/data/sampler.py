@@ -76,13 +76,13 @@ class TrainingSampler:
             self._check(clip)
         if self.sigma[1] > 0 and any(clip.degraded_paths for clip in self.clips):
             raise InputError(
-                f"{store.root}: its frames are degraded already, and sigma is {sigma}; allowed with such data: null"
+                f"{store.root}: training.sigma: expected null, since its frames are degraded already, got {sigma}"
             )
         if variety != PLAIN and any(clip.degraded_paths or clip.bayer for clip in self.clips):
             raise InputError(
-                f"{store.root}: its frames are raw or degraded already, found training.clipped {variety.clipped:g}, "
-                f"gray {variety.gray:g}, cuts {variety.cuts:g}, speeds {list(variety.speeds)}, camera "
-                f"{variety.camera:g}; allowed with such data: 0, 0, 0, [1], 0"
+                f"{store.root}: training.clipped, gray, cuts, speeds and camera: expected 0, 0, 0, [1] and 0, since "
+                f"its frames are raw or degraded already, got {variety.clipped:g}, {variety.gray:g}, {variety.cuts:g}, "
+                f"{list(variety.speeds)} and {variety.camera:g}"
             )
 
     def batch(self, iteration: int) -> Batch:
@@ -130,20 +130,20 @@ class TrainingSampler:
         frames, height, width, _ = clip.shape
         if frames < self.frames:
             raise InputError(
-                f"{clip.path}: clip {clip.name} has {frames} frames, training takes {self.frames} in a row; "
-                "use longer clips or fewer frames"
+                f"{clip.path}: clip {clip.name}: expected at least {self.frames} frames in a row, for "
+                f"training, got {frames}; use longer clips or fewer frames"
             )
         needed = self._read(clip)
         if min(height, width) < needed:
             margin = f" and {needed - self.patch} more for flips that keep the Bayer pattern" if clip.bayer else ""
             raise InputError(
-                f"{clip.path}: clip {clip.name} has {height} x {width} pixels, training takes patches of "
-                f"{self.patch} x {self.patch}{margin}; use larger clips or a smaller patch"
+                f"{clip.path}: clip {clip.name}: expected at least the {self.patch} x {self.patch} pixels of a patch"
+                f"{margin}, got {height} x {width}; use larger clips or a smaller patch"
             )
         if clip.shape[3] != self.clips[0].shape[3]:
             raise InputError(
-                f"{clip.path}: clip {clip.name} has {clip.shape[3]} channels, clip {self.clips[0].name} has "
-                f"{self.clips[0].shape[3]}"
+                f"{clip.path}: clip {clip.name}: expected {self.clips[0].shape[3]} channels, as clip "
+                f"{self.clips[0].name} has, got {clip.shape[3]}"
             )
 
     def _read(self, clip: Clip) -> int:

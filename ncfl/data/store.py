@@ -22,6 +22,7 @@ from ncfl.common.files import read_json, sha256
 
 FORMAT = "ncfl-store-2"
 MANIFEST = "manifest.json"
+_AGAIN = "prepare the dataset again"
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,11 @@ class Clip:
         except (OSError, ValueError, SyntaxError, tokenize.TokenError) as error:  # the last two: of a header
             if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
                 raise  # nothing is wrong with the file
-            raise InputError(f"{path}: not readable as prepared frames ({error}); prepare the dataset again") from None
+            raise InputError(f"{path}: it cannot be read as prepared frames ({error}); {_AGAIN}") from None
         if array.shape != self.shape or array.dtype != self.dtype:
             raise InputError(
-                f"{path}: holds {array.dtype} {list(array.shape)}, the manifest says {self.dtype} "
-                f"{list(self.shape)}; prepare the dataset again"
+                f"{path}: expected {self.dtype} {list(self.shape)}, as the manifest says, got {array.dtype} "
+                f"{list(array.shape)}; {_AGAIN}"
             )
         return array
 
@@ -93,23 +94,23 @@ class ClipStore:
         self.root = Path(root)
         path = self.root / MANIFEST
         if not path.is_file():
-            raise InputError(f"{path}: no such file; prepare the dataset first (ncfl prepare --dataset ...)")
+            raise InputError(f"{path}: there is no such file; prepare the dataset first (ncfl prepare --dataset ...)")
         self.manifest: dict[str, Any] = read_json(path)
         if not isinstance(self.manifest, dict) or self.manifest.get("format") != FORMAT:
-            raise InputError(f"{path}: not a manifest of prepared clips (format {FORMAT}); prepare the dataset again")
+            raise InputError(f"{path}: it is not a manifest of prepared clips (format {FORMAT}); {_AGAIN}")
         self._splits: dict[str, list[Clip]] = {}
         try:
             for entry in self.manifest["clips"]:
                 self._splits.setdefault(entry["split"], []).append(self._clip(entry))
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-            raise InputError(f"{path}: damaged ({error!r}); prepare the dataset again") from None
+            raise InputError(f"{path}: it is damaged ({error!r}); {_AGAIN}") from None
 
     def split(self, name: str) -> list[Clip]:
         """The clips of a split, in the order in which they were prepared; never empty."""
         clips = self._splits.get(name)
         if not clips:
             there = ", ".join(f"{split} ({len(clips)})" for split, clips in self._splits.items())
-            raise InputError(f"{self.root / MANIFEST}: no clips in split {name}; there are {there or 'none'}")
+            raise InputError(f"{self.root / MANIFEST}: expected clips in split {name}, got {there or 'none at all'}")
         return clips
 
     def verify(self) -> None:
@@ -123,7 +124,7 @@ class ClipStore:
             found = sha256(path)
             if found != file["sha256"]:
                 raise InputError(
-                    f"{path}: sha256 is {found}, the manifest says {file['sha256']}; prepare the dataset again"
+                    f"{path}: expected sha256 {file['sha256']}, as the manifest says, got {found}; {_AGAIN}"
                 )
 
     def _clip(self, entry: dict[str, Any]) -> Clip:
@@ -144,9 +145,9 @@ class ClipStore:
     def _checked(self, file: dict[str, Any]) -> Path:
         path = self.root / file["path"]
         if not path.is_file():
-            raise InputError(f"{path}: missing, though the manifest names it; prepare the dataset again")
+            raise InputError(f"{path}: it is missing, though the manifest names it; {_AGAIN}")
         if path.stat().st_size != file["bytes"]:
             raise InputError(
-                f"{path}: {path.stat().st_size} bytes, the manifest says {file['bytes']}; prepare the dataset again"
+                f"{path}: expected {file['bytes']} bytes, as the manifest says, got {path.stat().st_size}; {_AGAIN}"
             )
         return path

@@ -79,7 +79,7 @@ def _write_clips(building: Path, root: Path, splits: Splits, raw: RawFormat | No
         for split, named in splits.items():
             for number, (name, frames) in enumerate(named):
                 if (split, name) in seen:
-                    raise InputError(f"{root}: split {split} names clip {name} twice")
+                    raise InputError(f"{root}: split {split}: expected each clip once, got {name} twice")
                 seen.add((split, name))
                 entry = _write_clip(building, split, number, name, frames, raw)
                 checksums += [
@@ -148,19 +148,19 @@ def _write_clip(
                     arrays[role] = stack.enter_context(_ArrayWriter(root / f"{stem}{suffix}.npy", name))
             if parts.keys() != arrays.keys():
                 raise InputError(
-                    f"clip {name}: frame {count} has {len(parts) - 1} degraded shots, the frames before "
-                    f"have {len(arrays) - 1}"
+                    f"clip {name}: frame {count}: expected {len(arrays) - 1} degraded shots, as those before it have, "
+                    f"got {len(parts) - 1}"
                 )
             for role, part in parts.items():
                 arrays[role].write(part)
     if not arrays:
-        raise InputError(f"clip {name}: no frames")
+        raise InputError(f"clip {name}: expected frames, got none")
     clean = arrays["clean"]
     for role, array in arrays.items():
         if (array.shape, array.dtype) != (clean.shape, clean.dtype):
             raise InputError(
-                f"clip {name}: {role} frames are {array.dtype} {list(array.shape[1:])}, clean ones {clean.dtype} "
-                f"{list(clean.shape[1:])}"
+                f"clip {name}: expected {role} frames of {clean.dtype} {list(clean.shape[1:])}, as the clean ones are, "
+                f"got {array.dtype} {list(array.shape[1:])}"
             )
     return {
         "name": name,
@@ -183,7 +183,7 @@ def _roles(frame: Frame) -> dict[str, np.ndarray]:
     return {"clean": frame.clean} | {f"degraded-{number}": shot for number, shot in enumerate(frame.degraded)}
 
 
-class _ArrayWriter:
+class _ArrayWriter(contextlib.AbstractContextManager):
     """Writes frames as one ``.npy`` whose length is only known at the end.
 
     Attributes:
@@ -196,9 +196,6 @@ class _ArrayWriter:
         self.shape: tuple[int, ...] = ()
         self.dtype = ""
         self._file = path.open("wb")
-
-    def __enter__(self) -> "_ArrayWriter":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
@@ -217,8 +214,8 @@ class _ArrayWriter:
             _header(self._file, self.shape, self.dtype)
         if frame.shape != self.shape[1:] or str(frame.dtype) != self.dtype:
             raise InputError(
-                f"clip {self.clip}: frame {self.shape[0]} is {frame.dtype} {list(frame.shape)}, "
-                f"the frames before are {self.dtype} {list(self.shape[1:])}"
+                f"clip {self.clip}: frame {self.shape[0]}: expected {self.dtype} {list(self.shape[1:])}, as those "
+                f"before it, got {frame.dtype} {list(frame.shape)}"
             )
         self._file.write(np.ascontiguousarray(frame).data)
         self.shape = (self.shape[0] + 1, *frame.shape)

@@ -105,7 +105,7 @@ def named(name: str, *, levels: int, isp: ISP | None = None) -> Convention:
     """
     if name == "raw":
         if isp is None:
-            raise ValueError("the raw convention needs an ISP")
+            raise ValueError("isp: expected one for the raw convention, got none")
         return raw(levels, isp)
     plain = {"rgb": rgb, "rgb8": rgb8, "y": y}
     if name not in plain:

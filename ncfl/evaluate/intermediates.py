@@ -82,7 +82,7 @@ def look_inside(network: NCFL, frames: Iterable[Tensor]) -> dict[str, np.ndarray
             count += 1
     network.train(training)
     if count < 2:
-        raise ValueError(f"a look inside takes at least 2 frames, got {count}")
+        raise ValueError(f"frames: expected at least 2 to look inside, got {count}")
     found = _of_compression(network, seen["c_check"])
     found |= {"c_tilde": seen["c_tilde"].norm(dim=1)[0], "attention": seen["attention"].mean(1)[0]}
     found |= {key: seen[key][0] for key in ("mv", "mv_refined")}

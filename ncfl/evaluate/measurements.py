@@ -108,7 +108,7 @@ def write(evaluations: Sequence[EvaluationFiles], output: Path, *, experiment: s
     """
     methods = {evaluation.method for evaluation in evaluations}
     if len(methods) != 1:
-        raise ValueError(f"evaluations of one method are written together; found {sorted(methods)}")
+        raise ValueError(f"evaluations: expected those of one method, got {', '.join(sorted(methods))}")
     output = Path(output)
     for name, kind in (("frames", FrameRow), ("sequences", SequenceRow)):
         rows = [_printed(row) for evaluation in evaluations for row in getattr(evaluation, name)]

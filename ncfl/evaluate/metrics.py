@@ -45,10 +45,12 @@ class Reference:
 
     def __init__(self, frame: np.ndarray) -> None:
         if frame.ndim != 3 or frame.dtype != np.float32:
-            raise ValueError(f"a frame is float32 [H,W,C]; found {frame.dtype} {list(frame.shape)}")
+            raise ValueError(f"frame: expected float32 [H,W,C], got {frame.dtype} {list(frame.shape)}")
         height, width = frame.shape[:2]
         if min(height, width) < WINDOW:
-            raise InputError(f"frame of {height}x{width}: SSIM needs at least {WINDOW} pixels in height and width")
+            raise InputError(
+                f"frame: expected at least {WINDOW} pixels in height and width, for SSIM, got {height} x {width}"
+            )
         self.frame = np.ascontiguousarray(frame)
         # Variances don't change with a common shift, and float32 keeps more of them near zero than near one.
         centered = self.frame - _CENTER
@@ -73,7 +75,7 @@ class Reference:
     def _difference(self, image: np.ndarray) -> np.ndarray:
         if image.shape != self.frame.shape or image.dtype != np.float32:
             wanted, found = list(self.frame.shape), list(image.shape)
-            raise ValueError(f"image {image.dtype} {found} against a reference of float32 {wanted}")
+            raise ValueError(f"image: expected float32 {wanted}, as the reference is, got {image.dtype} {found}")
         return image - self.frame
 
     def _ssim(self, image: np.ndarray, difference: np.ndarray) -> float:

@@ -200,10 +200,11 @@ def _check(
     if not sigmas or len(set(sigmas)) != len(sigmas) or not all(0 <= sigma <= 255 for sigma in sigmas):
         raise InputError(f"dataset {dataset}: expected distinct sigmas in 0..255, got {list(sigmas)}")
     if max_frames is not None and max_frames < 1:
-        raise InputError(f"dataset {dataset}: max_frames {max_frames}, allowed is 1 or more")
+        raise InputError(f"dataset {dataset}: max_frames: expected 1 or more, got {max_frames}")
     for clip in clips:
-        where, channels = f"dataset {dataset}: clip {clip.name} has {clip.shape[-1]} channels", clip.shape[-1]
-        if channels != convention.channels:
-            raise InputError(f"{where}, convention {convention.name} compares {convention.channels}")
-        if method.channels not in (None, channels):
-            raise InputError(f"{where}, method {method.name} takes {method.channels}")
+        channels = clip.shape[-1]
+        allowed = ((convention, convention.channels, "compares"), (method, method.channels or channels, "takes"))
+        for what, wanted, does in allowed:
+            if channels != wanted:
+                where = f"dataset {dataset}: clip {clip.name}"
+                raise InputError(f"{where}: expected {wanted} channels, which {what.name} {does}, got {channels}")

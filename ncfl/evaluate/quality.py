@@ -163,7 +163,7 @@ def measure(
     for path in clips:
         footage = read_clip(path, frames)
         if footage.name in found["clips"]:
-            raise InputError(f"{path}: a second clip named {footage.name}")
+            raise InputError(f"{path}: expected clips of different names, got a second {footage.name!r}; rename one")
         motions = motion_of_each_frame(footage.frames, SETTLED) if len(footage.frames) > SETTLED else []
         of_kinds = {
             kind: asked.levels(in_kind(footage, kind), motions, kind, names)

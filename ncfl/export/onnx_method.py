@@ -62,7 +62,8 @@ class OnnxMethod:
         if state is None:
             state = Carried(padded, np.zeros((1, self._feature_width, *padded.shape[-2:]), np.float32))
         if state.previous.shape != padded.shape:
-            raise InputError(f"a frame of shape {list(padded.shape)} follows one of {list(state.previous.shape)}")
+            wanted = list(state.previous.shape)
+            raise InputError(f"frame: expected shape {wanted}, as the frame before has, got {list(padded.shape)}")
         given = dict(zip(INPUTS, (padded, state.previous, state.features), strict=True))
         restored, features = self._session.run(list(OUTPUTS), given)
         return padder.crop(torch.from_numpy(restored)).to(frame.device), Carried(padded, features)

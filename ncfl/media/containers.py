@@ -35,7 +35,9 @@ def check_whole(path: Path) -> None:
         else:
             return
     if end > size:
-        raise InputError(f"{path}: truncated: {size} bytes, its header says at least {end}")
+        raise InputError(
+            f"{path}: expected {end} bytes or more, by its header, got {size}: it is truncated; get it again"
+        )
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int:

@@ -1,10 +1,11 @@
 """What a reader and a writer of frames are, whatever stands behind them: a video file, or a folder of pictures."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Origin:
     siting: str | None = None
 
 
-class FrameReader:
+class FrameReader(contextlib.AbstractContextManager):
     """An open video or folder of frames: iterate over it once, inside a ``with``.
 
     Attributes:
@@ -100,9 +101,6 @@ class FrameReader:
             self.time = time
             yield frame
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._close()
 
@@ -138,7 +136,7 @@ class FrameWriter:
         """Write the next frame, [H,W,3] RGB of the writer's size and type; after the one before where no time is."""
         wanted = np.dtype(np.uint16 if self.deep else np.uint8)
         if frame.dtype != wanted or frame.shape != (*self.size, 3):
-            raise ValueError(f"a frame must be {wanted} {[*self.size, 3]}; found {frame.dtype} {list(frame.shape)}")
+            raise ValueError(f"frame: expected {wanted} {[*self.size, 3]}, got {frame.dtype} {list(frame.shape)}")
         self._write(np.ascontiguousarray(frame), time)
 
 

@@ -100,13 +100,13 @@ class Target:
         kind: a suffix such as ".mp4", or "folder" for pictures.
         rate: frames per second; None for a folder.
         rate_given: whether the user named the rate.
-        passengers: whether sound, subtitles and the like are carried over.
+        streams: whether sound, subtitles and the like are carried over.
     """
 
     kind: str
     rate: Fraction | None = None
     rate_given: bool = False
-    passengers: bool = True
+    streams: bool = True
 
 
 def lost(source: Properties, target: Target) -> list[str]:
@@ -139,7 +139,7 @@ def _of_time(source: Properties, target: Target) -> list[str]:
 
 def _of_tracks(source: Properties, target: Target) -> list[str]:
     notes = []
-    in_folder, alone = target.kind == "folder", not target.passengers
+    in_folder, alone = target.kind == "folder", not target.streams
     why = "a folder of pictures holds none" if in_folder else "another frame rate was asked for"
     if source.sounds and (in_folder or alone):
         notes.append(note("sounds", tracks=_tracks(source.sounds), why=why))

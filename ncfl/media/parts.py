@@ -16,9 +16,9 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.pyav import import_av
+from ncfl.media.carried_streams import CarriedStreams
 from ncfl.media.coding import coding_notes, coding_of
 from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url
-from ncfl.media.passengers import Passengers
 from ncfl.media.pictures import PictureWriter
 from ncfl.media.timetable import EVEN_RATE, TimePlace, Timetable
 from ncfl.media.video_output import VideoEncoder, container_of, refusing, takes_deep, time_notes
@@ -132,23 +132,23 @@ class VideoParts:
             part = self._folder / name
             found = part.stat().st_size if part.is_file() else None
             if found != size:
-                what = "missing" if found is None else f"found {found} bytes, {size} were written"
+                what = "it is missing" if found is None else f"expected {size} bytes, which were written, got {found}"
                 raise InputError(f"{part}: {what}; remove {self._folder} to begin anew")
 
     def _join(self, notes: list[str]) -> None:
         with container_of(self._av, self._path, self._suffix) as container, contextlib.ExitStack() as stack:
             stream = self._stream_like_parts(container)
-            passengers = None
+            carried = None
             if self._origin and self._sound:
-                passengers = Passengers(self._origin.path, container, self._suffix, notes)
-                stack.callback(passengers.close)
+                carried = CarriedStreams(self._origin.path, container, self._suffix, notes)
+                stack.callback(carried.close)
             for packet, place in self._packets():
                 packet.stream = stream
                 container.mux(packet)
-                if passengers:
-                    passengers.until(place.start * self._times.base)
-            if passengers:
-                passengers.finish()
+                if carried:
+                    carried.until(place.start * self._times.base)
+            if carried:
+                carried.finish()
 
     def _stream_like_parts(self, container: Any) -> Any:
         with self._av.open(as_url(self._folder / self._parts[0][0])) as part:

@@ -75,6 +75,6 @@ class PatternWriter(PictureWriter):
 
     def _check_replaceable(self, overwrite: bool) -> None:
         if not self.folder.is_dir():
-            raise InputError(f"{self.folder}: exists and is not a folder; name another folder for the frames")
+            raise InputError(f"{self.folder}: expected a folder, got a file; name another folder for the frames")
         if (there := self._pattern.pictures()) and not overwrite:
             raise InputError(f"{there[0]}: exists; overwriting must be asked for")

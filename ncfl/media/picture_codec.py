@@ -164,7 +164,10 @@ def _tiff_pages(data: bytes, path: Path) -> list[np.ndarray]:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             pages = list(file.pages)
             if len(pages) != len(images):
-                raise InputError(f"{path}: found {len(images)} readable pages of {len(pages)}: truncated")
+                raise InputError(
+                    f"{path}: expected {len(pages)} pages, got {len(images)} that can be read: it is truncated; get it "
+                    "again"
+                )
             return [_mended(image, page, path) for image, page in zip(images, pages, strict=True)]
     except InputError:
         raise
@@ -178,7 +181,7 @@ def _mended(image: np.ndarray, page: Any, path: Path) -> np.ndarray:
     if deep and int(page.planarconfig) == _APART and page.samplesperpixel > 1:
         pixels = page.asarray()
         if pixels.shape[0] != page.samplesperpixel:
-            raise InputError(f"{path}: channels that lie apart, in a layout that is not read")
+            raise InputError(f"{path}: expected channels that lie together, got a layout of planes that is not read")
         pixels = np.moveaxis(pixels, 0, -1)
         turn = page.tags.get(_EXIF_ORIENTATION)
         return upright(np.dstack((pixels[..., 2::-1], pixels[..., 3:])), 1 if turn is None else int(turn.value))

@@ -112,7 +112,9 @@ def decode_mosaic(data: bytes, path: Path) -> np.ndarray:
     """
     image = decoded(data, path, cv2.IMREAD_UNCHANGED)
     if image.ndim != 2 or image.dtype != np.uint16:
-        raise InputError(f"{path}: {image.dtype} {list(image.shape)}; a raw frame is uint16 [H,W], one Bayer mosaic")
+        raise InputError(
+            f"{path}: expected a raw frame, uint16 [H,W], one Bayer mosaic, got {image.dtype} {list(image.shape)}"
+        )
     return image
 
 
@@ -136,8 +138,8 @@ def read_pictures(pictures: list[Path], *, deep: bool = False, losses: set[str] 
             size = size or frame.shape
             if frame.shape != size:
                 raise InputError(
-                    f"{path}: {frame.shape[0]} x {frame.shape[1]} pixels, the frames before it are "
-                    f"{size[0]} x {size[1]}; all frames of a clip must be of one size"
+                    f"{path}: expected {size[0]} x {size[1]} pixels, as the frames before it have, got "
+                    f"{frame.shape[0]} x {frame.shape[1]}"
                 )
             yield frame
 
@@ -188,10 +190,12 @@ class PictureWriter:
 
     def _check_replaceable(self, overwrite: bool) -> None:
         if not self.folder.is_dir():
-            raise InputError(f"{self.folder}: exists and is not a folder; name another folder for the frames")
+            raise InputError(f"{self.folder}: expected a folder, got a file; name another folder for the frames")
         content = list(self.folder.iterdir())
         if content and not overwrite:
             raise InputError(f"{self.folder}: exists and is not empty; overwriting must be asked for")
         foreign = [p.name for p in content if p.suffix.lower() not in IMAGE_SUFFIXES]
         if foreign:
-            raise InputError(f"{self.folder}: holds {sorted(foreign)[0]}, which is no picture; it is not replaced")
+            raise InputError(
+                f"{self.folder}: expected pictures alone, got {sorted(foreign)[0]}; the folder is not replaced"
+            )

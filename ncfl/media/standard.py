@@ -59,12 +59,14 @@ def open_input(av: Any) -> tuple[Any, Counted]:
         InputError: a terminal, or anything but Y4M.
     """
     if sys.stdin.isatty():
-        raise InputError(f"-: standard input is a terminal; {_HOW_IN}")
+        raise InputError(f"-: expected video on standard input, got a terminal; {_HOW_IN}")
     counted = Counted(sys.stdin.buffer)
     try:
         return av.open(counted, format="yuv4mpegpipe"), counted
     except (av.FFmpegError, OSError, ValueError):
-        raise InputError(f"-: standard input is no Y4M ({counted.bytes} bytes read); {_HOW_IN}") from None
+        raise InputError(
+            f"-: expected Y4M on standard input, got something else ({counted.bytes} bytes read); {_HOW_IN}"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -76,7 +78,7 @@ def open_output(av: Any, options: dict[str, str]) -> Iterator[Any]:
         OSError: what writing gives, BrokenPipeError where nobody reads any more.
     """
     if sys.stdout.isatty():
-        raise InputError(f"-: standard output is a terminal; {_HOW_OUT}")
+        raise InputError(f"-: expected a pipe or a file as standard output, got a terminal; {_HOW_OUT}")
     output = _Output()
     try:
         with av.open(output, "w", format="yuv4mpegpipe", container_options=options) as container:

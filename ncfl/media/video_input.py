@@ -11,10 +11,10 @@ import numpy as np
 
 from ncfl.common.errors import InputError
 from ncfl.common.pyav import import_av
+from ncfl.media.carried_streams import OF_THE_FILE
 from ncfl.media.containers import check_whole
 from ncfl.media.frame_io import FrameReader, FrameTime, Origin, open_source
 from ncfl.media.notes import Properties
-from ncfl.media.passengers import OF_THE_FILE
 from ncfl.media.planes import COEFFICIENTS, SHARE, Samples, planes_of, to_rgb
 from ncfl.media.siting import siting_of
 from ncfl.media.standard import is_standard, open_input
@@ -131,8 +131,8 @@ def _decode(
                 seen.interlaced |= bool(frame.interlaced_frame)
                 if (frame.height, frame.width) != first[:2]:
                     raise InputError(
-                        f"{path}: frame {count} is {frame.height} x {frame.width} pixels, those before it "
-                        f"{first[0]} x {first[1]}; all frames of a clip must be of one size"
+                        f"{path}: frame {count}: expected {first[0]} x {first[1]} pixels, as those before it have, got "
+                        f"{frame.height} x {frame.width}"
                     )
                 time = clock.read(frame)
                 if count == 0 or count >= skip:

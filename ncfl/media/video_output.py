@@ -15,10 +15,10 @@ import numpy as np
 from ncfl.common.errors import InputError
 from ncfl.common.files import atomic_path
 from ncfl.common.pyav import import_av
+from ncfl.media.carried_streams import CarriedStreams
 from ncfl.media.coding import BT709, Coding, coding_notes, coding_of
 from ncfl.media.frame_io import FrameTime, FrameWriter, Origin, as_url
 from ncfl.media.notes import note
-from ncfl.media.passengers import Passengers
 from ncfl.media.planes import frame_of, from_rgb
 from ncfl.media.standard import SUFFIX, is_standard, open_output
 from ncfl.media.timetable import EVEN_RATE, TimePlace, Timetable
@@ -35,20 +35,20 @@ def open_video_writer(
     notes = coding_notes(coding, suffix, bits, origin)
     with refusing(av, path, coding.codec), container_of(av, path, suffix) as container, contextlib.ExitStack() as stack:
         encoder = VideoEncoder(av, container, suffix, size, rate, times.base, coding, origin)
-        passengers = Passengers(origin.path, container, suffix, notes) if origin and sound else None
-        if passengers:
-            stack.callback(passengers.close)
+        carried = CarriedStreams(origin.path, container, suffix, notes) if origin and sound else None
+        if carried:
+            stack.callback(carried.close)
 
         def write(frame: np.ndarray, time: FrameTime | None) -> None:
             encoder.write(frame, times.place(time))
-            if passengers and time:
-                passengers.until(time.start)
+            if carried and time:
+                carried.until(time.start)
 
         deep = takes_deep(bits, origin)
         yield FrameWriter(path, size, rate, write, bits=coding.bits, deep=deep, notes=notes)
         encoder.finish()
-        if passengers:
-            passengers.finish()
+        if carried:
+            carried.finish()
         notes.extend(time_notes(times, suffix, rate))
 
 

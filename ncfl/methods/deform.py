@@ -170,7 +170,7 @@ def _check(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, stride: int,
     )
     if not fits:
         shapes = ", ".join(str(list(t.shape)) for t in (x, offset, mask, weight))
-        raise ValueError(f"x, offset, mask and weight of a deformable convolution do not fit together: {shapes}")
+        raise ValueError(f"deformable convolution: expected x, offset, mask and weight that fit together, got {shapes}")
 
 
 class DeformConv(nn.Module):
@@ -182,7 +182,7 @@ class DeformConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, groups: int) -> None:
         super().__init__()
         if inputs % groups:
-            raise ValueError(f"{inputs} channels can't be split into {groups} deformable groups")
+            raise ValueError(f"channels: expected a multiple of {groups}, the deformable groups, got {inputs}")
         self.groups = groups
         bound = (TAPS * inputs) ** -0.5
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3).uniform_(-bound, bound))

@@ -9,7 +9,7 @@ folded back, beside faint random weights.
 
 FastDVDNet, DVDNet and VNLnet subtract what they find. As published the first two begin with a guess that is stronger
 than any noise, the third with normalizations that let next to nothing through; here the last layer begins at zero. The
-frame passes where normalizations are at rest (:mod:`ncfl.train.settling`), since they take its brightness away.
+frame passes where normalizations are at rest (:mod:`ncfl.train.batch_norm`), since they take its brightness away.
 
 EMVD makes each scale's bands anew, the coarsest of which are up to 14 times as large as a frame's values: at first it
 hands on the low bands of its scale and of the coarser one, half of each, and so begins as a mean over small squares.

@@ -126,9 +126,9 @@ def stream(
     """
     drive = next((drive for shape, drive in _DRIVES.items() if isinstance(method, shape)), None)
     if drive is None:
-        raise TypeError(f"{type(method).__name__} is neither a Recurrent nor a Window nor a Chunk method")
+        raise TypeError(f"method: expected a Recurrent, a Window or a Chunk method, got {type(method).__name__}")
     if sigma is None and not method.blind:
-        raise ValueError(f"method {method.name} must be told sigma")
+        raise ValueError(f"method {method.name}: expected sigma, got none")
     restored = drive(method, (_fitting(method, frame) for frame in frames), sigma)
     return (_finite(method, frame, t) for t, frame in enumerate(restored))
 
@@ -143,7 +143,7 @@ def _finite(method: Method, frame: Tensor, t: int) -> Tensor:
 def _fitting(method: Method, frame: Tensor) -> Tensor:
     if frame.ndim != 4 or method.channels not in (None, frame.shape[1]):
         wanted = method.channels or "C"
-        raise ValueError(f"method {method.name} takes frames [B,{wanted},H,W]; found {list(frame.shape)}")
+        raise ValueError(f"method {method.name}: expected frames [B,{wanted},H,W], got {list(frame.shape)}")
     return frame
 
 

@@ -57,7 +57,7 @@ class OnLuma(ABC):
             found = list(frames.shape)
             raise InputError(f"method {self.name}: expected frames of shape [B,T,1,H,W] or [B,T,3,H,W], got {found}")
         if not frames.isfinite().all():
-            raise FloatingPointError(f"method {self.name}: found frames with values that are not finite")
+            raise FloatingPointError(f"method {self.name}: its frames have values that are not finite")
         return with_luma(frames, torch.stack([self.rain_free(clip) - clip for clip in luma(frames)]))
 
     @abstractmethod

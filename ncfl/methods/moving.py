@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ncfl.methods.differences import add_adjoint, difference
+from ncfl.methods.finite_differences import add_adjoint, difference
 
 _SAMPLE = 1_000_000  # of residuals from which their spread is taken
 

@@ -46,7 +46,9 @@ def build(name: str, sizes: Mapping[str, Any], where: str = "network") -> nn.Mod
         raise InputError(f"{where}: {error}") from None
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{where}: {name} cannot be built with {dict(sizes)} ({reason})") from None
+        raise InputError(
+            f"{where}: expected sizes of which {name} can be built, got {dict(sizes)} ({reason})"
+        ) from None
 
 
 @torch.no_grad()
@@ -102,7 +104,7 @@ def rebuild(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
         return compared[kind](**arguments)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"model kind {kind!r} does not take these arguments: {reason}") from None
+        raise InputError(f"model kind {kind!r}: expected the arguments that it takes, got others ({reason})") from None
 
 
 def method_of(
@@ -121,4 +123,4 @@ def _driver(model: nn.Module, name: str) -> Callable[..., Method]:
     for compared in _compared():
         if type(model) is compared.network:
             return compared.driver
-    raise InputError(f"{name}: found a {type(model).__name__}, which restores no frames by itself")
+    raise InputError(f"{name}: expected a network that restores frames, got a {type(model).__name__}")

@@ -117,7 +117,8 @@ def _aligned(model: NCFL, x_t: Tensor, state: State | None) -> Tensor:
     if state is None:
         return model.align(x_t, None)
     if state.x_t.shape != x_t.shape:
-        raise InputError(f"a frame of shape {list(x_t.shape)} follows one of {list(state.x_t.shape)}")
+        wanted = list(state.x_t.shape)
+        raise InputError(f"frame: expected shape {wanted}, as the frame before has, got {list(x_t.shape)}")
     mv = _motion(model, x_t, state.x_t)
     if not isinstance(model.mv_refinement, nn.Identity):
         halo = 16 if isinstance(model.mv_refinement, MVRefinement) else 3  # of five by five at two scales; of M-Conv

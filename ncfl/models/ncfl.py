@@ -150,7 +150,8 @@ class NCFL(nn.Module):
         if state is None:
             return x_t.new_zeros(x_t.shape[0], self.feature_width, *x_t.shape[-2:])
         if state.x_t.shape != x_t.shape:
-            raise InputError(f"a frame of shape {list(x_t.shape)} follows one of {list(state.x_t.shape)}")
+            wanted = list(state.x_t.shape)
+            raise InputError(f"frame: expected shape {wanted}, as the frame before has, got {list(x_t.shape)}")
         if mv is None:
             mv = self.mv_refinement(self.estimate_motion(x_t, state.x_t))
         return warp(state.c_t, mv)

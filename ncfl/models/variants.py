@@ -117,4 +117,4 @@ def rebuild(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
         return kinds[kind](**arguments)
     except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"model kind {kind!r} does not take these arguments: {reason}") from error
+        raise InputError(f"model kind {kind!r}: expected the arguments that it takes, got others ({reason})") from error

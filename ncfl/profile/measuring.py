@@ -152,14 +152,15 @@ def _times(runs: list[Callable[[], Any]], repeats: int, device: torch.device) ->
 
 
 def _timed(run: Callable[[], Any], clock: Callable[[], float], device: torch.device) -> float:
-    _wait(device)
+    wait(device)
     began = clock()
     run()
-    _wait(device)
+    wait(device)
     return clock() - began
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

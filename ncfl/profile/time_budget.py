@@ -10,6 +10,7 @@ from ncfl.common.device import pick_device, place
 from ncfl.data.footage import Phase
 from ncfl.models.motion import SPyNet
 from ncfl.models.variants import m_f
+from ncfl.profile.measuring import wait
 from ncfl.train.losses import clip_loss
 from ncfl.train.motion.from_pack import level_by_level
 from ncfl.train.optimizer import adamw, autocast, set_rates
@@ -48,11 +49,11 @@ def seconds_each(step: Callable[[], None], device: torch.device, seconds: float,
     """Wall time of ``step``, the mean over ``seconds`` of it."""
     for _ in range(warmup):
         step()
-    _wait(device)
+    wait(device)
     began, done = time.monotonic(), 0
     while done == 0 or time.monotonic() - began < seconds:
         step()
-        _wait(device)
+        wait(device)
         done += 1
     return (time.monotonic() - began) / done
 
@@ -84,8 +85,3 @@ def _flow_step(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     together = level_by_level(recipe.flow["max_motion"]).together
     x = torch.rand(together.batch, 3, together.patch, together.patch, device=device)
     return lambda: spynet(x, x).mean().backward()
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -65,7 +65,7 @@ def read_background(run: Path, experiment: str | None = None) -> FinishedTrainin
     folder = results / "experiments" / name
     done = [stage for stage in STAGES if (folder / stage / "checkpoint.pt").is_file()]
     if not done:
-        raise InputError(f"{folder}: no stage has a checkpoint.pt; train first")
+        raise InputError(f"{folder}: expected a checkpoint.pt of some stage, got none; train first")
     extra = load(folder / done[-1] / "checkpoint.pt").extra
     records = _records(results, name)
     dataset = str(extra.get("dataset", ""))

@@ -14,7 +14,7 @@ from ncfl.common.files import atomic_path, read_json, sha256, write_json
 from ncfl.methods.interface import stream
 from ncfl.methods.networks import method_of
 from ncfl.weights.checkpoint import load, load_model
-from ncfl.weights.shipped import INDEX, SUFFIX
+from ncfl.weights.shipped import INDEX, SUFFIX, further
 
 LARGEST = 24_000_000  # bytes of a file that a repository and a wheel can carry
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -69,7 +69,7 @@ def export(
             finite or that half precision cannot hold, a file that is too large, a damaged index.
     """
     _check_texts(name, sigma, description=description, licence=licence)
-    further, folder = _further(gray_from, whiteness_below), Path(folder)
+    besides, folder = further({"gray_from": gray_from, "whiteness_below": whiteness_below}), Path(folder)
     index = _index(folder / INDEX)
     source, model = load(checkpoint), load_model(checkpoint)
     state = halved(source.state, checkpoint)
@@ -91,7 +91,7 @@ def export(
         "sigma": list(sigma),
         "description": description,
         "licence": licence,
-        **further,
+        **besides,
     }
     if default or index["default"] is None:
         index["default"] = name
@@ -111,7 +111,7 @@ def halved(state: Mapping[str, Tensor], source: Path | str = "weights") -> dict[
             found[name] = value.contiguous()
             continue
         if not value.isfinite().all():
-            raise InputError(f"{source}: {name} has values that are not finite")
+            raise InputError(f"{source}: {name}: expected finite values, got others")
         found[name] = value.half().contiguous()
         if not found[name].isfinite().all():
             limit = torch.finfo(torch.float16).max
@@ -156,18 +156,10 @@ def _index(path: Path) -> dict[str, Any]:
     content = read_json(path)
     described = content.get("weights") if isinstance(content, dict) else None
     if not isinstance(described, dict) or content.get("default") not in described:
-        raise InputError(f"{path}: damaged: needs 'weights' by name, and one of the names as 'default'")
+        raise InputError(
+            f"{path}: expected 'weights' by name, and one of the names as 'default', got others; mend or remove it"
+        )
     return {"default": content["default"], "weights": dict(described)}
-
-
-def _further(gray_from: float | None, whiteness_below: float | None) -> dict[str, float]:
-    """What an entry may say besides. InputError: a number that is not allowed."""
-    if gray_from is not None and not 0 <= gray_from <= 255:
-        raise InputError(f"gray_from: expected a noise level in 0..255, got {gray_from:g}")
-    if whiteness_below is not None and not 0 < whiteness_below <= 2:
-        raise InputError(f"whiteness_below: expected a number in 0..2, got {whiteness_below:g}")
-    given = {"gray_from": gray_from, "whiteness_below": whiteness_below}
-    return {key: value for key, value in given.items() if value is not None}
 
 
 def _check_texts(name: str, sigma: Sequence[float], **texts: str) -> None:

@@ -29,7 +29,7 @@ def history(path: Path) -> list[dict[str, float]]:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not readable as a table of numbers ({error})") from None
     if any("iteration" not in row for row in rows):
-        raise InputError(f"{path}: every row must have an 'iteration'")
+        raise InputError(f"{path}: expected an 'iteration' in every row, got rows without")
     return rows
 
 

@@ -90,4 +90,4 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
                 kept = {key: row[key] for key in ("dataset", "sequence", "sigma", "space")}
                 yield kept | {"psnr": round(float(row["psnr"]), 2)}
             except (KeyError, TypeError, ValueError) as error:
-                raise InputError(f"{path}: line {number} is not a row of frames ({error!r:.100})") from None
+                raise InputError(f"{path}: line {number}: expected a row of frames, got {error!r:.100}") from None

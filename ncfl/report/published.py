@@ -30,7 +30,7 @@ def rows(name: str) -> list[Row]:
         KeyError: there is no such table.
     """
     if name not in NAMES:
-        raise KeyError(f"{name!r} is no published table; there are {', '.join(NAMES)}")
+        raise KeyError(f"published table: expected one of {', '.join(NAMES)}, got {name!r}")
     return [dict(row) for row in _read(name)]
 
 

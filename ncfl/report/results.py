@@ -187,7 +187,7 @@ class Results:
         for dataset, sigmas in experiment.evaluate.items():
             where = f"'datasets.{dataset}'"
             if dataset not in found:
-                raise InputError(f"{path}: no '{dataset}', which {name} evaluates; it has {_list(found)}")
+                raise InputError(f"{path}: expected '{dataset}', which {name} evaluates, got {_list(found)}")
             entry = _mapping(found[dataset], path, where)
             head = _head(entry, path, where, dataset)
             levels = {space: dict(_levels(entry, space, path, where)) for space in head.spaces}
@@ -195,8 +195,8 @@ class Results:
                 missing = [f"{sigma:g}" for sigma in sigmas if float(sigma) not in found_levels]
                 if missing:
                     raise InputError(
-                        f"{path}: {where} has no sigma {', '.join(missing)} in {space}, which {name} evaluates; "
-                        f"it has {_list(f'{level:g}' for level in found_levels)}"
+                        f"{path}: {where}: expected sigma {', '.join(missing)} in {space}, which {name} evaluates, "
+                        f"got {_list(f'{level:g}' for level in found_levels)}"
                     )
             self._evaluated[name, dataset] = head
             self._memory[name, dataset] = _mapping(entry.get("memory") or {}, path, f"{where[:-1]}.memory'")
@@ -239,18 +239,19 @@ def _with_training(data: str, training_data: str) -> str:
 def _head(entry: Mapping[str, Any], path: Path, where: str, dataset: str) -> Evaluated:
     source, stand_in = entry.get("source"), entry.get("stand_in")
     if not isinstance(source, str) or not isinstance(stand_in, bool):
-        raise InputError(f"{path}: {where} must say 'source' (text) and 'stand_in' (true or false)")
+        got = f"{source!r:.80} and {stand_in!r:.80}"
+        raise InputError(f"{path}: {where}: expected 'source' (text) and 'stand_in' (true or false), got {got}")
     part = entry.get("part")
     if part is not None and not (isinstance(part, list) and part and all(isinstance(name, str) for name in part)):
-        raise InputError(f"{path}: {where} has 'part' {part!r:.80}, which is no list of sequences")
+        raise InputError(f"{path}: {where}: 'part': expected a list of sequences, got {part!r:.80}")
     counts = [entry.get("sequences"), entry.get("frames")]
     if not all(isinstance(count, int) and not isinstance(count, bool) and count > 0 for count in counts):
-        raise InputError(f"{path}: {where} must have whole 'sequences' and 'frames' above 0, not {counts}")
+        raise InputError(f"{path}: {where}: expected whole 'sequences' and 'frames' above 0, got {counts}")
     first = entry.get("space")
     others = _mapping(entry.get("spaces", {}), path, f"{where}.spaces")
     if not isinstance(first, str) or not {first, *others} <= set(SPACES):
         raise InputError(
-            f"{path}: {where} is compared in {_list(map(str, (first, *others)))}, known are {_list(SPACES)}; "
+            f"{path}: {where}: expected comparisons in {_list(SPACES)}, got {_list(map(str, (first, *others)))}; "
             "evaluate it again"
         )
     title, split = TITLES.get(dataset, dataset), str(entry.get("split", "test"))
@@ -269,7 +270,7 @@ def _levels(
         try:
             sigma = float(key)
         except ValueError:
-            raise InputError(f"{path}: {place} has '{key}', which is no number") from None
+            raise InputError(f"{path}: {place}: expected a number, got '{key}'") from None
         psnr, ssim, input_psnr, input_ssim = (_number(figures, name, path, where) for name in FIGURES)
         yield sigma, (psnr, ssim, input_psnr, input_ssim)
 
@@ -282,7 +283,7 @@ def _complexity(path: Path) -> dict[str, float]:
     for entry in entries:
         method = _mapping(entry, path, "an entry").get("method")
         if not isinstance(method, str):
-            raise InputError(f"{path}: an entry has no 'method' (text)")
+            raise InputError(f"{path}: 'method' of an entry: expected text, got {method!r:.80}")
         # The paper counts its published sizes; another preset's widths would say nothing about its figure.
         if entry.get("preset", "published") == "published":
             found[method] = _number(entry, "gflops", path, method)
@@ -291,14 +292,14 @@ def _complexity(path: Path) -> dict[str, float]:
 
 def _mapping(value: Any, path: Path, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise InputError(f"{path}: {where} must be a JSON object, found {type(value).__name__}")
+        raise InputError(f"{path}: {where}: expected a JSON object, got {type(value).__name__}")
     return value
 
 
 def _number(values: Mapping[str, Any], key: str, path: Path, where: str) -> float:
     value = values.get(key)
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise InputError(f"{path}: {where} must have a finite number '{key}', found {value!r}")
+        raise InputError(f"{path}: {where}: '{key}': expected a finite number, got {value!r}")
     return float(value)
 
 

@@ -194,7 +194,7 @@ def read_picture(path: Path, like: np.ndarray | None = None) -> np.ndarray:
     if image is None:
         raise InputError(f"{path}: not readable as a picture")
     if like is not None and image.shape != like.shape:
-        raise InputError(f"{path}: the picture is {_size(image.shape)}, the clean frame {_size(like.shape)}")
+        raise InputError(f"{path}: expected {_size(like.shape)}, the size of the clean frame, got {_size(image.shape)}")
     return image[..., ::-1]
 
 

@@ -82,7 +82,10 @@ def estimate_video(path: Path, *, frames: int = FRAMES) -> Estimate:
     with open_frames(path) as reader:
         if min(reader.size) < MIN_SIZE:
             height, width = reader.size
-            raise InputError(f"{path}: frames of {height}x{width} pixels; for the noise level at least {MIN_SIZE}")
+            raise InputError(
+                f"{path}: expected at least {MIN_SIZE} pixels in height and width, for the noise level, got "
+                f"{height} x {width}"
+            )
         every = max(1, (reader.frames_hint or 0) // frames)
         levels = [estimate_frame(frame) for frame in islice(reader, 0, every * frames, every)]
     return Estimate(float(np.median(levels)), len(levels))

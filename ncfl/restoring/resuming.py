@@ -95,8 +95,8 @@ def _load(folder: Path, about: Mapping[str, str]) -> Kept:
     for name, found in about.items():
         if before.get(name) != found:
             raise InputError(
-                f"{folder}: keeps a restoration with another {name}: found {before.get(name)}, asked for {found}; "
-                "ask as before, or remove the folder to begin anew"
+                f"{folder}: {name}: expected {before.get(name)}, as the kept restoration has it, got {found}; ask as "
+                "before, or remove the folder to begin anew"
             )
     return kept
 

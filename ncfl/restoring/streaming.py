@@ -143,7 +143,7 @@ def _target(writer: FrameWriter, rate: Fraction | None) -> Target:
         kind,
         rate=None if kind == "folder" else writer.rate,
         rate_given=rate is not None,
-        passengers=rate is None,
+        streams=rate is None,
     )
 
 
@@ -156,9 +156,11 @@ def _to_array(frame: Tensor, deep: bool) -> np.ndarray:
 
 def _check_method(method: Method, sigma: float | None) -> None:
     if method.channels not in (None, 3):
-        raise InputError(f"method {method.name}: takes {method.channels} channels, allowed is 3 (RGB)")
+        raise InputError(
+            f"method {method.name}: expected one that takes 3 channels (RGB), got one that takes {method.channels}"
+        )
     if sigma is None and not method.blind:
-        raise InputError(f"sigma: missing, and method {method.name} must be told it (0..255)")
+        raise InputError(f"sigma: expected 0..255, which method {method.name} must be told, got none")
     if sigma is not None and not 0 <= sigma <= 255:
         raise InputError(f"sigma: expected 0..255, got {sigma}")
 
@@ -168,7 +170,7 @@ def _check_files(reader: FrameReader, input: Path, output: Path) -> None:
     height, width = reader.size
     if min(height, width) < MIN_SIZE:
         raise InputError(
-            f"{reader.path}: frames of {height}x{width} pixels; height and width must be at least {MIN_SIZE}"
+            f"{reader.path}: expected at least {MIN_SIZE} pixels in height and width, got {height} x {width}"
         )
     _protect(input, output)
 
@@ -181,4 +183,4 @@ def _protect(input: Path, output: Path) -> None:
     replaced = {picture.resolve() for picture in pictures_at(output) or []}
     same = output.exists() and input.exists() and output.samefile(input)
     if same or given & replaced or output.resolve() in {picture.parent for picture in given}:
-        raise InputError(f"{output}: holds the input {input}, which is never overwritten; name another output")
+        raise InputError(f"{output}: it holds the input {input}, which is never overwritten; name another output")

@@ -52,10 +52,11 @@ def _check_networks(params: Params) -> None:
     import torch
 
     from ncfl.methods.networks import build
+    from ncfl.train.settings import network_sizes
 
     with torch.device("meta"):
         for name, experiment in params.all_compared.items():
-            build(experiment.method, experiment.network, where=f"params.yaml: experiment {name}, network")
+            build(experiment.method, network_sizes(params, name), where=f"params.yaml: experiment {name}, network")
 
 
 def list_datasets(params: Params) -> str:

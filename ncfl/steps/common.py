@@ -28,7 +28,7 @@ def one_of(name: str, allowed: Iterable[str], what: str) -> str:
     if name not in allowed:
         nearest = difflib.get_close_matches(name, allowed, n=1)
         hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-        raise InputError(f"no {what} {name!r} in params.yaml{hint}; there are: {', '.join(allowed)}")
+        raise InputError(f"params.yaml: {what}: expected one of {', '.join(allowed)}, got {name!r}{hint}")
     return name
 
 
@@ -44,7 +44,7 @@ def open_store(params: Params, dataset: str) -> "ClipStore":
     made, wanted = store.manifest.get("source"), params.datasets[dataset].source
     if made != wanted:
         raise InputError(
-            f"{store.root}: made from source {made}, params.yaml names {wanted}; "
+            f"{store.root}: expected source {wanted}, as params.yaml says, got {made}; "
             f"fetch and prepare it again (ncfl fetch --dataset {dataset}, ncfl prepare --dataset {dataset})"
         )
     return store

@@ -9,7 +9,7 @@ from ncfl.config import layout
 from ncfl.config.data import Dataset
 from ncfl.config.params import Params
 from ncfl.steps.common import one_of, step
-from ncfl.trust.raw import gone_from
+from ncfl.trust.raw_files import gone_from
 
 if TYPE_CHECKING:
     from ncfl.data.sources.interface import Source

@@ -184,5 +184,6 @@ def _check_training(params: Params, name: str, extra: Mapping[str, Any]) -> None
             return f"{method}trained on {of['dataset']}{' (a stand-in)' if of['stand_in'] else part}"
 
         raise InputError(
-            f"{_checkpoint(params, name)}: found {words(found)}; params.yaml says {words(wanted)}; train it again"
+            f"{_checkpoint(params, name)}: expected {words(wanted)}, as params.yaml says, got {words(found)}; train it "
+            "again"
         )

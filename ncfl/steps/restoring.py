@@ -133,7 +133,8 @@ def _level(method: "Method", sigma: float | None, source: Path) -> float | None:
         return sigma
     if is_standard(source):
         raise InputError(
-            f"--sigma: missing; {method.name} must be told the noise level, and standard input is read but once"
+            f"--sigma: expected the noise level, which {method.name} must be told, got none; it is not estimated, "
+            "since standard input is read but once"
         )
     return estimate(source, why=f"{method.name} must be told the noise level and --sigma is not given: ")
 
@@ -305,6 +306,8 @@ def _compared(name: str, place: "torch.device | str", tell: Callable[[str], None
         )
     if len(trained) > 1:
         found = ", ".join(map(str, trained))
-        raise InputError(f"method {name}: found several trained networks, name one of them with --checkpoint: {found}")
+        raise InputError(
+            f"method {name}: expected one trained network, got {found}; name one of them with --checkpoint"
+        )
     tell(f"method {name}: as {trained[0]} has it")
     return _trained(trained[0], place)

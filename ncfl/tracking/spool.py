@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ncfl.common.console import say
 from ncfl.config import layout
@@ -36,14 +36,11 @@ THUMBNAIL = 256  # pixels of the longer side, as MLflow makes them
 _FOREIGN_SECONDS = 24 * 3600.0
 
 
-class Forgiving:
+class Forgiving(contextlib.AbstractContextManager):
     """Swallows whatever a disk or a database raises inside ``with``, after one warning for all its uses."""
 
     def __init__(self) -> None:
         self.warned = False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -77,7 +77,7 @@ class TrainConfig:
         rate_ramp: iterations of the whole training over which the weight of the rate term rises from nothing to
             ``lambda_``; 0 gives it in full from the first one.
         settle_at: iteration of the whole training from which the statistics of batch normalization rest, estimated
-            over many batches then (:mod:`ncfl.train.settling`); None lets them run to the end.
+            over many batches then (:mod:`ncfl.train.batch_norm`); None lets them run to the end.
         accumulate: parts of a batch that go through the network one after the other, their gradients added up.
         checkpoint_activations: keep the inputs of each frame alone for the backward pass, and compute it again there.
         batch, frames, patch: clips per batch, frames per clip, side of the square crop in pixels.

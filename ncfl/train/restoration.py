@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ncfl.common.device import pick_device
 from ncfl.common.files import write_csv, write_json
 from ncfl.common.progress import Progress
+from ncfl.train.batch_norm import settle_statistics
 from ncfl.train.config import Stage, TrainConfig, numbers
 from ncfl.train.losses import clip_loss, restored_loss
-from ncfl.train.settling import settle_statistics
 from ncfl.train.state import TrainingState
 from ncfl.train.trainer import Log, Trainer, no_log
 from ncfl.weights import checkpoint

@@ -102,13 +102,13 @@ class TrainingState:
 
 def _check_tensors(part: str, found: Any, own: Mapping[str, Tensor]) -> None:
     if not isinstance(found, Mapping) or set(found) != set(own):
-        raise InputError(f"{part}: found other tensors than the network has")
+        raise InputError(f"{part}: expected the tensors that the network has, got others")
     for name, like in own.items():
         value = found[name]
         if not isinstance(value, Tensor) or (value.shape, value.dtype) != (like.shape, like.dtype):
-            raise InputError(f"{part}.{name}: found another kind of value than {like.dtype} {tuple(like.shape)}")
+            raise InputError(f"{part}.{name}: expected {like.dtype} {tuple(like.shape)}, got another kind of value")
         if value.is_floating_point() and not value.isfinite().all():
-            raise InputError(f"{part}.{name}: found values that are not finite")
+            raise InputError(f"{part}.{name}: expected finite values, got others")
 
 
 def _check_moments(found: Any, parameters: list[Tensor]) -> None:
@@ -135,9 +135,11 @@ def _check_points(snapshot: Mapping[str, Any], at_most: int) -> None:
     if isinstance(done, bool) or not isinstance(done, int) or not 0 <= done <= at_most:
         raise InputError(f"done: expected a number of iterations from 0 to {at_most}, got {done!r:.80}")
     if not isinstance(recent, list) or not isinstance(history, list):
-        raise InputError("recent and history: expected lists")
+        raise InputError(
+            f"recent and history: expected lists, got {type(recent).__name__} and {type(history).__name__}"
+        )
     if len(recent) > done or (done and not recent):
-        raise InputError(f"recent: found {len(recent)} iterations of {done}")
+        raise InputError(f"recent: expected 1 to {done} iterations, got {len(recent)}")
     values = list(recent)
     for point in history:
         if not isinstance(point, list | tuple) or len(point) != 2 or not isinstance(point[0], int):
@@ -147,14 +149,14 @@ def _check_points(snapshot: Mapping[str, Any], at_most: int) -> None:
         _check_numbers(f"values of point {number}", row)
     for rows in (recent, values[len(recent) :]):
         if any(set(row) != set(rows[0]) for row in rows):
-            raise InputError("recent and history: found points with different values")
+            raise InputError("recent and history: expected points with the same values, got different ones")
 
 
 def _check_generator(found: Any, generator: torch.Generator, part: str) -> None:
     like = generator.get_state()
     if not isinstance(found, Tensor) or (found.shape, found.dtype) != (like.shape, like.dtype):
-        raise InputError(f"{part}: found no state of a random generator")
+        raise InputError(f"{part}: expected the state of a random generator, got something else")
     try:
         generator.set_state(found)
     except RuntimeError as error:
-        raise InputError(f"{part}: found a damaged state of a random generator") from error
+        raise InputError(f"{part}: expected the state of a random generator, got a damaged one") from error

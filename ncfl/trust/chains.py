@@ -9,7 +9,7 @@ from ncfl.config.params import Params
 from ncfl.config.reruns import Job, jobs
 from ncfl.trust import step_records
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.raw import raw_faults
+from ncfl.trust.raw_files import raw_faults
 from ncfl.trust.staleness import changed_parameters, changed_sources, changed_versions
 
 HOLD = ("done", "away")  # states in which nothing is due

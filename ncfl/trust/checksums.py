@@ -19,7 +19,7 @@ ALWAYS_READ_BYTES = 64 * 1024  # of results, so small a file is read each time: 
 _TICK_SECONDS = 0.05  # an edit within the clock's tick after the reading would have the same times
 
 
-class Checksums:
+class Checksums(contextlib.AbstractContextManager):
     """The checksums of files; use as a context manager, which keeps at its end what was computed.
 
     Args:
@@ -31,9 +31,6 @@ class Checksums:
         self._known: dict[str, dict[str, list]] = {}
         self._changed: set[str] = set()
         self._now: dict[str, str] = {}
-
-    def __enter__(self) -> "Checksums":
-        return self
 
     def __exit__(self, *error: object) -> None:
         for group in self._changed:

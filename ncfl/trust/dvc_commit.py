@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from ncfl.common.console import say
@@ -23,6 +24,9 @@ from ncfl.trust import dvc_claim, dvc_waiting, engines, step_records
 from ncfl.trust.checksums import Checksums
 
 TOLD = Path(".dvc/tmp/ncfl-told")
+_PATIENCE = 60.0  # seconds for which another DVC is waited for
+# As DVC says it where another one has its lock, or the paths of a stage.
+_KEPT_OUT = ("Unable to acquire lock", "is busy, it is being blocked by")
 _WATCHED = ("dvc.yaml", "params.yaml", "requirements.lock")
 _APART = (kept.FOLDER, step_records.FOLDER / "kept")
 _WATCHED_FOLDERS = ("ncfl", "pretrained", step_records.FOLDER)
@@ -90,11 +94,31 @@ def _commit(params: Params) -> None:
                     f"make it again: {job.command}"
                 )
     # Without --no-relink DVC would write outputs anew from its cache, and Snakemake would find them updated.
-    command = ["dvc", "commit", "--force", "--quiet", "--no-relink", *_here(params)]
-    ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
-    if ended.returncode:
-        said = ended.stderr.strip().splitlines() or [f"exit {ended.returncode}"]
-        raise InputError(f"the results are complete, but `{' '.join(command)}` failed: {said[-1]}")
+    _have_done(["dvc", "commit", "--force", "--no-relink", *_here(params)])
+
+
+def _have_done(command: list[str]) -> None:
+    """Run DVC, and again while another DVC keeps it out, for :data:`_PATIENCE` seconds."""
+    until, told = time.monotonic() + _PATIENCE, False
+    while True:
+        # Not --quiet, which would keep the reason to itself too.
+        ended = subprocess.run(
+            command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+        if not ended.returncode:
+            return
+        kept_out = any(words in ended.stderr for words in _KEPT_OUT)
+        if not kept_out:
+            said = ended.stderr.strip().splitlines() or [f"exit {ended.returncode}"]
+            raise InputError(f"the results are complete, but `{' '.join(command)}` failed: {said[-1]}")
+        if time.monotonic() > until:
+            raise InputError(
+                f"the results are complete, but DVC is not told of them: another dvc has kept its lock for "
+                f"{_PATIENCE:g} s; when it has ended, the same command again goes on from here"
+            )
+        if not told:
+            say(f"another dvc keeps its lock; waiting for it, {_PATIENCE:g} s at most")
+            told = True
 
 
 def _here(params: Params) -> list[str]:

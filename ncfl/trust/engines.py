@@ -12,7 +12,7 @@ from ncfl.config.params import Params
 from ncfl.config.reruns import jobs
 from ncfl.trust import dvc_claim, dvc_lock, locks, step_records
 from ncfl.trust.checksums import Checksums
-from ncfl.trust.raw import raw_faults
+from ncfl.trust.raw_files import raw_faults
 from ncfl.trust.step_records import Fault
 
 

@@ -79,7 +79,9 @@ def load(path: Path) -> Checkpoint:
     kinds = {"kind": str, "arguments": dict, "state": dict, "extra": dict, "continuation": (dict, type(None))}
     for name, kind in kinds.items():
         if name not in content or not isinstance(content[name], kind):
-            raise InputError(f"{path}: a checkpoint whose {name!r} is missing or damaged")
+            raise InputError(
+                f"{path}: it is a damaged checkpoint, whose {name!r} is missing or of another kind; get it again"
+            )
     return Checkpoint(path=path, **{name: content[name] for name in kinds})
 
 

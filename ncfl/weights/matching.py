@@ -55,7 +55,7 @@ def match(
     missing = [name for name in own if name not in named]
     foreign = [name for name in named if name not in own]
     shaped = [
-        f"{name} {_shape(named[name])}, allowed {_shape(own[name])}"
+        f"{name}: expected {_shape(own[name])}, got {_shape(named[name])}"
         for name in own
         if name in named and _shape(named[name]) != _shape(own[name])
     ]
@@ -65,7 +65,7 @@ def match(
     listed = "; ".join(f"{len(names)} {what}: {some(names)}" for what, names in wrong.items() if names)
     better = _better(state, _fit(named, own), others or {})
     hint = f"; they fit {better}" if better else ""
-    raise InputError(f"{source}: found weights that do not fit {method} ({listed}){hint}")
+    raise InputError(f"{source}: expected weights that fit {method}, got others ({listed}){hint}")
 
 
 def _mapped(state: Mapping[str, Tensor], mapping: NameMap | None) -> dict[str, Tensor]:

@@ -120,5 +120,5 @@ def _number(file: Path, name: Any, value: Any) -> Tensor:
     if not value.is_floating_point():
         return value.contiguous()
     if not value.isfinite().all():
-        raise InputError(f"{file}: {name} has values that are not finite")
+        raise InputError(f"{file}: {name}: expected finite values, got others")
     return value.float().contiguous()

@@ -7,6 +7,7 @@ the one described is never loaded.
 
 import os
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ NONE_SHIPPED = (
     f"no weights come with this copy (no pretrained/{INDEX}); name --checkpoint, --method or --weights FILE{SUFFIX}, "
     "or train: make results"
 )
-_KINDS: dict[str, type | tuple[type, ...]] = {
+_KINDS: dict[str, type] = {
     "file": str,
     "bytes": int,
     "sha256": str,
@@ -97,7 +98,7 @@ class Weights(NamedTuple):
         load_weights(model, read_tensors(self.path)[0], self.path)
         for name, tensor in model.state_dict().items():
             if not tensor.isfinite().all():
-                raise InputError(f"{self.path}: {name} has values that are not finite")
+                raise InputError(f"{self.path}: {name}: expected finite values, got others")
         return model.eval()
 
     def parameters(self) -> int:
@@ -190,7 +191,7 @@ def _own(path: Path) -> Weights:
     for weights in shipped(path.parent).values():
         if weights.path.name == path.name:
             return weights
-    raise InputError(f"{path}: not described in {path.parent / INDEX}")
+    raise InputError(f"{path}: expected weights that {path.parent / INDEX} describes, got others")
 
 
 def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
@@ -199,17 +200,26 @@ def _weights(index: Path, name: str, entry: Any, default: str) -> Weights:
         raise InputError(f"{where}: expected an object with {', '.join(_KINDS)}, got a {type(entry).__name__}")
     for key, kind in _KINDS.items():
         if not isinstance(entry.get(key), kind):
-            raise InputError(f"{where}: {key!r} is missing or no {getattr(kind, '__name__', kind)}")
+            raise InputError(f"{where}: {key}: expected a value of type {kind.__name__}, got {entry.get(key)!r:.80}")
     if Path(entry["file"]).name != entry["file"]:
         raise InputError(f"{where}: file: expected a name beside the index, got {entry['file']!r}")
     sigma = entry["sigma"]
     if len(sigma) != 2 or not all(isinstance(level, int | float) for level in sigma):
         raise InputError(f"{where}: sigma: expected the least and the greatest level, got {sigma}")
+    fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
+    fields |= {"sigma": tuple(sigma), "default": name == default, **further(entry, f"{where}: ")}
+    return Weights(name=name, path=index.parent / entry["file"], **fields)
+
+
+def further(entry: Mapping[str, Any], where: str = "") -> dict[str, float]:
+    """What an entry says besides: ``gray_from`` and ``whiteness_below``, where it has them.
+
+    Raises:
+        InputError: a number that is not allowed; ``where`` begins the message.
+    """
     gray, white = entry.get("gray_from"), entry.get("whiteness_below")
     if gray is not None and not (isinstance(gray, int | float) and 0 <= gray <= 255):
-        raise InputError(f"{where}: gray_from: expected a noise level in 0..255, or none, got {gray!r}")
+        raise InputError(f"{where}gray_from: expected a noise level in 0..255, or none, got {gray!r}")
     if white is not None and not (isinstance(white, int | float) and 0 < white <= 2):
-        raise InputError(f"{where}: whiteness_below: expected a number in 0..2, or none, got {white!r}")
-    fields = {key: entry[key] for key in _KINDS if key not in ("file", "sigma")}
-    fields |= {"sigma": tuple(sigma), "default": name == default, "gray_from": gray, "whiteness_below": white}
-    return Weights(name=name, path=index.parent / entry["file"], **fields)
+        raise InputError(f"{where}whiteness_below: expected a number above 0, up to 2, or none, got {white!r}")
+    return {key: entry[key] for key in ("gray_from", "whiteness_below") if entry.get(key) is not None}

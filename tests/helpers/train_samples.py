@@ -3,6 +3,8 @@
 Run as a script, it trains: ``train_samples.py FOLDER ITERATIONS SECONDS_BETWEEN_SAVES [MODULE_TO_PATCH]``.
 """
 
+import contextlib
+import csv
 import sys
 import time
 from pathlib import Path
@@ -80,15 +82,12 @@ class Cut(Sampler):
         return super().batch(iteration)
 
 
-class Silent:
+class Silent(contextlib.AbstractContextManager):
     """Takes a progress bar's place and remembers what it was shown."""
 
     def __init__(self, total: int, label: str, *, start: int = 0) -> None:
         self.total, self.label, self.start, self.shown = total, label, start, []
         made.append(self)
-
-    def __enter__(self) -> "Silent":
-        return self
 
     def __exit__(self, *error: object) -> None:
         pass
@@ -144,6 +143,12 @@ def run(folder: Path, training: TrainConfig | None = None, *, stage: int = 0, **
     arguments["model"] = arguments["model"] or tiny()
     arguments["sampler"] = arguments["sampler"] or Sampler()
     return restoration_trainer(**{"config": arguments.pop("training"), **arguments}).run()
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """What a training's first stage logged."""
+    with (folder / "stage1/history.csv").open() as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 def cut(folder: Path, training: TrainConfig, at: int, **changes: object) -> None:

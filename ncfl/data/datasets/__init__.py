@@ -22,5 +22,5 @@ def find(name: str) -> Dataset:
         InputError: an unknown one; it lists those that there are.
     """
     if name not in DATASETS:
-        raise InputError(f"dataset {name}: none of the published ones, which are {', '.join(DATASETS)}")
+        raise InputError(f"dataset: expected one of {', '.join(DATASETS)}, got {name!r}")
     return DATASETS[name]

@@ -47,7 +47,9 @@ def _files(tree: Tree) -> dict[Key, str]:
         scene, iso, frame, shot = (int(number) if number else None for number in match.groups())
         key = (f"scene{scene}-iso{iso}", frame - 1, shot)
         if key in there:
-            raise InputError(f"{tree.root}: {TITLE}: both {there[key]} and {name}; point at the folder of one copy")
+            raise InputError(
+                f"{tree.root}: expected one copy of {TITLE}, got {there[key]} and {name}; name the folder of one copy"
+            )
         there[key] = name
     return there
 
@@ -80,7 +82,7 @@ def _place(split: str, clip: str, frame: int, shot: int | None) -> str:
     del split  # a scene is in one split only
     match = _CLIP.fullmatch(clip)
     if not match:
-        raise InputError(f"{TITLE}: clip {clip}; clips are called scene7-iso25600")
+        raise InputError(f"{TITLE}: expected a clip called as scene7-iso25600 is, got {clip!r}")
     scene, iso = match.groups()
     kind, what = ("gt", "clean_and_slightly_denoised") if shot is None else ("noisy", f"noisy{shot}")
     return f"indoor_raw_{kind}/indoor_raw_{kind}_scene{scene}/scene{scene}/ISO{iso}/frame{frame + 1}_{what}.tiff"
@@ -90,7 +92,7 @@ def _names(split: str, n: int) -> list[str]:
     """Clips that spread over scenes and ISOs, the highest ISO first, no clip twice."""
     scenes = SCENES[split]
     if n > len(scenes) * len(ISOS):
-        raise InputError(f"{TITLE}: {n} clips to {split}; the layout has {len(scenes) * len(ISOS)}")
+        raise InputError(f"{TITLE}: expected at most {len(scenes) * len(ISOS)} clips to {split}, got {n}")
     # Each round through the scenes shifts the ISOs by one, or the same pairs would come again.
     pairs = ((scenes[i % len(scenes)], ISOS[(i + i // len(scenes)) % len(ISOS)]) for i in range(n))
     return [f"scene{scene}-iso{iso}" for scene, iso in pairs]

@@ -29,7 +29,7 @@ def number_runs(tree: Tree, key: Callable[[str], tuple[Hashable, int] | None]) -
         run, frame = found
         other = runs.setdefault(run, {}).setdefault(frame, path)
         if other != path:
-            raise InputError(f"{tree.root}: {other} and {path} are the same frame; keep one of them")
+            raise InputError(f"{tree.root}: expected each frame once, got {other} and {path}; keep one of them")
     return runs
 
 
@@ -76,5 +76,5 @@ def listed(title: str, lists: Lists, split: str, n: int) -> list[str]:
         InputError: it has fewer.
     """
     if n > len(lists[split]):
-        raise InputError(f"{title}: {n} clips asked for, but its {split} split has room for {len(lists[split])}")
+        raise InputError(f"{title}: expected at most {len(lists[split])} clips in its {split} split, got {n}")
     return list(lists[split][:n])

@@ -102,8 +102,8 @@ class Dataset:
         sides = f"a height of {rows}" if columns is None else f"a width of {columns}"
         has = sides if None in (rows, columns) else f"{rows} x {columns}"
         raise InputError(
-            f"{path}: {height} x {width} pixels, {self.title} has {has}: another release, whose figures would not "
-            "compare"
+            f"{path}: expected {has} pixels, as {self.title} has, got {height} x {width}: this is another release, "
+            "whose figures would not compare; get the published one"
         )
 
 
@@ -124,7 +124,7 @@ class Tree:
         self.root = Path(root)
         self.published_lengths = False
         if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder")
+            raise InputError(f"{self.root}: there is no such folder; name the one that holds the dataset")
         self.files: tuple[str, ...] = tuple(sorted(_visible_files(self.root), key=natural_key))
         self._folders: dict[str, list[str]] = {}
         for name in self.files:

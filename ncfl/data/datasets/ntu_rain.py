@@ -65,7 +65,10 @@ def _refuse_packed(tree: Tree, absent: list[str]) -> None:
     found = (re.fullmatch(r"(.+)\.(?:rar|zip)", PurePosixPath(path).name) for path in tree.files)
     packed = [match[0] for match in found if match and match[1] in absent]
     if packed:
-        raise InputError(f"{tree.root}: {len(packed)} archives still to be unpacked where they lie, first {packed[0]}")
+        raise InputError(
+            f"{tree.root}: expected unpacked frames, got {len(packed)} archives, first {packed[0]}; unpack them where "
+            "they lie"
+        )
 
 
 # Rainy clips of one training scene share its clean frames, so a stand-in, whose clips are all different, uses one each.

@@ -112,7 +112,7 @@ def _clips(
             return _complete(tree, lists, title, release, runs)
     hint = "; a folder called light, heavy or complex is taken at its word" if level else ""
     raise InputError(
-        f"{tree.root}: no frames of {title} in it; give the folder that holds both its train and its test{hint}"
+        f"{tree.root}: expected frames of {title}, got none; name the folder of both its train and its test{hint}"
     )
 
 

@@ -78,8 +78,8 @@ def the_one(tree: Tree, title: str, name: str, folders: Sequence[str]) -> str | 
     """
     if len(folders) > 1:
         raise InputError(
-            f"{tree.root}: {title}: {name} is there {len(folders)} times ({', '.join(folders)}); keep one, or point at "
-            "the folder of one copy"
+            f"{tree.root}: expected {name} of {title} once, got {', '.join(folders)}; keep one, or name the folder of "
+            "one copy"
         )
     return folders[0] if folders else None
 
@@ -140,7 +140,7 @@ class Lengths:
         if len(frames) + len(absent) < published:  # cut off at an end
             self.missing.append(f"{published - len(frames) - len(absent)} of the {published} frames of {name}")
         elif count and not count.endswith("+") and len(frames) > published:
-            self._surplus.append(f"{name} has {len(frames)} frames instead of {published}")
+            self._surplus.append(f"{name} with {len(frames)} frames instead of {published}")
 
     def refuse(self, tree: Tree, title: str) -> None:
         """Raise an :class:`InputError` that names everything, if there is anything."""
@@ -148,4 +148,4 @@ class Lengths:
             raise incomplete(tree, title, self.missing, "sequences or frames")
         if self._surplus:
             more = f" and {len(self._surplus) - 5} more" if len(self._surplus) > 5 else ""
-            raise InputError(f"{tree.root}: not {title} as published: {', '.join(self._surplus[:5])}{more}")
+            raise InputError(f"{tree.root}: expected {title} as published, got {', '.join(self._surplus[:5])}{more}")

@@ -65,7 +65,7 @@ class ClipsSource:
         """List the folder's clips that are used, with checksums (:meth:`ncfl.data.sources.interface.Source.index`)."""
         del root, seed  # nothing is copied, nothing is drawn
         if given is not None:
-            raise InputError(f"dataset {dataset}: its source is clips, whose folder stands in params.yaml as `root`")
+            raise InputError(f"dataset {dataset}: expected its folder as `root` in params.yaml, got --from {given}")
         folder = Path(self.root)
         found, ignored = find_clips(folder)
         chosen = _choose(folder, dataset, found, ignored, {"train": self.train, "test": self.test})
@@ -105,11 +105,11 @@ class ClipsSource:
         """Refuse a clip whose files are not those that were fetched, before a frame of it is read."""
         there = {p.relative_to(self.root).as_posix(): p for p in _files(clip)} if clip.exists() else {}
         for name in sorted(fetched.keys() ^ there.keys(), key=natural_key):
-            what = "missing, but was there" if name in fetched else "was not there"
-            raise InputError(f"{Path(self.root) / name}: {what} when the dataset was fetched; fetch it again")
+            what = "is missing, but was there" if name in fetched else "was not there"
+            raise InputError(f"{Path(self.root) / name}: it {what} when the dataset was fetched; fetch it again")
         for name, path in there.items():
             if _described(path, Path(self.root)) != fetched[name]:
-                raise InputError(f"{path}: changed since the dataset was fetched (sha256); fetch it again")
+                raise InputError(f"{path}: it has changed since the dataset was fetched (sha256); fetch it again")
 
     def _frames(self, path: Path) -> Iterator[np.ndarray]:
         with open_frames(path) as reader:
@@ -126,7 +126,9 @@ class ClipsSource:
         height, width = frame.shape[:2]
         rows, columns = self.crop
         if rows > height or columns > width:
-            raise InputError(f"{path}: frames of {height} x {width} pixels are smaller than crop {rows} x {columns}")
+            raise InputError(
+                f"{path}: expected frames of at least {rows} x {columns} pixels, the crop, got {height} x {width}"
+            )
         top, left = (height - rows) // 2, (width - columns) // 2
         return frame[top : top + rows, left : left + columns]
 
@@ -145,12 +147,12 @@ def find_clips(root: Path) -> tuple[dict[str, Path], list[str]]:
     """
     root = Path(root)
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; a clips source needs a folder with {FORMATS}")
+        raise InputError(f"{root}: there is no such folder; name one with {FORMATS} as `root` in params.yaml")
     clips: list[Path] = []
     ignored: list[Path] = []
     _walk(root, clips, ignored)
     if not clips:
-        raise InputError(f"{root}: no clips in it; a clips source needs {FORMATS}")
+        raise InputError(f"{root}: expected {FORMATS}, got no clips")
     ends = [_stem(clip) for clip in clips]
     names = {
         (end if ends.count(end) == 1 else clip.relative_to(root).as_posix()): clip
@@ -198,7 +200,7 @@ def _described(path: Path, root: Path) -> dict[str, Any]:
             "sha256": sha256(path),
         }
     except OSError as error:  # a link to nowhere, no permission
-        raise InputError(f"{path}: not readable ({error.strerror})") from None
+        raise InputError(f"{path}: it cannot be read ({error.strerror}); mend or remove it") from None
 
 
 def _stem(clip: Path) -> str:
@@ -215,7 +217,7 @@ def _choose(
     """Clip names per split, checked: each exists, none in two splits, no split twice the rest."""
     rests = [split for split, names in wanted.items() if names == "rest"]
     if len(rests) > 1:
-        raise InputError(f"datasets.{dataset}: {' and '.join(rests)} cannot both be `rest`")
+        raise InputError(f"datasets.{dataset}: expected `rest` for one split, got it for {' and '.join(rests)}")
     chosen = {
         split: [_resolve(root, f"datasets.{dataset}.{split}", name, found, ignored) for name in names]
         for split, names in wanted.items()
@@ -226,12 +228,12 @@ def _choose(
         for name in names:
             if name in taken:
                 where = f"both {taken[name]} and {split}" if taken[name] != split else f"{split} twice"
-                raise InputError(f"datasets.{dataset}: clip {name} is in {where}")
+                raise InputError(f"datasets.{dataset}: expected each clip once, got {name} in {where}")
             taken[name] = split
     for split in rests:
         chosen[split] = [name for name in found if name not in taken]
         if not chosen[split]:
-            raise InputError(f"datasets.{dataset}.{split}: no clips are left for `rest` in {root}")
+            raise InputError(f"datasets.{dataset}.{split}: expected clips left for `rest` in {root}, got none")
     return {split: chosen[split] for split in wanted if chosen[split]}
 
 
@@ -246,4 +248,4 @@ def _resolve(root: Path, key: str, name: str, found: dict[str, Path], ignored: l
     if any(name in (file, Path(file).name, Path(file).stem) for file in ignored):
         raise InputError(f"{key}: expected {FORMATS}, got {name} in {root}")
     near = difflib.get_close_matches(name, found, n=3, cutoff=0.4) or list(found)[:5]
-    raise InputError(f"{key}: no clip {name} in {root}; nearest: {', '.join(near)}")
+    raise InputError(f"{key}: expected a clip of {root}, got {name!r}; nearest: {', '.join(near)}")

@@ -66,12 +66,14 @@ class DemoSource:
         """Render, pack, unpack and list the stand-in (:meth:`ncfl.data.sources.interface.Source.index`)."""
         if given is not None:
             raise InputError(
-                f"dataset {dataset}: its source is demo, which makes its own files; "
-                "set `source: published` in params.yaml to use the dataset itself"
+                f"dataset {dataset}: expected no --from, since its source is demo, which makes its own files, got "
+                f"{given}; set `source: published` in params.yaml to use the dataset itself"
             )
         found = find(dataset)
         if found.frames not in (None, self.frames):
-            raise InputError(f"dataset {dataset}: {self.frames} frames a clip, {found.title} has {found.frames}")
+            raise InputError(
+                f"dataset {dataset}: frames: expected {found.frames}, as {found.title} has, got {self.frames}"
+            )
         lists = {split: _names(found, split, count) for split, count in self._counts().items()}
         folder = Path(root) / self.name
         archive = folder / "archives" / f"{dataset}.zip"

@@ -53,7 +53,7 @@ def index_files(dataset: Dataset, root: Path, lists: Lists | None = None) -> dic
         except OSError as error:
             lost = path.is_symlink() and not path.exists()
             reason = f"a link to {path.readlink()}, which is not there" if lost else error.strerror
-            raise InputError(f"{path}: not readable ({reason})") from None
+            raise InputError(f"{path}: it cannot be read ({reason}); mend it") from None
 
     files = []
     with Progress(len(used), f"checksums of {dataset.title}", unit="file") as bar:
@@ -90,8 +90,8 @@ def read_clips(
                 size = size or picture.shape
                 if picture.shape != size:
                     raise InputError(
-                        f"{Path(root) / name}: {picture.shape[0]} x {picture.shape[1]} pixels, the clip's first frame "
-                        f"has {size[0]} x {size[1]}; all frames of a clip must be of one size"
+                        f"{Path(root) / name}: expected {size[0]} x {size[1]} pixels, as the clip's first frame has, "
+                        f"got {picture.shape[0]} x {picture.shape[1]}"
                     )
             clean, *degraded = (picture for _, picture in pictures)
             yield Pair(clean, tuple(degraded)) if degraded else clean
@@ -117,10 +117,10 @@ def _reader(
     def read(name: str) -> tuple[str, np.ndarray]:
         path = root / name
         if not path.exists():
-            raise InputError(f"{path}: not readable: gone since the dataset was fetched; {again}")
+            raise InputError(f"{path}: it is gone since the dataset was fetched; {again}")
         data = read_bytes(path)
         if hashlib.sha256(data).hexdigest() != known[name]:
-            raise InputError(f"{path}: changed since the dataset was fetched (sha256); {again}")
+            raise InputError(f"{path}: it has changed since the dataset was fetched (sha256); {again}")
         picture = decode_picture(data, path) if raw is None else decode_mosaic(data, path)
         if published:
             dataset.check_size(*picture.shape[:2], path)
@@ -128,7 +128,9 @@ def _reader(
             return name, picture
         mosaic = picture
         if mosaic.shape[0] % 2 or mosaic.shape[1] % 2:
-            raise InputError(f"{path}: {mosaic.shape[0]} x {mosaic.shape[1]} pixels; a Bayer mosaic has even sides")
+            raise InputError(
+                f"{path}: expected even sides of a Bayer mosaic, got {mosaic.shape[0]} x {mosaic.shape[1]} pixels"
+            )
         return name, bayer.pack(mosaic, raw.pattern)
 
     return read

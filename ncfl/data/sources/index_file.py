@@ -84,10 +84,12 @@ def check(form: type[Pictures] | type[Films], index: Mapping[str, Any], path: Pa
         found = form.model_validate(index)
     except (pydantic.ValidationError, RecursionError) as error:
         if isinstance(error, RecursionError):
-            raise InputError(f"{path}: brackets within brackets, too many to be read; {again}") from None
+            raise InputError(
+                f"{path}: it cannot be read, since too many brackets stand within brackets; {again}"
+            ) from None
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "all of it"
         reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: damaged: {place}: {reason}; {again}") from None
+        raise InputError(f"{path}: it is damaged: {place}: {reason}; {again}") from None
     if missing := found.unlisted():
-        raise InputError(f"{path}: damaged: {min(missing)} is in a clip and not among the files; {again}")
+        raise InputError(f"{path}: it is damaged: {min(missing)} is in a clip and not among the files; {again}")

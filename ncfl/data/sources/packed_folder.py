@@ -89,7 +89,7 @@ def _described(given: Path, name: str) -> dict[str, Any]:
     try:
         return {"name": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
     except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror})") from None
+        raise InputError(f"{path}: it cannot be read ({error.strerror}); mend or remove it") from None
 
 
 def _index(dataset: Dataset, files: Path, places: list[Path]) -> dict[str, Any]:

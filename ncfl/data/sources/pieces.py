@@ -50,7 +50,7 @@ def join(given: Path, whole: str, pieces: list[str], target: Path) -> None:
     cuts = [name for name in pieces if name != whole]
     _check(given, whole, cuts, first=1 if is_split else 0 if _is_lettered(cuts[0]) else min(_place(cuts[0])[1], 1))
     if is_split and whole not in pieces:
-        raise InputError(f"{given / whole}: missing, the last piece of this archive; get it too")
+        raise InputError(f"{given / whole}: the last piece of this archive is missing; get it too")
     starts, size = [], 0
     with target.open("wb") as joined:
         for name in [*cuts, whole] if is_split else cuts:
@@ -83,7 +83,7 @@ def _is_lettered(piece: str) -> bool:
 def _check(given: Path, whole: str, cuts: list[str], first: int) -> None:
     for number, name in enumerate(cuts, start=first):
         if _place(name)[1] != number:
-            raise InputError(f"{given / _named_like(name, number)}: missing, a piece of {whole}; get it too")
+            raise InputError(f"{given / _named_like(name, number)}: this piece of {whole} is missing; get it too")
 
 
 def _named_like(name: str, number: int) -> str:

@@ -96,7 +96,7 @@ def _given_folder(dataset: Dataset, rows: list[Archive], folder: Path, given: Pa
         files.rmdir()  # of an archive that could not be unpacked
     own = files.exists() and target == files.resolve()
     if files.exists() and not (own or files.is_symlink() or packed_folder.is_unpacked(folder)):
-        raise InputError(f"{files}: holds unpacked files; remove it first, if {given} is to take its place")
+        raise InputError(f"{files}: it holds unpacked files; remove it first, if {given} is to take its place")
     try:
         listed = index_files(dataset, given)
     except InputError as error:
@@ -119,7 +119,7 @@ def _linked_folder(dataset: Dataset, files: Path) -> dict[str, Any]:
     earlier = f"(linked to {files.readlink()} by an earlier --from; remove the link {files} to download instead)"
     if not files.is_dir():
         raise InputError(
-            f"{files}: leads to {files.readlink()}, which is no folder now; give the dataset again {earlier}"
+            f"{files}: it leads to {files.readlink()}, which is no folder now; give the dataset again {earlier}"
         )
     try:
         return {"archives": [], **index_files(dataset, files)}

@@ -54,9 +54,8 @@ def film(dataset: Dataset, clip: str, scene: Scene, rng: np.random.Generator) ->
 def _check(dataset: Dataset) -> None:
     kind, shots = dataset.stand_in, dataset.shots
     if (kind == "raw") != (dataset.raw is not None):
-        raise InputError(
-            f"dataset {dataset.name}: stand_in {kind!r}; `raw` is for datasets of raw video, and only that"
-        )
+        wanted = "another than 'raw', since its video is not" if dataset.raw is None else "'raw', since its video is"
+        raise InputError(f"dataset {dataset.name}: stand_in: expected {wanted} raw, got {kind!r}")
     if kind != "raw" and shots != (kind != "none"):
         allowed = "none" if shots == 0 else "rain or haze" if shots == 1 else "raw, the only one of several shots"
         raise InputError(f"dataset {dataset.name}: expected {allowed}, got stand_in {kind!r} with {shots} shots")

@@ -112,7 +112,9 @@ def _recorded(folder: Path) -> dict[str, dict]:
     path = folder / RECORD
     record = read_json(path) if path.is_file() else {}
     if not isinstance(record, dict):
-        raise InputError(f"{path}: not an object of archives; remove it, and they are unpacked again")
+        raise InputError(
+            f"{path}: it is damaged, since it is not an object of archives; remove it, and they are unpacked again"
+        )
     # What does not look like an entry is unpacked again.
     return {
         name: entry for name, entry in record.items() if isinstance(entry, dict) and {"bytes", "sha256"} <= {*entry}

@@ -45,7 +45,7 @@ class Haze:
         """
         if labels.shape != self._background.shape or labels.dtype != np.uint8:
             wanted, found = list(self._background.shape), list(labels.shape)
-            raise ValueError(f"labels {labels.dtype} {found}; this haze is of uint8 {wanted}")
+            raise ValueError(f"labels: expected uint8 {wanted}, got {labels.dtype} {found}")
         return np.where(labels == 0, self._background, self._layers[labels])
 
     def transmission(self, labels: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ class Haze:
             uint8 [H,W,3].
         """
         if frame.shape != (*labels.shape, 3) or frame.dtype != np.uint8:
-            raise ValueError(f"frame {frame.dtype} {list(frame.shape)}; labels are of {list(labels.shape)}")
+            raise ValueError(f"frame: expected uint8 {[*labels.shape, 3]}, got {frame.dtype} {list(frame.shape)}")
         passed = self.transmission(labels)[..., None]
         hazy = frame.astype(np.float32) * passed + 255 * self.light * (1 - passed)
         return np.rint(hazy.clip(0, 255)).astype(np.uint8)

@@ -39,8 +39,8 @@ def _package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
-            f"package {DISTRIBUTIONS[package]}: not installed; the embedded photographs come with it "
-            f"(pip install {DISTRIBUTIONS[package]})"
+            f"package {DISTRIBUTIONS[package]}: it is not installed, and the embedded photographs come with it; "
+            f"pip install {DISTRIBUTIONS[package]}"
         )
     return Path(next(iter(spec.submodule_search_locations)))
 
@@ -52,11 +52,13 @@ def path(name: str) -> Path:
         InputError: an unknown name, a package that is not installed, or a wheel without the file.
     """
     if name not in FILES:
-        raise InputError(f"photograph {name}: unknown; there are {', '.join(sorted(FILES))}")
+        raise InputError(f"photograph: expected one of {', '.join(sorted(FILES))}, got {name!r}")
     package, file = FILES[name]
     found = _package_folder(package) / file
     if not found.is_file():
-        raise InputError(f"{found}: missing; this version of {DISTRIBUTIONS[package]} does not ship it")
+        raise InputError(
+            f"{found}: it is missing, since this version of {DISTRIBUTIONS[package]} does not ship it; install another"
+        )
     return found
 
 
@@ -78,7 +80,7 @@ def load(names: Iterable[str]) -> dict[str, np.ndarray]:
         file = path(name)
         image = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
         if image is None:
-            raise InputError(f"{file}: not readable as an image")
+            raise InputError(f"{file}: it cannot be read as an image; install {DISTRIBUTIONS[FILES[name][0]]} again")
         image.flags.writeable = False
         loaded[name] = image
     return loaded

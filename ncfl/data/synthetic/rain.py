@@ -122,7 +122,7 @@ class Rain:
             uint8 [H,W,3].
         """
         if frame.shape != (*self.size, 3):
-            raise ValueError(f"rain of {list(self.size)} pixels on a frame {list(frame.shape)}")
+            raise ValueError(f"frame: expected {[*self.size, 3]}, the size of this rain, got {list(frame.shape)}")
         clean = frame.astype(np.float32)
         if frame.dtype == np.uint8:
             clean /= 255

@@ -78,10 +78,10 @@ def mosaic(rgb: np.ndarray, raw: RawFormat, gains: tuple[float, float, float] = 
         InputError: an odd size, or an unknown pattern.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise ValueError(f"a picture is [H,W,3]; found {list(rgb.shape)}")
+        raise ValueError(f"picture: expected [H,W,3], got {list(rgb.shape)}")
     height, width, _ = rgb.shape
     if height % 2 or width % 2:
-        raise InputError(f"picture of {height} x {width} pixels; a Bayer mosaic has even sides")
+        raise InputError(f"picture: expected even sides, for a Bayer mosaic, got {height} x {width} pixels")
     light = linear(rgb)
     values = np.empty((height, width), np.float32)
     for color, (row, column) in zip(bayer.PLANE_COLORS, bayer.sites(raw.pattern), strict=True):
@@ -106,7 +106,9 @@ def raw_noise(clean: np.ndarray, iso: int, rng: np.random.Generator, raw: RawFor
         InputError: an ISO that was not calibrated.
     """
     if iso not in IMX385:
-        raise InputError(f"ISO {iso}: the sensor's noise is known at {', '.join(map(str, IMX385))} only")
+        raise InputError(
+            f"ISO: expected one of {', '.join(map(str, IMX385))}, at which the sensor's noise is known, got {iso}"
+        )
     a, b = IMX385[iso]
     signal = np.maximum(np.asarray(clean, np.float64) - raw.black, 0)
     noisy = a * rng.poisson(signal / a) + rng.normal(raw.black, b**0.5, signal.shape)

@@ -80,7 +80,7 @@ class Contents:
     def check_not_empty(self) -> None:
         """Refuse an archive without a single file."""
         if not self.files:
-            raise InputError(f"{self.archive}: holds no files; nothing was unpacked")
+            raise InputError(f"{self.archive}: expected files in it, got none; nothing was unpacked")
 
     def _add_folders(self, folder: str, name: str) -> None:
         missing = []
@@ -115,8 +115,8 @@ class Contents:
             if found > allowed:
                 column = "unpacked_bytes" if what == "bytes" else "unpacked_files"
                 raise InputError(
-                    f"{self.archive}: holds more than {allowed} {what}, its bound ({column} of this archive in "
-                    "ncfl/data/sources.csv); nothing was unpacked"
+                    f"{self.archive}: expected at most {allowed} {what} ({column} of this archive in "
+                    "ncfl/data/sources.csv), got more; nothing was unpacked"
                 )
 
     def _refused(self, name: str, reason: str) -> InputError:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import remove, remove_leftovers, temporary_beside
@@ -33,7 +33,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     building = temporary_beside(target)
     with _disk(target):
         if os.path.lexists(target):
-            raise InputError(f"{target}: is there already; remove it to unpack again")
+            raise InputError(f"{target}: it is there already; remove it to unpack again")
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target)
         remove(building)
@@ -93,7 +93,10 @@ class Outputs:
     def check_whole(self) -> None:
         """Refuse an archive that gave fewer files than it listed."""
         if self._waiting:
-            raise InputError(f"{self.archive}: damaged: member {next(iter(self._waiting))} is listed but not there")
+            raise InputError(
+                f"{self.archive}: it is damaged: member {next(iter(self._waiting))} is listed but not there; get "
+                "it again"
+            )
 
     def count(self, size: int) -> None:
         """Take note of bytes written."""
@@ -101,7 +104,7 @@ class Outputs:
         self._progress.update(self._written // 1_000_000)
 
 
-class Output:
+class Output(contextlib.AbstractContextManager):
     """A file being written, mode 0644 less the umask, that refuses to hold more or less than was declared."""
 
     def __init__(self, outputs: Outputs, path: str, size: int) -> None:
@@ -110,9 +113,6 @@ class Output:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with _disk(outputs.target / path):
             self._file: BinaryIO = os.fdopen(os.open(outputs.root / path, flags, 0o644), "wb")
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -136,7 +136,7 @@ class Output:
             self._file.close()
 
     def _damaged(self, what: str) -> InputError:
-        return InputError(f"{self._outputs.archive}: damaged: member {self._path} {what}; nothing was unpacked")
+        return InputError(f"{self._outputs.archive}: it is damaged: member {self._path} {what}; nothing was unpacked")
 
 
 class Reader(Protocol):
@@ -167,4 +167,4 @@ def _disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(f"{path}: no space left on its device; nothing was unpacked") from error
-        raise InputError(f"{path}: cannot be written ({error.strerror}); nothing was unpacked") from error
+        raise InputError(f"{path}: it cannot be written ({error.strerror}); nothing was unpacked") from error

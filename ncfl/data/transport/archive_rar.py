@@ -49,13 +49,16 @@ class RarReader:
         if self._rar.needs_password():
             raise encrypted(path)
         if rarfile.RAR_BLOCK_ENDARC not in blocks:
-            raise InputError(f"{path}: damaged: ends before the archive's end; download it again")
+            raise InputError(f"{path}: it is damaged, since it ends before the archive's end; download it again")
 
     def members(self) -> Iterator[Member]:
         split = self._library.RAR_FILE_SPLIT_BEFORE | self._library.RAR_FILE_SPLIT_AFTER
         for info in self._rar.infolist():
             if info.flags & split:
-                raise InputError(f"{self._path}: is one of several parts; unpack by hand, pass the folder with --from")
+                raise InputError(
+                    f"{self._path}: expected a whole archive, got one of several parts; unpack it by hand, pass the "
+                    "folder with --from"
+                )
             yield Member(info.filename, self._kind(info), info.file_size)
 
     def extract(self, outputs: Outputs) -> None:

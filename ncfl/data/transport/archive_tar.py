@@ -71,7 +71,9 @@ class TarReader:
         with tarfile.open(fileobj=stream, mode="r|", **options) as tar:
             for count, info in enumerate(tar):
                 if count >= self._entries:
-                    raise InputError(f"{self._path}: holds more than {self._entries} entries; nothing was unpacked")
+                    raise InputError(
+                        f"{self._path}: expected at most {self._entries} entries, got more; nothing was unpacked"
+                    )
                 end = info.offset_data + info.size
                 stream.most = min(end + BUFFER + _ALL_HEADERS, self._most)
                 yield tar, info
@@ -95,7 +97,7 @@ class _Bounded:
         data = self._inside.read(size)
         self._done += len(data)
         if self._done > self.most:
-            raise InputError(f"{self._path}: unpacks to more than it may hold, as a bomb does; nothing was unpacked")
+            raise InputError(f"{self._path}: it unpacks to more than it may hold, as a bomb does; nothing was unpacked")
         return data
 
 

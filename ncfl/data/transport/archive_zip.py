@@ -55,6 +55,6 @@ def check_not_a_piece(path: Path, file: BinaryIO) -> None:
     last = int.from_bytes(end[:2], "little") if found else 0
     if 0 < last < 0xFFFF:  # which a 64-bit zip has
         raise InputError(
-            f"{path}: is the last of {last + 1} pieces of a split zip; pass the folder that has them all, "
-            f"{path.stem}.z01 to {path.stem}.z{last:02d} too, with --from"
+            f"{path}: expected all pieces, got the last of {last + 1} pieces of a split zip; pass the folder that has "
+            f"them all, {path.stem}.z01 to {path.stem}.z{last:02d} too, with --from"
         )

@@ -54,13 +54,13 @@ def unpack(archive: Path, target: Path, *, max_files: int, max_bytes: int) -> li
     except InputError:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"{archive}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{archive}: it cannot be read ({error.strerror}); get it again") from None
     except Exception as error:
         # The libraries raise all kinds of exceptions for archives that are made to break them.
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise InputError(
-            f"{archive}: damaged, or of a kind that cannot be read ({said}); download it again, or unpack it by hand "
-            f"and pass the folder with --from"
+            f"{archive}: it is damaged, or of a kind that cannot be read ({said}); download it again, or unpack it by "
+            f"hand and pass the folder with --from"
         ) from error
     return list(contents.files)
 
@@ -88,4 +88,4 @@ def _reader(archive: Path, file: BinaryIO, *, max_files: int, max_bytes: int) ->
     if decompress or start[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
         return TarReader(archive, file, decompress, max_files=max_files, max_bytes=max_bytes)
     check_not_a_piece(archive, file)
-    raise InputError(f"{archive}: no archive that is known (zip, tar, 7z, rar); it begins with {start[:16]!r}")
+    raise InputError(f"{archive}: expected an archive (zip, tar, 7z, rar), got a file that begins with {start[:16]!r}")

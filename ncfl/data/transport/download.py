@@ -41,9 +41,9 @@ class _Wanted(NamedTuple):
     def wrong(self, size: int, checksum: str) -> str | None:
         """What is wrong with a file of this size and checksum; None: nothing."""
         if self.length not in (None, size):
-            return f"{size} bytes, {self.length} expected"
+            return f"expected {self.length} bytes, got {size}"
         if self.checksum not in (None, checksum):
-            return f"sha256 {checksum}, {self.checksum} expected"
+            return f"expected sha256 {self.checksum}, got {checksum}"
         return None
 
 
@@ -92,7 +92,7 @@ def download(
             except Unavailable as error:
                 reasons.append(f"{source}: {error}")
         said = "; ".join([*reasons, hint] if hint else reasons)
-        raise InputError(f"{target}: cannot be downloaded: {said}")
+        raise InputError(f"{target}: it cannot be downloaded: {said}")
 
 
 @contextlib.contextmanager
@@ -117,7 +117,7 @@ def alone(path: Path) -> Iterator[None]:
 def _present(wanted: _Wanted) -> str:
     found = files.sha256(wanted.target)
     if wrong := wanted.wrong(wanted.target.stat().st_size, found):
-        raise InputError(f"{wanted.target}: is there already, but with {wrong}; move it away")
+        raise InputError(f"{wanted.target}: {wrong}, since another file is there already; move it away")
     return found
 
 
@@ -136,7 +136,7 @@ def _over_http(address: str, wanted: _Wanted) -> str:
             if last or not spliced:
                 break
             say(f"{wanted.target.name}: {wrong}: the pieces do not fit; from the start again")
-        raise Unavailable(f"gives a file with {wrong}: damaged, or replaced by another")
+        raise Unavailable(f"gives another file: {wrong}: damaged, or replaced")
 
 
 def _persist(session: "requests.Session", address: str, part: Part, wanted: _Wanted) -> None:
@@ -183,6 +183,6 @@ def _over_google_drive(address: str, wanted: _Wanted) -> str:
     found = files.sha256(path)
     if wrong := wanted.wrong(path.stat().st_size, found):
         path.unlink()
-        raise Unavailable(f"gives a file with {wrong}: damaged, or replaced by another")
+        raise Unavailable(f"gives another file: {wrong}: damaged, or replaced")
     path.replace(wanted.target)
     return found

@@ -42,19 +42,19 @@ def verified(row: Archive, path: Path, folder: Path) -> str:
         InputError: it is not a file, cannot be read, or has another size or checksum than is known.
     """
     if not path.is_file():
-        raise InputError(f"{path}: not a file; it stands in the place of an archive")
+        raise InputError(f"{path}: expected an archive, got a folder; remove it")
     way_out = f"remove {path} and fetch again" if path == folder / ARCHIVES / row.file else "get it again"
     size = path.stat().st_size
     if row.bytes not in (None, size):
-        raise InputError(f"{path}: {size} bytes, {row.bytes} expected: incomplete, or another file; {way_out}")
+        raise InputError(f"{path}: expected {row.bytes} bytes, got {size}: incomplete, or another file; {way_out}")
     expected = known(row, folder)
     try:
         checksum = sha256(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{path}: it cannot be read ({error.strerror}); {way_out}") from None
     if expected not in (None, checksum):
         way_out = way_out if row.sha256 else f"{way_out} ({accept(row, folder)})"
-        raise InputError(f"{path}: sha256 {checksum}, {expected} expected: damaged, or another file; {way_out}")
+        raise InputError(f"{path}: expected sha256 {expected}, got {checksum}: damaged, or another file; {way_out}")
     return checksum
 
 
@@ -70,5 +70,7 @@ def _recorded(folder: Path) -> dict[str, str]:
     path = folder / CHECKSUMS
     recorded = read_json(path) if path.exists() else {}
     if not isinstance(recorded, dict) or not all(isinstance(value, str) for value in recorded.values()):
-        raise InputError(f"{path}: not an object of file names and checksums; mend or remove it")
+        raise InputError(
+            f"{path}: it is damaged, since it is not an object of file names and checksums; mend or remove it"
+        )
     return recorded

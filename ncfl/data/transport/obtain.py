@@ -48,9 +48,11 @@ def given_kind(path: Path, rows: list[Archive]) -> Literal["archives", "folder"]
         # A link that leads nowhere counts, so that it is named later on.
         return "archives" if any(os.path.lexists(path / name) for name in names) else "folder"
     if not path.exists():
-        raise InputError(f"{path}: {_nothing(path)}; an archive or a folder is wanted")
+        raise InputError(f"{path}: expected an archive or a folder, got {_nothing(path)}")
     if path.name not in names and len(names) > 1:
-        raise InputError(f"{path}: none of the dataset's archives, which are called {', '.join(names)}; rename it")
+        raise InputError(
+            f"{path}: expected one of the dataset's archives, {', '.join(names)}, got {path.name}; rename it"
+        )
     return "archives"
 
 
@@ -84,7 +86,7 @@ def obtain(
     """
     folder = Path(folder)
     if given is not None and given_kind(given, rows) != "archives":
-        raise InputError(f"{given}: holds none of the archives {', '.join(row.file for row in rows)}")
+        raise InputError(f"{given}: expected archives ({', '.join(row.file for row in rows)}), got none of them")
     here = {archive.name: archive for archive in unpacked}
     wanted = {row.file: known(row, folder) for row in rows}
     here = {name: archive for name, archive in here.items() if wanted.get(name) == archive.sha256}
@@ -116,7 +118,7 @@ def _offered(row: Archive, given: Path | None, only: bool) -> Path | None:
     if not os.path.lexists(offered) or (offered.name != row.file and not only):
         return None
     if not offered.is_file():
-        raise InputError(f"{offered}: {_nothing(offered)}; a file is wanted")
+        raise InputError(f"{offered}: expected a file, got {_nothing(offered)}")
     return offered
 
 
@@ -130,7 +132,7 @@ def _source(row: Archive, folder: Path, offered: Path | None, unpacked: bool) ->
         if place.exists() and place.samefile(offered):
             return "present"
         if os.path.lexists(place) and not place.is_symlink():
-            raise InputError(f"{place}: is there already; remove {place} first, if {offered} is to take its place")
+            raise InputError(f"{place}: it is there already; remove it first, if {offered} is to take its place")
         return offered
     if place.exists():
         return "present"
@@ -138,7 +140,7 @@ def _source(row: Archive, folder: Path, offered: Path | None, unpacked: bool) ->
         return "unpacked"
     if place.is_symlink():
         raise InputError(
-            f"{place}: {_nothing(place)}; give the archive again with "
+            f"{place}: expected an archive, got {_nothing(place)}; give the archive again with "
             f"`ncfl fetch --dataset {row.dataset} --from PATH`, or remove the link"
         )
     return "download" if row.address else None
@@ -148,7 +150,7 @@ def _nothing(path: Path) -> str:
     """Why a path gives no file."""
     if path.is_symlink() and not path.exists():
         return f"a link to {path.readlink()}, which is not there (any more)"
-    return "not a file" if path.exists() else "no such file or folder"
+    return "what is neither" if path.exists() else "nothing"
 
 
 def _local(row: Archive, folder: Path, source: Place, unpacked: Mapping[str, Obtained]) -> Obtained:

@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from ncfl.common.errors import InputError
 from ncfl.common.files import read_json, write_json, writing
@@ -13,7 +13,7 @@ from ncfl.common.files import read_json, write_json, writing
 PIECE = 1 << 20  # bytes read at once, at most
 
 
-class Part:
+class Part(contextlib.AbstractContextManager):
     """A file that is not whole yet: ``<target>.part``, and in ``<target>.part.json`` whose bytes these are.
 
     Attributes:
@@ -35,9 +35,6 @@ class Part:
             while data := self._file.read(PIECE):
                 self._hash.update(data)
                 self.size += len(data)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # of a full disk, which has been reported when it was met

@@ -60,7 +60,7 @@ def archives(dataset: str, table: Path = SOURCES_CSV) -> list[Archive]:
     found = [row for row in rows if row.dataset == dataset]
     if not found:
         known = ", ".join(dict.fromkeys(row.dataset for row in rows)) or "none"
-        raise InputError(f"{table}: no row for dataset {dataset}; datasets in it: {known}")
+        raise InputError(f"{table}: dataset: expected one of {known}, got {dataset!r}")
     return found
 
 
@@ -88,12 +88,15 @@ def _read(table: Path) -> list[Archive]:
                 # File systems that ignore case would hold only one of two such files.
                 first = seen.setdefault((row.dataset, row.file.casefold()), reader.line_num)
                 if first != reader.line_num:
-                    raise InputError(f"{place}, column file: {row.file} of {row.dataset} is in line {first} too")
+                    raise InputError(
+                        f"{place}, column file: expected each file of {row.dataset} once, got {row.file} as "
+                        f"in line {first}"
+                    )
                 rows.append(row)
     except FileNotFoundError:
-        raise InputError(f"{table}: no such file") from None
+        raise InputError(f"{table}: there is no such file; name the table of sources") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: not readable as CSV in UTF-8 ({error})") from None
+        raise InputError(f"{table}: it cannot be read as CSV in UTF-8 ({error}); mend it") from None
     return rows
 
 
@@ -101,18 +104,18 @@ def _header(header: list[str], table: Path) -> list[str]:
     place = f"{table}, line 1"
     for name in header:
         if name not in COLUMNS:
-            raise InputError(f"{place}: unknown column {name!r}; columns are {', '.join(COLUMNS)}")
+            raise InputError(f"{place}: expected columns {', '.join(COLUMNS)}, got {name!r}")
         if header.count(name) > 1:
-            raise InputError(f"{place}: column {name} stands twice")
+            raise InputError(f"{place}: expected each column once, got {name} twice")
     missing = [name for name in COLUMNS if name not in header]
     if missing:
-        raise InputError(f"{place}: column {missing[0]} is missing; columns are {', '.join(COLUMNS)}")
+        raise InputError(f"{place}: expected columns {', '.join(COLUMNS)}, got none called {missing[0]}")
     return header
 
 
 def _row(header: list[str], values: list[str], place: str) -> Archive:
     if len(values) != len(header):
-        raise InputError(f"{place}: {len(values)} fields, the header has {len(header)}")
+        raise InputError(f"{place}: expected {len(header)} fields, as the header has, got {len(values)}")
     text = {name: value.strip() for name, value in zip(header, values, strict=True)}
     return Archive(
         dataset=_filled(text, "dataset", place),
@@ -129,20 +132,23 @@ def _row(header: list[str], values: list[str], place: str) -> Archive:
 
 def _filled(text: dict[str, str], name: str, place: str, when: str = "") -> str:
     if not text[name]:
-        raise InputError(f"{place}, column {name}: empty; it must be given{when}")
+        raise InputError(f"{place}, column {name}: expected a value{when}, got none")
     return text[name]
 
 
 def _file_name(value: str, place: str) -> str:
     # It becomes a path below data/raw, so it must not lead anywhere else, nor be hidden.
     if not re.fullmatch(r"[^/\\:\0.][^/\\:\0]*", value):
-        raise InputError(f"{place}: {value!r}; a plain file name is wanted, without a folder")
+        raise InputError(f"{place}: expected a plain file name, without a folder, got {value!r}")
     return value
 
 
 def _mirror(text: dict[str, str], place: str) -> str | None:
     if text["mirror"] and not text["address"]:
-        raise InputError(f"{place}, column mirror: {text['mirror']}, but address is empty; fill in address first")
+        raise InputError(
+            f"{place}, column mirror: expected nothing, since address is empty, got {text['mirror']}; fill in address "
+            "first"
+        )
     return _address(text["mirror"], f"{place}, column mirror")
 
 
@@ -155,17 +161,19 @@ def _address(value: str, place: str) -> str | None:
     except ValueError:  # brackets that are not closed
         well_formed = False
     if not well_formed:
-        raise InputError(f"{place}: {value!r}; an address that begins with https:// or http:// is wanted, or nothing")
+        raise InputError(
+            f"{place}: expected an address that begins with https:// or http://, or nothing, got {value!r}"
+        )
     return value
 
 
 def _sha256(value: str, place: str) -> str | None:
     if value and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
-        raise InputError(f"{place}: {value!r}; 64 hexadecimal digits are wanted, or nothing")
+        raise InputError(f"{place}: expected 64 hexadecimal digits, or nothing, got {value!r}")
     return value.lower() or None
 
 
 def _number(value: str, place: str) -> int | None:
     if value and not re.fullmatch(r"[1-9][0-9]*", value):
-        raise InputError(f"{place}: {value!r}; a whole number from 1 is wanted, without separators, or nothing")
+        raise InputError(f"{place}: expected a whole number from 1, without separators, or nothing, got {value!r}")
     return int(value) if value else None

@@ -223,7 +223,8 @@ class EMVD(nn.Module):
 def check_state(state: EMVDState | None, bands: Tensor) -> None:
     """Refuses a state that is not of these bands' size: InputError."""
     if state is not None and state.fused.shape != bands.shape:
-        raise InputError(f"{EMVD.kind}: bands {list(bands.shape)} follow a state of {list(state.fused.shape)}")
+        wanted = list(state.fused.shape)
+        raise InputError(f"{EMVD.kind}: bands: expected {wanted}, as the state has, got {list(bands.shape)}")
 
 
 def emvd_s(**sizes: int | Sequence[int]) -> EMVD:

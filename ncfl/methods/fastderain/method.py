@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ncfl.methods.differences import add_adjoint, difference
+from ncfl.methods.finite_differences import add_adjoint, difference
 from ncfl.methods.luma import OnLuma
 
 _T, _Y, _X = 0, 1, 2  # the dimensions of a luma clip [T,H,W]

@@ -141,7 +141,8 @@ class FCRVD(nn.Module):
         padder = Padder(*frame.shape[-2:], MULTIPLE)
         x = padder.pad(frame)
         if state is not None and state.second.shape != x.shape:
-            raise InputError(f"{self.kind}: frames {list(x.shape)} follow a state of {list(state.second.shape)}")
+            wanted = list(state.second.shape)
+            raise InputError(f"{self.kind}: frames: expected {wanted}, as the state has, got {list(x.shape)}")
         first = self.rain_model(x)
         aligned, difference = self._align(first, state)
         fine, middle, coarse = self.encoder(torch.cat((x, first, aligned, difference), dim=1))

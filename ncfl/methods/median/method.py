@@ -23,7 +23,7 @@ class Median:
 
     def __init__(self, kernel: int) -> None:
         if kernel not in KERNELS:
-            raise ValueError(f"median kernel {kernel} is not one of {KERNELS}")
+            raise ValueError(f"median kernel: expected one of {', '.join(map(str, KERNELS))}, got {kernel}")
         self.kernel = kernel
         self.name = f"median-{kernel}x{kernel}"
 

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ncfl.methods.differences import add_adjoint, difference
+from ncfl.methods.finite_differences import add_adjoint, difference
 from ncfl.methods.luma import OnLuma
 from ncfl.methods.moving import MovingObjects, low_rank
 

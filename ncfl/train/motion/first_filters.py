@@ -48,7 +48,7 @@ def widened(spynet: SPyNet, generator: torch.Generator) -> SPyNet:
             if shape[axis] == value.shape[axis]:
                 continue
             if shape[axis] != 2 * value.shape[axis]:
-                raise InputError(f"motion estimation: {name} has {value.shape[axis]} channels, which do not double")
+                raise InputError(f"motion estimation: {name}: expected channels that double, got {value.shape[axis]}")
             value = value.repeat_interleave(2, axis) / (2 if axis == 1 else 1)
         noise = torch.randn(value.shape, generator=generator) * value.std().nan_to_num() if value.dim() > 1 else 0
         state[name] = value + TWINS * noise

@@ -151,7 +151,7 @@ MISTAKES = [
     ),
     ("seed: 2022", "seed: 2022.5", ["seed", "2022.5", "integer"]),
     ("compile: false", "compile: no", ["machine.compile", "'no'", "boolean"]),
-    ("median-3x3:\n", "ncfl-davis:\n", ["ncfl-davis", "two groups"]),
+    ("median-3x3:\n", "ncfl-davis:\n", ["ncfl-davis", "expected it in one group, got it in several"]),
     ("preset: demo", "preset: demo\npreset: paper", ["line 8", "'preset' stands twice"]),
     ("datasets:  ", "datasets  ", ["no YAML"]),
     ("  davis:\n    source: demo", "  vimeo:\n    source: demo", ["datasets.vimeo", "one of davis, set8, crvd"]),

@@ -103,7 +103,7 @@ def test_a_flip_twice_is_the_middle():
 
 @pytest.mark.parametrize("shape", [(3, 4), (4, 5), (2, 7, 7)])
 def test_odd_sizes_are_refused(shape):
-    with pytest.raises(InputError, match=f"{shape[-2]} x {shape[-1]} pixels; a Bayer mosaic has even sides"):
+    with pytest.raises(InputError, match=f"Bayer mosaic: expected even sides, got {shape[-2]} x {shape[-1]} pixels"):
         pack(np.zeros(shape), "rggb")
 
 

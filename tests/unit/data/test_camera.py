@@ -5,6 +5,7 @@ import pytest
 from helpers.clip_samples import pan
 from skimage.color import rgb2ycbcr
 
+from ncfl.data import camera
 from ncfl.data.camera import CODECS, STRONGEST, Camera, drawn
 from ncfl.data.isp import linear, srgb
 
@@ -31,6 +32,13 @@ def test_sigma_is_that_of_green_in_the_middle_of_the_range(sigma):
     slope = 1.055 / 2.4 * light ** (1 / 2.4 - 1)  # of the sRGB curve
     assert 255 * slope * np.sqrt(shot * light + read) == pytest.approx(sigma, rel=2e-3)
     assert np.log(read) == pytest.approx(2.18 * np.log(shot) + 1.20, rel=1e-6)  # Brooks et al. 2019, section 3.1
+
+
+def test_strengths_are_looked_up_in_one_table_that_is_made_once(monkeypatch):
+    first = Camera(12.0, scatter=0.3).variances()
+    monkeypatch.setattr(camera, "_sigma_of", None)  # whoever made the table anew would fail
+    assert Camera(12.0, scatter=0.3).variances() == first
+    assert Camera(13.0).variances()[0] > first[0]
 
 
 def test_green_samples_of_the_mosaic_have_the_noise_that_was_asked_for():

@@ -44,7 +44,7 @@ def test_what_cannot_be_drawn_is_refused(pack):
     for phases in ((), (Phase(0.5, 1, 1, 32),)):
         with pytest.raises(InputError, match="expected shares whose sum is 1"):
             PhasedSampler(footage, phases=phases, iterations=8, seed=1, sigma=NOISE)
-    with pytest.raises(InputError, match="short has 6 frames"):
+    with pytest.raises(InputError, match="short: expected at least 7 frames in a row, for training, got 6"):
         PhasedSampler(footage, phases=(Phase(1.0, 1, 7, 32),), iterations=8, seed=1, sigma=NOISE)
     with pytest.raises(InputError, match="64 x 64"):
         PhasedSampler(footage, phases=(Phase(1.0, 1, 1, 64),), iterations=8, seed=1, sigma=NOISE)

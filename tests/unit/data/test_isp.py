@@ -192,11 +192,11 @@ def test_a_plugin_takes_its_place(plugin):
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("small", r"returned float32 \[3, 5, 3\] for raw \[3, 5, 4\]; float \[6, 10, 3\] is needed"),
-        ("whole", r"returned uint8 \[6, 10, 3\]"),
-        ("bright", "values from 127.5 to 127.5; 0 to 1"),
-        ("undefined", "values from nan to nan"),
-        ("nothing", "returned NoneType"),
+        ("small", r"expected it to return float \[6, 10, 3\] for raw \[3, 5, 4\], got float32 \[3, 5, 3\]"),
+        ("whole", r"expected it to return float \[6, 10, 3\] .*, got uint8 \[6, 10, 3\]"),
+        ("bright", r"expected it to return values in 0\.\.1, got 127\.5\.\.127\.5"),
+        ("undefined", r"expected it to return values in 0\.\.1, got nan\.\.nan"),
+        ("nothing", "expected it to return a NumPy array, got NoneType"),
     ],
 )
 def test_what_a_plugin_returns_is_checked(plugin, name, found):
@@ -214,8 +214,8 @@ def test_what_a_plugin_returns_is_checked(plugin, name, found):
         ("{}:", "form package.module:function"),
         (":good", "form package.module:function"),
         ("../{}:good", "form package.module:function"),
-        ("{}:absent", "has no absent"),
-        ("{}:value", "of type int; a function is needed"),
+        ("{}:absent", "got 'absent', which it does not have"),
+        ("{}:value", "expected a function, got value of type int"),
         ("no_such_isp:good", "can't be imported .*no_such_isp.*PYTHONPATH"),
         ("broken_isp:good", "can't be imported .*a_module_that_is_nowhere"),
     ],

@@ -149,7 +149,7 @@ def test_a_damaged_shot_is_found(tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"000_a\.0\.npy: sha256 is"):
+    with pytest.raises(InputError, match=r"000_a\.0\.npy: expected sha256 \w{64}, as the manifest says, got \w{64}"):
         ClipStore(tmp_path / "s").verify()
 
 
@@ -181,13 +181,25 @@ def test_every_sixteen_bit_value_has_a_unit_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     ("frames", "found"),
     [
-        ([], "clip a: no frames"),
-        ([*film(2), film(1, 20, 20)[0]], r"clip a: frame 2 is uint8 \[20, 20, 3\]"),
+        ([], "clip a: expected frames, got none"),
+        (
+            [*film(2), film(1, 20, 20)[0]],
+            r"clip a: frame 2: expected uint8 \[48, 64, 3\], as those before it, got uint8 \[20, 20, 3\]",
+        ),
         ([film(1)[0].astype(np.float32)], r"clip a: frames: expected uint8 or uint16 \[H,W,C\], got float32"),
         ([film(1)[0][..., 0]], r"clip a: frames: expected uint8 or uint16 \[H,W,C\], got uint8 \[48, 64\]"),
-        ([film(1)[0], film(1)[0].astype(np.uint16)], "clip a: frame 1 is uint16"),
-        ([Pair(film(1)[0], (film(1)[0],)), film(1)[0]], "clip a: frame 1 has 0 degraded shots, .* have 1"),
-        ([Pair(film(1)[0], (film(1, 20, 20)[0],))], r"clip a: degraded-0 frames are uint8 \[20, 20, 3\], clean"),
+        (
+            [film(1)[0], film(1)[0].astype(np.uint16)],
+            "clip a: frame 1: expected uint8 .*, as those before it, got uint16",
+        ),
+        (
+            [Pair(film(1)[0], (film(1)[0],)), film(1)[0]],
+            "clip a: frame 1: expected 1 degraded shots, as those before it have, got 0",
+        ),
+        (
+            [Pair(film(1)[0], (film(1, 20, 20)[0],))],
+            r"clip a: expected degraded-0 frames of uint8 \[48, 64, 3\], .*, got uint8 \[20, 20, 3\]",
+        ),
     ],
 )
 def test_unusable_frames_leave_what_was_there(tmp_path, frames, found):
@@ -200,7 +212,7 @@ def test_unusable_frames_leave_what_was_there(tmp_path, frames, found):
 
 
 def test_a_name_twice(tmp_path):
-    with pytest.raises(InputError, match="split train names clip a twice"):
+    with pytest.raises(InputError, match="split train: expected each clip once, got a twice"):
         write(tmp_path / "s", {"train": [("a", film(2)), ("a", film(2))]})
     assert not list(tmp_path.iterdir())
 
@@ -216,7 +228,7 @@ def test_full_disk(tmp_path):
 
 
 def test_no_manifest(tmp_path):
-    with pytest.raises(InputError, match=r"manifest\.json: no such file; prepare the dataset first"):
+    with pytest.raises(InputError, match=r"manifest\.json: there is no such file; prepare the dataset first"):
         ClipStore(tmp_path)
 
 
@@ -224,11 +236,11 @@ def test_no_manifest(tmp_path):
     ("text", "found"),
     [
         ("{", "not readable as JSON"),
-        ("[]", "not a manifest of prepared clips"),
-        ('{"format": "else"}', "not a manifest of prepared clips"),
-        ('{"format": "ncfl-store-2"}', "damaged"),
-        ('{"format": "ncfl-store-2", "clips": [{"split": "train"}]}', "damaged"),
-        ('{"format": "ncfl-store-2", "clips": 3}', "damaged"),
+        ("[]", "it is not a manifest of prepared clips"),
+        ('{"format": "else"}', "it is not a manifest of prepared clips"),
+        ('{"format": "ncfl-store-2"}', "it is damaged"),
+        ('{"format": "ncfl-store-2", "clips": [{"split": "train"}]}', "it is damaged"),
+        ('{"format": "ncfl-store-2", "clips": 3}', "it is damaged"),
     ],
 )
 def test_unreadable_manifest(tmp_path, text, found):
@@ -239,7 +251,7 @@ def test_unreadable_manifest(tmp_path, text, found):
 
 def test_unknown_split(tmp_path):
     write(tmp_path / "s")
-    with pytest.raises(InputError, match=r"no clips in split test; there are train \(2\)"):
+    with pytest.raises(InputError, match=r"expected clips in split test, got train \(2\)"):
         ClipStore(tmp_path / "s").split("test")
 
 
@@ -248,10 +260,10 @@ def test_missing_and_cut_file(tmp_path):
     path = tmp_path / "s" / "train" / "000_a.npy"
     data = path.read_bytes()
     path.write_bytes(data[:-1])
-    with pytest.raises(InputError, match=rf"000_a\.npy: {len(data) - 1} bytes, the manifest says {len(data)}"):
+    with pytest.raises(InputError, match=rf"000_a\.npy: expected {len(data)} bytes, .*, got {len(data) - 1}"):
         ClipStore(tmp_path / "s")
     path.unlink()
-    with pytest.raises(InputError, match=r"000_a\.npy: missing"):
+    with pytest.raises(InputError, match=r"000_a\.npy: it is missing, though the manifest names it"):
         ClipStore(tmp_path / "s")
 
 
@@ -262,7 +274,7 @@ def test_a_changed_byte_is_found(tmp_path):
     data[-1] ^= 1
     path.write_bytes(data)
     store = ClipStore(tmp_path / "s")
-    with pytest.raises(InputError, match=r"001_b\.npy: sha256 is "):
+    with pytest.raises(InputError, match=r"001_b\.npy: expected sha256 \w{64}, as the manifest says, got \w{64}"):
         store.verify()
 
 
@@ -271,8 +283,11 @@ def test_a_file_that_is_no_array_of_that_shape(tmp_path):
     path = tmp_path / "s" / "train" / "000_a.npy"
     size = path.stat().st_size
     path.write_bytes(b"x" * size)
-    with pytest.raises(InputError, match=r"000_a\.npy: not readable as prepared frames"):
+    with pytest.raises(InputError, match=r"000_a\.npy: it cannot be read as prepared frames"):
         _ = ClipStore(tmp_path / "s").split("train")[0].frames
     np.save(path, np.zeros((5, 64, 48, 3), np.uint8))
-    with pytest.raises(InputError, match=r"000_a\.npy: holds uint8 \[5, 64, 48, 3\], the manifest says"):
+    with pytest.raises(
+        InputError,
+        match=r"000_a\.npy: expected uint8 \[5, 48, 64, 3\], as the manifest says, got uint8 \[5, 64, 48, 3\]",
+    ):
         _ = ClipStore(tmp_path / "s").split("train")[0].frames

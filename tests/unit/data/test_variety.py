@@ -165,5 +165,8 @@ def test_raw_frames_take_no_variety():
             clip = PackedClip("mosaic", np.zeros((6, 40, 40, 4), np.uint8))
             return [type("Raw", (PackedClip,), {"bayer": "RGGB"})(*clip)]
 
-    with pytest.raises(InputError, match=r"raw: its frames are raw or degraded already, found training.clipped 0.5"):
+    with pytest.raises(
+        InputError,
+        match=r"training.clipped, gray.*: expected 0, 0, 0, \[1\] and 0, since .*, got 0.5, 0, 0, \[1\] and 0",
+    ):
         TrainingSampler(Raw(), patch=32, frames=5, batch=1, seed=1, variety=Variety(clipped=0.5))

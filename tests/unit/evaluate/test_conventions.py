@@ -145,5 +145,5 @@ def test_an_unknown_convention_is_named(name: object):
 
 
 def test_raw_needs_an_isp():
-    with pytest.raises(ValueError, match="ISP"):
+    with pytest.raises(ValueError, match="isp: expected one for the raw convention, got none"):
         conventions.named("raw", levels=3855)

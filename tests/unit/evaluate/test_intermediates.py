@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.protocol_samples import plain_store
 
 from ncfl.data.store import ClipStore
 from ncfl.evaluate.examples import write_arrays
@@ -29,11 +28,6 @@ SIZES = {
 def network() -> NCFL:
     torch.manual_seed(0)
     return m_f(**SIZES).eval()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return plain_store(tmp_path_factory.mktemp("store") / "set8")
 
 
 def clip(count: int, height: int = 18, width: int = 21) -> list[torch.Tensor]:
@@ -95,7 +89,7 @@ def test_nothing_stays_behind(network: NCFL):
 def test_only_what_has_all_parts_is_looked_into(network: NCFL):
     assert can_look_inside(network)
     assert not any(map(can_look_inside, (m_d(**SIZES), ncfl_adapq(**SIZES), None)))
-    with pytest.raises(ValueError, match="at least 2 frames, got 1"):
+    with pytest.raises(ValueError, match="frames: expected at least 2 to look inside, got 1"):
         look_inside(network, clip(1))
 
 

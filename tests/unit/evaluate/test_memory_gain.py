@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.protocol_samples import plain_store
 from torch import Tensor
 
 from ncfl.data.store import ClipStore
@@ -13,11 +12,6 @@ from ncfl.evaluate.memory_gain import FIRST, memory_gain
 from ncfl.methods.median.method import Median
 from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.models.variants import m_d
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return plain_store(tmp_path_factory.mktemp("store") / "set8")
 
 
 class Halving:

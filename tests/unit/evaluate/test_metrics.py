@@ -138,14 +138,16 @@ def test_memory_order_does_not_matter(view: str):
 @pytest.mark.parametrize("size", [(10, 40), (40, 10)])
 def test_refuses_images_smaller_than_the_window(size: tuple[int, int]):
     small = np.zeros((*size, 3), np.float32)
-    with pytest.raises(InputError, match=rf"frame of {size[0]}x{size[1]}: SSIM needs at least 11"):
+    with pytest.raises(
+        InputError, match=f"frame: expected at least 11 pixels in height and width, for SSIM, got {size[0]} x {size[1]}"
+    ):
         ssim(small, small)
 
 
 def test_refuses_other_types_and_shapes():
-    with pytest.raises(ValueError, match=r"float32 \[H,W,C\]; found uint8"):
+    with pytest.raises(ValueError, match=r"frame: expected float32 \[H,W,C\], got uint8"):
         Reference(np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(ValueError, match="found float32"):
+    with pytest.raises(ValueError, match=r"frame: expected float32 .*, got float32"):
         Reference(np.zeros((16, 16), np.float32))
-    with pytest.raises(ValueError, match=r"\[16, 17, 3\] against"):
+    with pytest.raises(ValueError, match=r"image: expected float32 \[16, 16, 3\], as .*, got float32 \[16, 17, 3\]"):
         psnr(np.zeros((16, 16, 3), np.float32), np.zeros((16, 17, 3), np.float32))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.protocol_samples import HEIGHT, LENGTHS, WIDTH, Recorder, frames, plain_store, read_csv, run
+from helpers.protocol_samples import HEIGHT, LENGTHS, WIDTH, Recorder, frames, read_csv, run
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
@@ -21,11 +21,6 @@ from ncfl.evaluate.protocol import write
 from ncfl.methods.median.method import Median
 from ncfl.methods.ncfl.method import NCFLMethod
 from ncfl.methods.noisy import Noisy
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return plain_store(tmp_path_factory.mktemp("store") / "set8")
 
 
 class WindowMean:
@@ -295,7 +290,7 @@ def test_an_example_at_a_noise_level_not_evaluated_is_left_out(store: ClipStore,
         ({"sigmas": [10, 10]}, r"expected distinct sigmas in 0..255, got \[10.0, 10.0\]"),
         ({"sigmas": [-1]}, "sigmas"),
         ({"sigmas": [float("nan")]}, "sigmas"),
-        ({"max_frames": 0}, "max_frames 0"),
+        ({"max_frames": 0}, "max_frames: expected 1 or more, got 0"),
         (
             {"keep": {"set8": {"sequence": "none", "frame": 0, "sigma": 10}}},
             "expected sequence 0..2 or long, short, .*, got 'none'",
@@ -315,14 +310,14 @@ def test_refuses(other: dict[str, object], message: str, store: ClipStore):
 def test_refuses_channels_that_the_method_does_not_take(store: ClipStore):
     method = Recorder()
     method.channels = 4
-    with pytest.raises(InputError, match="clip long has 3 channels, method recorder takes 4"):
+    with pytest.raises(InputError, match="clip long: expected 4 channels, which recorder takes, got 3"):
         run(method, store)
 
 
 def test_refuses_frames_smaller_than_the_ssim_window(tmp_path: Path):
     small = [("small", [np.zeros((8, 40, 3), np.uint8)])]
     write_store(tmp_path / "s", dataset="s", source="demo", stand_in=True, splits={"test": small}, details={})
-    with pytest.raises(InputError, match="8x40"):
+    with pytest.raises(InputError, match="expected at least 11 pixels in height and width, for SSIM, got 8 x 40"):
         run(Noisy(), ClipStore(tmp_path / "s"))
 
 

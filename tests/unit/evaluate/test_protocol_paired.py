@@ -168,14 +168,14 @@ def test_raw_and_srgb_stand_beside_each_other(raw: ClipStore):
 
 
 def test_raw_without_an_isp_is_a_fault(raw: ClipStore):
-    with pytest.raises(ValueError, match="ISP"):
+    with pytest.raises(ValueError, match="isp: expected one for the raw convention, got none"):
         run(Raw(), raw, dataset="crvd", sigmas=[0])
 
 
 @pytest.mark.parametrize(
     ("convention", "message"),
     [
-        ("raw", "clip a has 3 channels, convention raw compares 4"),
+        ("raw", "clip a: expected 4 channels, which raw compares, got 3"),
         ("yuv", "convention: expected rgb, rgb8, y, raw, got 'yuv'"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.protocol_samples import HEIGHT, WIDTH, Recorder, plain_store, run
+from helpers.protocol_samples import HEIGHT, WIDTH, Recorder, run
 from torch import Tensor
 
 from ncfl.common.errors import InputError
@@ -18,11 +18,6 @@ class Ahead:
 
     def apply(self, frames: Tensor, sigma: Tensor | None) -> Tensor:
         return frames[:, 2]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return plain_store(tmp_path_factory.mktemp("store") / "set8")
 
 
 @pytest.mark.parametrize("method", [Recorder(0.1), Ahead()])

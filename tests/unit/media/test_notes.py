@@ -23,7 +23,7 @@ VIDEO, FOLDER = Target(".mp4", Fraction(25)), Target("folder")
         (Properties(rate=Fraction(50), sounds=2, subtitles=1), VIDEO, []),
         (
             Properties(rate=Fraction(50), sounds=2),
-            Target(".mp4", Fraction(24), rate_given=True, passengers=False),
+            Target(".mp4", Fraction(24), rate_given=True, streams=False),
             ["sound is left out (2 tracks): another frame rate"],
         ),
         (Properties(pictures=1), VIDEO, ["first picture track"]),

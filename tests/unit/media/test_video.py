@@ -192,7 +192,7 @@ def test_full_disk(tmp_path, name):
 
 def test_wrong_frame(tmp_path):
     with (
-        pytest.raises(ValueError, match=r"found uint8 \[20, 30, 3\]"),
+        pytest.raises(ValueError, match=r"frame: expected uint8 \[48, 64, 3\], got uint8 \[20, 30, 3\]"),
         open_writer(tmp_path / "a.mkv", size=(48, 64)) as writer,
     ):
         writer.write(film(1, 20, 30)[0])
@@ -219,7 +219,7 @@ def test_truncated_mp4_with_its_index_in_front(tmp_path):
     assert data.index(b"moov") < data.index(b"mdat")
     assert len(read(path)) == 20
     path.write_bytes(data[:-300])
-    said = rf"a\.mp4: truncated: {len(data) - 300} bytes, its header says at least {len(data)}"
+    said = rf"a\.mp4: expected {len(data)} bytes or more, by its header, got {len(data) - 300}: it is truncated"
     with pytest.raises(InputError, match=said):
         read(path)
 
@@ -267,7 +267,7 @@ def test_sound_without_pictures(tmp_path):
 def test_frames_of_several_sizes(tmp_path):
     pictures(tmp_path / "f", film(3))
     pictures(tmp_path / "f", film(1, 40, 64), first=3)
-    with pytest.raises(InputError, match=r"3\.png: 40 x 64 pixels, the frames before it are 48 x 64"):
+    with pytest.raises(InputError, match=r"3\.png: expected 48 x 64 pixels, as the frames before it have, got 40 x 64"):
         read(tmp_path / "f")
 
 
@@ -293,7 +293,7 @@ def test_outputs_that_are_not_written(tmp_path):
         ("a.webm", {}, r"expected a format that is written \(.mp4.*, got .webm"),
         ("there.mp4", {}, "exists; overwriting must be asked for"),
         ("full", {}, "exists and is not empty"),
-        ("mixed", {"overwrite": True}, "holds thesis.doc, which is no picture"),
+        ("mixed", {"overwrite": True}, r"mixed: expected pictures alone, got thesis\.doc; the folder is not replaced"),
     ]:
         with pytest.raises(InputError, match=found), open_writer(tmp_path / name, size=(48, 64), **options):
             pass

@@ -181,5 +181,5 @@ def test_the_method_streams(network: BasicVSRPlusPlus):
 def test_refuses_a_network_that_enlarges_and_widths_that_do_not_divide():
     with pytest.raises(InputError, match="basicvsrpp: upscale: expected false"):
         BasicVSRPlusPlusMethod(basicvsrpp_x4(width=8, blocks=1))
-    with pytest.raises(ValueError, match="20 channels can't be split into 16"):
+    with pytest.raises(ValueError, match="channels: expected a multiple of 16, the deformable groups, got 20"):
         basicvsrpp(width=10)

@@ -216,7 +216,7 @@ def test_a_training_clip_shorter_than_the_window_is_one_line(name: str):
 def test_a_method_that_must_be_told_the_noise_says_so(name: str):
     method = method_of(small(name), name=name)
     assert not method.blind
-    with pytest.raises(ValueError, match=f"method {name} must be told sigma"):
+    with pytest.raises(ValueError, match=f"method {name}: expected sigma, got none"):
         list(stream(method, clip(5).unbind(1)))
     for sigma, found in ((None, "none"), (torch.ones(2), r"shape \[2\]"), (torch.ones(1, 1), r"shape \[1, 1\]")):
         with pytest.raises(InputError, match=rf"sigma: expected one noise level per clip, \[1\], got {found}$"):
@@ -231,7 +231,7 @@ def test_a_method_that_must_be_told_the_noise_says_so(name: str):
 def test_grey_frames_go_where_the_method_says(name: str):
     """A network of three channels refuses grey; one of a single channel, where there is one, restores it."""
     grey = [frame[:, :1] for frame in clip(3, 16, 16).unbind(1)]
-    with pytest.raises(ValueError, match=rf"method {name} takes frames \[B,3,H,W\]; found \[1, 1, 16, 16\]"):
+    with pytest.raises(ValueError, match=rf"method {name}: expected frames \[B,3,H,W\], got \[1, 1, 16, 16\]"):
         list(stream(method_of(small(name), name=name), grey, 25.0))
     if not TRIALS[name].gray:  # its SPyNet wants color
         return
@@ -241,5 +241,7 @@ def test_grey_frames_go_where_the_method_says(name: str):
 
 @each_method
 def test_arguments_of_another_version_are_refused(name: str):
-    with pytest.raises(InputError, match=r"does not take these arguments: .*depth"):
+    with pytest.raises(
+        InputError, match=r"model kind '.*': expected the arguments that it takes, got others \(.*depth"
+    ):
         rebuild(LEARNED[name].network().network.kind, {"depth": 3})

@@ -180,5 +180,5 @@ def test_gradients_reach_every_parameter_through_the_fused_frames():
 
 def test_a_state_of_another_size_is_refused(model: EMVD):
     state = EMVDState(torch.zeros(1, 12, 12, 16), torch.zeros(1, 1, 12, 16))
-    with pytest.raises(InputError, match=r"bands \[1, 12, 16, 16\] follow a state of \[1, 12, 12, 16\]"):
+    with pytest.raises(InputError, match=r"bands: expected \[1, 12, 12, 16\], as the state has, got \[1, 12, 16, 16\]"):
         model(torch.zeros(1, 3, 32, 32), torch.ones(1), state)

@@ -86,7 +86,7 @@ def test_a_map_block_by_block(size: tuple[int, int]):
 def test_bad_input_is_refused_as_by_the_network(model: EMVD):
     fast = ProcessorEMVD(model)
     state = EMVDState(torch.zeros(1, 12, 12, 16), torch.zeros(1, 1, 12, 16))
-    with pytest.raises(InputError, match=r"bands \[1, 12, 16, 16\] follow a state of \[1, 12, 12, 16\]"):
+    with pytest.raises(InputError, match=r"bands: expected \[1, 12, 12, 16\], as the state has, got \[1, 12, 16, 16\]"):
         fast(torch.zeros(1, 3, 32, 32), torch.ones(1), state)
     with pytest.raises(InputError, match=r"sigma: expected one noise level per clip, \[1\], got none"):
         fast(torch.zeros(1, 3, 24, 32), None, state)

@@ -8,8 +8,8 @@ import torch
 from helpers.rain_samples import psnr, scene, streaks
 from torch import Tensor
 
-from ncfl.methods.differences import add_adjoint, difference
 from ncfl.methods.fastderain.method import FastDerain
+from ncfl.methods.finite_differences import add_adjoint, difference
 from ncfl.methods.luma import luma
 
 SIZES = [(3, 4, 5), (1, 5, 3), (2, 1, 4), (1, 1, 1)]

@@ -91,5 +91,5 @@ def test_one_loss_reaches_every_layer():
 def test_a_state_of_another_size_is_refused():
     model = FCRVD(**SMALL)
     _, state = model(clip(1)[:, 0])
-    with pytest.raises(InputError, match=r"frames \[1, 3, 16, 16\] follow a state of \[1, 3, 20, 24\]"):
+    with pytest.raises(InputError, match=r"frames: expected \[1, 3, 20, 24\], as the state has, got \[1, 3, 16, 16\]"):
         model(clip(1, 16, 16)[:, 0], state)

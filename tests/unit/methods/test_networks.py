@@ -17,15 +17,23 @@ from ncfl.models.motion import SPyNet
 @pytest.mark.parametrize(
     ("name", "sizes", "message"),
     [
-        ("fastdvdnet", {"widths": [32, 64]}, r"fastdvdnet cannot be built with \{'widths': \[32, 64\]\}"),
+        (
+            "fastdvdnet",
+            {"widths": [32, 64]},
+            r"expected sizes of which fastdvdnet can be built, got \{'widths': \[32, 64\]\}",
+        ),
         ("fastdvdnet", {"widths": 32}, r"widths: expected whole numbers from 1 on, like \[32, 64, 128\], got 32"),
         ("fastdvdnet", {"widths": [32, 0, 1]}, r"widths: expected whole numbers from 1 on.*, got \[32, 0, 1\]"),
         ("fastdvdnet", {"widths": []}, r"widths: expected whole numbers.*, got \[\]"),
         ("edvr", {"frames": 4}, r"frames: expected odd numbers, got 4"),
-        ("edvr", {"width": 10, "groups": 4}, r"edvr cannot be built with .*10 channels"),
+        (
+            "edvr",
+            {"width": 10, "groups": 4},
+            "sizes of which edvr can be built, got .*channels: expected a multiple of 4, .*, got 10",
+        ),
         ("edvr", {"upscale": True}, "upscale: expected false, .*, got True"),
         ("edvr", {"tsa": 1}, "tsa: expected true or false, got 1"),
-        ("basicvsrpp", {"width": 10}, "basicvsrpp cannot be built with"),
+        ("basicvsrpp", {"width": 10}, "expected sizes of which basicvsrpp can be built, got"),
         ("basicvsr", {"flow_width": 0}, "flow_width: expected a number above 0, like 1.0, got 0"),
         ("basicvsr", {"flow_width": float("nan")}, "flow_width: expected a number above 0.*, got nan"),
         ("vnlnet", {"patch": 4}, "patch: expected an odd number of pixels, got 4"),
@@ -49,7 +57,7 @@ def test_an_unknown_method_names_those_there_are():
 def test_an_unknown_kind_and_a_network_that_restores_nothing():
     with pytest.raises(InputError, match=r"model kind: expected ncfl, .*, vnlnet, .*, cg-idn, got 'resnet'"):
         rebuild("resnet", {})
-    with pytest.raises(InputError, match="x: found a SPyNet, which restores no frames by itself"):
+    with pytest.raises(InputError, match="x: expected a network that restores frames, got a SPyNet"):
         method_of(SPyNet(levels=2, width=0.1), name="x")
 
 

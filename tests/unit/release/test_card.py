@@ -223,7 +223,7 @@ def test_bad_input_is_refused(weights: Weights, clip: Path, tmp_path: Path, chan
 
 
 def test_two_clips_of_one_name_are_refused(weights: Weights, clip: Path, tmp_path: Path):
-    with pytest.raises(InputError, match="a second clip named moving"):
+    with pytest.raises(InputError, match="expected clips of different names, got a second 'moving'; rename one"):
         measured(weights, clip, tmp_path, clips=[clip, clip], with_nlm=False)
 
 

@@ -106,8 +106,8 @@ def test_rounding_is_measured_on_an_output(source: Path):
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        (float("nan"), "not finite"),
-        (float("inf"), "not finite"),
+        (float("nan"), "expected finite values, got others"),
+        (float("inf"), "expected finite values, got others"),
         (65520.0, "expected at most 65504 .half precision., got 65520"),
     ],
 )
@@ -140,6 +140,8 @@ def test_the_largest_number_of_half_precision_is_kept():
         ({"sigma": [0]}, "sigma: expected .*, got"),
         ({"description": " "}, "description: expected .*, got"),
         ({"licence": "a\nb"}, "licence: expected .*, got"),
+        ({"gray_from": 256.0}, "^gray_from: expected a noise level in 0..255, or none, got 256.0$"),
+        ({"whiteness_below": 0.0}, "^whiteness_below: expected a number above 0, up to 2, or none, got 0.0$"),
         ({"checkpoint": Path("missing.pt")}, "missing.pt: no such file"),
     ],
 )

@@ -14,11 +14,6 @@ from ncfl.report.table_files import write_tables
 NCFL = {name: EXPERIMENTS[name] for name in ("ncfl-ntu-rain", "ncfl-crvd", "ncfl-revide")}
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write_results(tmp_path / "results")
-
-
 def tables(root: Path, experiments: dict[str, MeasuredExperiment] = NCFL) -> Path:
     output = root.parent / "tables"
     write_tables(results=root, output=output, preset="demo", experiments=experiments)

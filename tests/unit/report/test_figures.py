@@ -188,7 +188,7 @@ def test_an_example_of_another_size_is_named(tmp_path: Path):
     write_examples(root)
     path = root / EXAMPLES / "clip_a_3_sigma50.png"
     cv2.imwrite(str(path), np.zeros((40, 80, 3), np.uint8))
-    with pytest.raises(InputError, match=r"sigma50\.png: the picture is 80x40, the clean frame 80x48"):
+    with pytest.raises(InputError, match=r"sigma50\.png: expected 80x48, the size of the clean frame, got 80x40"):
         load(root)
 
 

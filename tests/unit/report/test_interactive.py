@@ -66,5 +66,5 @@ def test_without_frames_there_is_nothing_to_choose_from(results: Results):
 @pytest.mark.parametrize("row", ["set8,a,0,50,rgb,no", "set8,a,0"])
 def test_a_malformed_row_is_named(results: Results, row: str):
     (results.root / "experiments" / "noisy" / "evaluation" / "frames.csv").write_text(HEAD + row + "\n")
-    with pytest.raises(InputError, match=r"frames.csv: line 2 is not a row of frames"):
+    with pytest.raises(InputError, match=r"frames.csv: line 2: expected a row of frames, got "):
         frames(results)

@@ -23,11 +23,6 @@ def tables(root: Path, output: Path, experiments: dict[str, MeasuredExperiment] 
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write_results(tmp_path / "results")
-
-
-@pytest.fixture
 def output(root: Path, tmp_path: Path) -> Path:
     return tables(root, tmp_path / "tables")
 
@@ -260,8 +255,8 @@ def test_a_missing_complexity_is_named(root: Path, tmp_path: Path):
 
 MALFORMED = [
     ("not json", "{", "not readable as JSON"),
-    ("list", "[]", "must be a JSON object, found list"),
-    ("no datasets", "{}", "'datasets' must be a JSON object, found NoneType"),
+    ("list", "[]", "the file: expected a JSON object, got list"),
+    ("no datasets", "{}", "'datasets': expected a JSON object, got NoneType"),
 ]
 
 
@@ -275,26 +270,26 @@ def test_a_malformed_summary_is_named(root: Path, tmp_path: Path, text: str, mes
 
 
 BROKEN = [
-    (("source",), None, "must say 'source'"),
-    (("stand_in",), "yes", "must say 'source'"),
-    (("part",), "tractor", "has 'part' 'tractor', which is no list"),
-    (("part",), [], "has 'part' [], which is no list"),
+    (("source",), None, "expected 'source' (text) and 'stand_in' (true or false), got None and True"),
+    (("stand_in",), "yes", "expected 'source' (text) and 'stand_in' (true or false), got 'demo' and 'yes'"),
+    (("part",), "tractor", "'part': expected a list of sequences, got 'tractor'"),
+    (("part",), [], "'part': expected a list of sequences, got []"),
     (("sequences",), 0, "'sequences' and 'frames' above 0"),
     (("frames",), True, "'sequences' and 'frames' above 0"),
-    (("sigma",), {}, "no sigma 50 in rgb, which modules-a evaluates; it has none"),
-    (("sigma",), {"ten": {"psnr": 1.0, "ssim": 1.0}}, "'ten', which is no number"),
-    (("sigma", "50"), 3, "sigma.50 must be a JSON object"),
-    (("sigma", "50", "psnr"), None, "finite number 'psnr', found None"),
-    (("sigma", "50", "psnr"), True, "finite number 'psnr', found True"),
-    (("sigma", "50", "ssim"), float("nan"), "finite number 'ssim', found nan"),
-    (("sigma", "50", "input_psnr"), None, "finite number 'input_psnr', found None"),
-    (("sigma", "50", "input_ssim"), "1", "finite number 'input_ssim', found '1'"),
-    (("space",), None, "is compared in None, known are rgb, y, raw, srgb; evaluate it again"),
-    (("space",), ["rgb"], "is compared in ['rgb'], known are"),
-    (("spaces",), [], "'datasets.set8'.spaces must be a JSON object, found list"),
-    (("spaces",), {"lab": {}}, "is compared in rgb, lab, known are"),
-    (("spaces",), {"y": {}}, "no sigma 50 in y, which modules-a evaluates; it has none"),
-    (("spaces",), {"y": {"50": {"psnr": 1.0}}}, "finite number 'ssim', found None"),
+    (("sigma",), {}, "expected sigma 50 in rgb, which modules-a evaluates, got none"),
+    (("sigma",), {"ten": {"psnr": 1.0, "ssim": 1.0}}, "sigma: expected a number, got 'ten'"),
+    (("sigma", "50"), 3, "sigma.50: expected a JSON object, got int"),
+    (("sigma", "50", "psnr"), None, "'psnr': expected a finite number, got None"),
+    (("sigma", "50", "psnr"), True, "'psnr': expected a finite number, got True"),
+    (("sigma", "50", "ssim"), float("nan"), "'ssim': expected a finite number, got nan"),
+    (("sigma", "50", "input_psnr"), None, "'input_psnr': expected a finite number, got None"),
+    (("sigma", "50", "input_ssim"), "1", "'input_ssim': expected a finite number, got '1'"),
+    (("space",), None, "expected comparisons in rgb, y, raw, srgb, got None; evaluate it again"),
+    (("space",), ["rgb"], "expected comparisons in rgb, y, raw, srgb, got ['rgb']"),
+    (("spaces",), [], "'datasets.set8'.spaces: expected a JSON object, got list"),
+    (("spaces",), {"lab": {}}, "expected comparisons in rgb, y, raw, srgb, got rgb, lab"),
+    (("spaces",), {"y": {}}, "expected sigma 50 in y, which modules-a evaluates, got none"),
+    (("spaces",), {"y": {"50": {"psnr": 1.0}}}, "'ssim': expected a finite number, got None"),
 ]
 
 
@@ -319,7 +314,7 @@ def test_a_dataset_that_was_not_evaluated_is_named(root: Path, tmp_path: Path):
     changed = summary("noisy")
     del changed["datasets"]["set8"]
     path.write_text(json.dumps(changed))
-    assert f"{path}: no 'set8', which noisy evaluates; it has davis" in refusal(root, tmp_path)
+    assert f"{path}: expected 'set8', which noisy evaluates, got davis" in refusal(root, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_a_network_that_restores_nothing_is_refused(here: Path, noisy: Path, tmp
     from ncfl.models.motion import SPyNet
 
     save(tmp_path / "flow.pt", model=SPyNet(width=0.125), extra={})
-    with pytest.raises(InputError, match=r"flow\.pt: found a SPyNet, which restores no frames by itself"):
+    with pytest.raises(InputError, match=r"flow\.pt: expected a network that restores frames, got a SPyNet"):
         restore(noisy, tmp_path / "out", checkpoint=tmp_path / "flow.pt")
 
 
@@ -114,7 +114,7 @@ def test_what_the_output_cannot_hold_is_said(here: Path, tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (["noisy"], "restore: OUTPUT is missing; name a video file or a folder, or ask for --estimate"),
+        (["noisy"], "OUTPUT: expected a video file or a folder, got none; name one, or ask for --estimate"),
         (["noisy", "out", "--estimate"], "restore: expected --estimate or OUTPUT, got both (out)"),
         (
             ["noisy", "out", "--weights", "x", "--method", "noisy"],
@@ -222,7 +222,7 @@ def test_a_method_that_was_trained_nowhere_or_twice_is_not_guessed(here: Path, n
         restore(noisy, tmp_path / "out", method="fcrvd")
     for experiment in ("fcrvd-ntu-rain", "fcrvd-rainsynlight25"):
         trained(experiment)
-    with pytest.raises(InputError, match=r"several trained networks.*--checkpoint.*fcrvd-ntu-rain.*fcrvd-rain"):
+    with pytest.raises(InputError, match=r"one trained network, got .*fcrvd-ntu-rain.*fcrvd-rain.*--checkpoint"):
         restore(noisy, tmp_path / "out", method="fcrvd")
 
 

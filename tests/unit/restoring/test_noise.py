@@ -102,7 +102,7 @@ def test_a_video_file(tmp_path: Path):
 
 
 def test_refuses_what_is_too_small_or_not_there(tmp_path: Path):
-    with pytest.raises(InputError, match=r"f: frames of 12x64 pixels; for the noise level at least 16"):
+    with pytest.raises(InputError, match=r"f: expected at least 16 pixels in height and width, .*, got 12 x 64"):
         estimate_video(pictures(tmp_path / "f", film(2, 12, 64)))
     with pytest.raises(InputError, match=r"none\.mp4: no such file or folder"):
         estimate_video(tmp_path / "none.mp4")

@@ -231,12 +231,12 @@ def test_gray_clips_get_the_same_noise(tmp_path, monkeypatch):
 def test_another_restoration_is_refused(tmp_path, monkeypatch):
     source = pictures(tmp_path / "in", FRAMES)
     interrupted(source, tmp_path / "out", monkeypatch)
-    with pytest.raises(InputError, match=r"out\.parts: keeps a restoration with another method: found fades .*noisy"):
+    with pytest.raises(InputError, match=r"out\.parts: method: expected fades .*, as the kept .*, got noisy"):
         run(source, tmp_path / "out", Noisy(), resume=True)
-    with pytest.raises(InputError, match="with another cuts: found True, asked for False"):
+    with pytest.raises(InputError, match="cuts: expected True, as the kept restoration has it, got False"):
         run(source, tmp_path / "out", cuts=False, resume=True)
     os.utime(next(source.iterdir()), (1, 2e9))
-    with pytest.raises(InputError, match="with another input"):
+    with pytest.raises(InputError, match=r"input: expected .*, as the kept restoration has it, got "):
         run(source, tmp_path / "out", resume=True)
 
 
@@ -246,10 +246,10 @@ def test_damage_is_refused_by_name(tmp_path, monkeypatch):
     part, state = (tmp_path / "out.mp4.parts" / name for name in ("00001.mp4", "state.pt"))
     content = part.read_bytes()
     part.write_bytes(content[:-1])
-    with pytest.raises(InputError, match=rf"{part.name}: found {len(content) - 1} bytes, {len(content)} were written"):
+    with pytest.raises(InputError, match=rf"{part.name}: expected {len(content)} bytes, .*, got {len(content) - 1}"):
         run(source, tmp_path / "out.mp4", resume=True)
     part.unlink()
-    with pytest.raises(InputError, match=rf"{part.name}: missing"):
+    with pytest.raises(InputError, match=rf"{part.name}: it is missing; remove .*out\.mp4\.parts to begin anew"):
         run(source, tmp_path / "out.mp4", resume=True)
     state.write_bytes(state.read_bytes()[:100])
     with pytest.raises(InputError, match=r"state\.pt: damaged .*remove .*out\.mp4\.parts to begin anew"):

@@ -72,14 +72,14 @@ def test_only_the_video_goes_to_standard_output(tmp_path, monkeypatch):
 def test_a_pipe_that_ends_too_soon_is_refused(share, tmp_path, monkeypatch):
     data = y4m(tmp_path, film(4))
     give(monkeypatch, data[: int(share * len(data))])
-    with pytest.raises(InputError, match=r"^-: (truncated: ends within frame \d|standard input is no Y4M)"):
+    with pytest.raises(InputError, match=r"^-: (truncated: ends within frame \d|expected Y4M on standard input)"):
         restore(Path("-"), tmp_path / "out.mp4", method=Noisy(), progress=False)
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_anything_but_y4m_is_refused_with_the_command_that_makes_it(tmp_path, monkeypatch):
     give(monkeypatch, b"\x89PNG" * 100)
-    with pytest.raises(InputError, match=r"no Y4M .* ffmpeg -i in\.mp4 -f yuv4mpegpipe"):
+    with pytest.raises(InputError, match=r"expected Y4M on standard input, got .* ffmpeg -i in\.mp4 -f yuv4mpegpipe"):
         restore(Path("-"), tmp_path / "out.mp4", method=Noisy(), progress=False)
 
 

@@ -53,7 +53,7 @@ def test_without_a_name_it_is_called_by_what_it_shows(project: Path):
         (["--methods", "noisy", "--crop", "0,0,0,9"], r"--crop: expected left,top,width,height within 28x20"),
         (["--methods", "noisy", "--frame", "5"], r"--frame: expected 0..4 of long, got 5"),
         (["--methods", "noisy", "--sequence", "no"], r"--sequence: expected one of"),
-        (["--dataset", "no"], r"no dataset 'no' in params.yaml"),
+        (["--dataset", "no"], r"params\.yaml: dataset: expected one of davis, set8, .*, got 'no'"),
     ],
 )
 def test_what_is_not_there_is_named(more: list[str], message: str):

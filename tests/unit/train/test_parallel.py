@@ -1,6 +1,5 @@
 """Two processes train as one does: the same curve, wherever it was killed, and the same refusals."""
 
-import csv
 import os
 import signal
 import subprocess
@@ -10,17 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.parallel_training import COUNT, train, train_together
+from helpers.train_samples import curve
 
 from ncfl.common.errors import InputError
 from ncfl.train.trainer import NonFiniteLoss
 from ncfl.weights import checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def curve(folder: Path) -> list[dict[str, float]]:
-    with (folder / "stage1/history.csv").open() as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 def assert_alike(found: Path, expected: Path) -> None:

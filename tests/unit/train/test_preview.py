@@ -38,6 +38,14 @@ def watched(training, stage=0, model=None):
     return seen, Preview(seen, model or tiny(), Held(), training, training.stages[stage])
 
 
+class WithOne(nn.Module):
+    """A network of one parameter."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Parameter(torch.ones(()))
+
+
 def test_points_are_few_and_have_the_first_and_the_last_of_a_stage():
     training = numbers(stages=two_stages(1000, 1002), log_every=10, batch=2, patch=16)
     _, first = watched(training)
@@ -57,11 +65,7 @@ def test_a_short_stage_has_what_it_has():
 
 
 def test_the_curve_is_the_psnr_of_what_the_network_gives():
-    class Halves(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.one = nn.Parameter(torch.ones(()))
-
+    class Halves(WithOne):
         def forward(self, x_t, state):
             assert state in (None, "so far")
             return type("Step", (), {"y_tilde": x_t.clamp(0, 1) * 0 + 0.5, "state": "so far"})
@@ -103,11 +107,7 @@ def test_a_part_that_is_in_evaluation_all_the_time_stays_so():
 
 
 def test_a_network_that_draws_numbers_disturbs_no_training():
-    class Drawing(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.one = nn.Parameter(torch.ones(()))
-
+    class Drawing(WithOne):
         def supervised(self, frames):
             return range(1, frames)
 
@@ -123,11 +123,7 @@ def test_a_network_that_draws_numbers_disturbs_no_training():
 
 
 def test_a_network_that_fails_costs_one_line_and_the_curve(capsys):
-    class Broken(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.one = nn.Parameter(torch.ones(()))
-
+    class Broken(WithOne):
         def forward(self, x_t, state):
             raise RuntimeError("no memory\nat all")
 

@@ -1,20 +1,14 @@
 """What makes a training fit the machine's memory, or says that it does not, and losses that are no numbers."""
 
 import copy
-import csv
 
 import pytest
 import torch
-from helpers.train_samples import Sampler, numbers, run, small_ncfl, tiny
+from helpers.train_samples import Sampler, curve, numbers, run, small_ncfl, tiny
 
 from ncfl.common.errors import InputError
 from ncfl.train import trainer
 from ncfl.train.config import two_stages
-
-
-def curve(folder):
-    with (folder / "stage1/history.csv").open() as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize("changes", [{"accumulate": 2}, {"checkpoint_activations": True}])

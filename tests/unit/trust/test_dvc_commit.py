@@ -1,12 +1,16 @@
 """DVC is told once of what the steps made; where it can't work a line says why, and nothing fails."""
 
+import fcntl
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ncfl.common.errors import InputError
-from ncfl.trust import dvc_commit
+from ncfl.trust import dvc_commit, dvc_waiting
 
 
 class Dvc:
@@ -95,3 +99,43 @@ def test_what_dvc_refuses_is_said_in_its_own_words(dvc):
     with pytest.raises(InputError, match=r"complete, but `dvc commit .*` failed: ERROR: 'x' is outside"):
         dvc_commit.tell_dvc(None)
     assert not dvc_commit.TOLD.exists()
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """A project of one stage whose output is there, and the real DVC."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    subprocess.run(["dvc", "init", "--no-scm", "--quiet"], check=True)
+    Path("a.txt").write_text("made\n")
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"a": {"cmd": "true", "outs": ["a.txt"]}}}))
+    monkeypatch.setattr(dvc_commit.engines, "changed", lambda params: [])
+    monkeypatch.setattr(dvc_commit, "jobs", lambda params: {})
+
+
+def test_another_dvc_that_ends_is_waited_for(real, monkeypatch):
+    told = []
+    with Path(".dvc/tmp/lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def say(text):
+            told.append(text)
+            fcntl.flock(lock, fcntl.LOCK_UN)  # DVC itself has given up by now
+
+        monkeypatch.setattr(dvc_commit, "say", say)
+        dvc_commit.tell_dvc(None)
+    assert told == ["another dvc keeps its lock; waiting for it, 60 s at most"]
+    assert yaml.safe_load(dvc_waiting.current().read_text())["stages"]["a"]["outs"][0]["size"] == 5
+    assert dvc_commit.TOLD.exists()
+
+
+def test_another_dvc_that_does_not_end_is_named_with_the_way_out(real, monkeypatch):
+    monkeypatch.setattr(dvc_commit, "_PATIENCE", 0.0)
+    with Path(".dvc/tmp/lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match=r"its lock for 0 s; .* the same command again goes on from here$"):
+            dvc_commit.tell_dvc(None)
+    assert not dvc_waiting.current().exists()
+    assert not dvc_commit.TOLD.exists()
+    dvc_commit.tell_dvc(None)
+    assert dvc_waiting.current().exists()

@@ -189,7 +189,9 @@ def test_refuses_a_foreign_state_dict_and_says_what_it_has(tmp_path):
 
 def test_refuses_another_version_and_missing_parts(tmp_path):
     assert "expected checkpoint version 1, got 2" in refused(forge(tmp_path / "a.pt", version=2))
-    assert "'arguments' is missing or damaged" in refused(forge(tmp_path / "b.pt", arguments=[1]))
+    assert "it is a damaged checkpoint, whose 'arguments' is missing or of another kind; get it again" in refused(
+        forge(tmp_path / "b.pt", arguments=[1])
+    )
 
 
 def test_refuses_an_unknown_kind(file, tmp_path):
@@ -209,10 +211,12 @@ def test_refuses_weights_that_do_not_fit(codec, tmp_path):
         forged = forge(tmp_path / "a.pt", arguments=codec.arguments, state=changed)
         return refused(forged, load_model)
 
-    beginning = "found weights that do not fit FeatureCodec "
+    beginning = "expected weights that fit FeatureCodec, got others "
     assert f"{beginning}(1 missing: {name})" in attempt({k: v for k, v in state.items() if k != name})
     wrong = (*shape[:-1], shape[-1] + 1)
-    found = f"(1 of another shape: {name} {list(wrong)}, allowed {list(shape)})"
+    found = f"(1 of another shape: {name}: expected {list(shape)}, got {list(wrong)})"
     assert beginning + found in attempt({**state, name: torch.zeros(wrong)})
     assert f"{beginning}(1 unknown: more)" in attempt({**state, "more": value})
-    assert f"{beginning}(1 of another shape: {name} str, allowed {list(shape)})" in attempt({**state, name: "text"})
+    assert f"{beginning}(1 of another shape: {name}: expected {list(shape)}, got str)" in attempt(
+        {**state, name: "text"}
+    )

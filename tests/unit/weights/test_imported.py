@@ -13,14 +13,7 @@ from ncfl.methods.fastdvdnet.model import FastDVDNet
 from ncfl.weights.imported import FORMAT, load, save
 from ncfl.weights.reading import read_weights
 
-FAST = {"widths": (4, 6, 8), "input_width": 2}
 ABOUT = {"origin": "https://example.org/model.pth", "sha256": "ab" * 32, "licence": "MIT", "method": "fastdvdnet"}
-
-
-@pytest.fixture
-def fast() -> FastDVDNet:
-    torch.manual_seed(0)
-    return FastDVDNet(**FAST)
 
 
 def test_what_is_kept_comes_back(tmp_path: Path, fast: FastDVDNet):

@@ -19,12 +19,6 @@ FAST = {"widths": (4, 6, 8), "input_width": 2}
 TINY = {"width": 2, "blocks": 1, "bottleneck": 1}
 
 
-@pytest.fixture
-def fast() -> FastDVDNet:
-    torch.manual_seed(0)
-    return FastDVDNet(**FAST)
-
-
 def mismatch(*arguments: object, **options: object) -> str:
     with pytest.raises(InputError) as error:
         match(*arguments, **options)
@@ -58,18 +52,18 @@ def test_missing_unknown_and_misshapen_names_are_counted(fast: FastDVDNet):
     state[last] = torch.ones(2, 2)
     message = mismatch(state, fast, None, "fastdvdnet", source="some.pth")
     assert message == (
-        "some.pth: found weights that do not fit fastdvdnet (3 missing: temp1.inc.convblock.0.weight, "
+        "some.pth: expected weights that fit fastdvdnet, got others (3 missing: temp1.inc.convblock.0.weight, "
         "temp1.inc.convblock.1.weight, ...; 1 unknown: extra; 1 of another shape: "
-        f"{last} [2, 2], allowed [3, 4, 3, 3])"
+        f"{last}: expected [3, 4, 3, 3], got [2, 2])"
     )
 
 
 def test_another_width_is_a_matter_of_shape(fast: FastDVDNet):
     wide = FastDVDNet(widths=(4, 6, 12), input_width=2).state_dict()
     message = mismatch(wide, fast, official_names, "fastdvdnet")
-    assert "weights: found weights that do not fit fastdvdnet (" in message
+    assert "weights: expected weights that fit fastdvdnet, got others (" in message
     assert "missing" not in message
-    assert "of another shape: temp1.downc1.convblock.0.weight [12, 6, 3, 3], allowed [8, 6, 3, 3]" in message
+    assert "of another shape: temp1.downc1.convblock.0.weight: expected [8, 6, 3, 3], got [12, 6, 3, 3]" in message
 
 
 def test_the_method_that_the_weights_fit_is_named(fast: FastDVDNet):
@@ -102,6 +96,8 @@ def test_a_refused_state_changes_nothing():
     model = nn.Linear(2, 3)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     state = {name: value + 1 for name, value in before.items()} | {"bias": torch.zeros(9)}
-    with pytest.raises(InputError, match=r"here: found weights that do not fit Linear .*: bias \[9\], allowed \[3\]"):
+    with pytest.raises(
+        InputError, match=r"here: expected weights that fit Linear, got others .*: bias: expected \[3\], got \[9\]"
+    ):
         load_weights(model, state, "here")
     same(model.state_dict(), before)

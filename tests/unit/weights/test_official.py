@@ -66,7 +66,7 @@ def test_two_files_of_one_method(tmp_path):
     assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
     with pytest.raises(InputError, match=r"dvdnet: expected model_spatial\.pth and model_temp\.pth, got 1 files"):
         read_official("dvdnet", files[:1])
-    with pytest.raises(InputError, match=r"do not fit dvdnet .* missing"):
+    with pytest.raises(InputError, match=r"expected weights that fit dvdnet, got others .* missing"):
         read_official("dvdnet", [files[0], files[0]])
 
 
@@ -114,7 +114,7 @@ def test_layers_in_arrays(tmp_path):
 def test_weights_of_another_method(file):
     with pytest.raises(InputError, match="dvdnet: weights without conv_relu_bn"):
         read_official("dvdnet", [file, file])
-    with pytest.raises(InputError, match=r"model\.pth: found weights that do not fit spynet .*; they fit fastdvdnet"):
+    with pytest.raises(InputError, match=r"weights that fit spynet, got others .*; they fit fastdvdnet"):
         read_official("spynet", [file])
 
 
@@ -209,7 +209,7 @@ def under(state: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
 def test_weights_of_another_width_are_refused(name: str, tmp_path):
     network = OFFICIAL[name].format().build(**NARROW[name])
     said = refusal(name, as_published(name, network.state_dict(), tmp_path))
-    assert f"found weights that do not fit {name} (" in said
+    assert f"expected weights that fit {name}, got others (" in said
     assert "of another shape: " in said
     assert " missing" not in said
     assert " unknown" not in said

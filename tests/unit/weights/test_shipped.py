@@ -169,7 +169,7 @@ def test_a_file_of_ones_own_is_described_by_the_index_beside_it(
     weights.load()
     (own / "stray.safetensors").write_bytes(b"")
     for name, found in {
-        "stray.safetensors": "not described in .*index.json",
+        "stray.safetensors": "expected weights that .*index.json describes, got others",
         "none.safetensors": "none.safetensors: no such file",
         "checkpoint.pt": r"checkpoint\.pt: expected a file that ends in \.safetensors; .*--checkpoint",
     }.items():
@@ -219,9 +219,12 @@ def test_weights_that_do_not_fit_or_are_not_finite(here: Path, models: dict[str,
     state = {k: v.half().contiguous() for k, v in models["small"].state_dict().items()}
     name = next(iter(state))
     for changed, found in (
-        ({k: v for k, v in state.items() if k != name}, f"found weights that do not fit NCFL (1 missing: {name})"),
+        (
+            {k: v for k, v in state.items() if k != name},
+            f"expected weights that fit NCFL, got others (1 missing: {name})",
+        ),
         (state | {"foreign": torch.ones(1)}, "foreign"),
-        (state | {name: torch.full_like(state[name], torch.inf)}, f"{name} has values that are not finite"),
+        (state | {name: torch.full_like(state[name], torch.inf)}, f"{name}: expected finite values, got others"),
     ):
         save_file(changed, path)
         edit(here, **described(here, path))
@@ -248,14 +251,14 @@ def test_networks_that_there_are_not(here: Path, changes: dict[str, object], fou
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"file": None}, "'file' is missing or no str"),
+        ({"file": None}, "file: expected a value of type str, got None"),
         ({"file": "../small.safetensors"}, "file: expected a name beside the index, got '../small.safetensors'"),
-        ({"bytes": "12"}, "'bytes' is missing or no int"),
-        ({"arguments": []}, "'arguments' is missing or no dict"),
+        ({"bytes": "12"}, "bytes: expected a value of type int, got '12'"),
+        ({"arguments": []}, r"arguments: expected a value of type dict, got \[\]"),
         ({"gray_from": 300}, r"gray_from: expected a noise level in 0..255, or none, got 300"),
         ({"gray_from": "20"}, r"gray_from: expected a noise level in 0..255, or none, got '20'"),
-        ({"whiteness_below": 0}, r"whiteness_below: expected a number in 0..2, or none, got 0"),
-        ({"whiteness_below": [1]}, r"whiteness_below: expected a number in 0..2, or none, got \[1\]"),
+        ({"whiteness_below": 0}, r"whiteness_below: expected a number above 0, up to 2, or none, got 0"),
+        ({"whiteness_below": [1]}, r"whiteness_below: expected a number above 0, up to 2, or none, got \[1\]"),
         ({"sigma": [1]}, r"sigma: expected the least and the greatest level, got \[1\]"),
         ({"sigma": ["a", "b"]}, r"sigma: expected the least and the greatest level, got \['a', 'b'\]"),
     ],

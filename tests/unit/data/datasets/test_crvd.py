@@ -36,7 +36,7 @@ def test_a_file_of_each_kind():
     assert CRVD.place("test", CLIP, 0, 0) == f"{NOISY}/frame1_noisy0.tiff"
     assert CRVD.place("test", CLIP, 6, 9) == f"{NOISY}/frame7_noisy9.tiff"
     assert CRVD.place("test", CLIP, 0, None) == f"{CLEAN}/frame1_clean_and_slightly_denoised.tiff"
-    with pytest.raises(InputError, match=r"clip rain-1; clips are called scene7-iso25600"):
+    with pytest.raises(InputError, match="CRVD: expected a clip called as scene7-iso25600 is, got 'rain-1'"):
         CRVD.place("test", "rain-1", 0, None)
 
 
@@ -97,7 +97,7 @@ def test_the_mean_before_denoising_is_not_the_ground_truth(tmp_path):
 def test_two_copies_are_not_mixed(tmp_path):
     written(tmp_path / "one", [CLIP])
     written(tmp_path / "two", [CLIP], scene_folders=False)
-    with pytest.raises(InputError, match=r"both one/.* and two/"):
+    with pytest.raises(InputError, match=r"expected one copy of CRVD, got one/.* and two/"):
         CRVD.clips(Tree(tmp_path), {"test": [CLIP]})
 
 
@@ -126,7 +126,7 @@ def test_names_spread_over_scenes_and_isos(split):
     assert few == whole[:3]
     assert few[0].endswith("iso25600")
     assert len({name.split("-")[0] for name in few}) == len({name.split("-")[1] for name in few}) == 3
-    with pytest.raises(InputError, match=rf"clips to {split}; the layout has {len(whole)}"):
+    with pytest.raises(InputError, match=f"CRVD: expected at most {len(whole)} clips to {split}, got {len(whole) + 1}"):
         CRVD.names(split, len(whole) + 1)
 
 

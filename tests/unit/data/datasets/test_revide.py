@@ -77,7 +77,10 @@ def test_a_sequence_of_the_other_split_is_no_substitute(revide):
 
 def test_a_sequence_that_is_there_twice_is_not_chosen_for_the_user(revide):
     put(revide, "copy/Test/gt/W002/00000.JPG")
-    with pytest.raises(InputError, match=r"Test/gt/W002 is there 2 times"):
+    with pytest.raises(
+        InputError,
+        match="expected Test/gt/W002 of REVIDE once, got copy/Test/gt/W002, REVIDE_indoor/Test/gt/W002; keep one",
+    ):
         REVIDE.clips(Tree(revide), LISTS)
 
 

@@ -66,7 +66,7 @@ def test_all_that_is_missing_is_named_at_once(tmp_path):
 def test_a_longer_gopro_sequence_is_another_one(tmp_path):
     archived(tmp_path)
     put(tmp_path, "testset_Set8/Set8/rafting/00000029.png")
-    with pytest.raises(InputError, match=r"not Set8 as published: rafting has 30 frames instead of 29$"):
+    with pytest.raises(InputError, match=r"expected Set8 as published, got rafting with 30 frames instead of 29$"):
         SET8.clips(Tree(tmp_path), None)
 
 

@@ -132,15 +132,21 @@ def test_frames_are_never_enlarged(tmp_path, folder):
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        ({"test": ["jdo"]}, r"datasets\.davis\.test: no clip jdo in .*; nearest: judo"),
+        ({"test": ["jdo"]}, r"datasets\.davis\.test: expected a clip of .*, got 'jdo'; nearest: judo"),
         (
             {"test": ["raw"]},
             r"datasets\.davis\.test: expected video files.*, got raw in .*",
         ),
-        ({"train": ["judo"], "test": ["judo"]}, "clip judo is in both train and test"),
-        ({"train": ["car", "car.mp4"]}, "clip car is in train twice"),
-        ({"train": "rest", "test": "rest"}, "train and test cannot both be `rest`"),
-        ({"test": ["car", "judo", "tennis", "beach", "walk"]}, r"train: no clips are left for `rest`"),
+        (
+            {"train": ["judo"], "test": ["judo"]},
+            "datasets.davis: expected each clip once, got judo in both train and test",
+        ),
+        ({"train": ["car", "car.mp4"]}, "datasets.davis: expected each clip once, got car in train twice"),
+        ({"train": "rest", "test": "rest"}, "datasets.davis: expected `rest` for one split, got it for train and test"),
+        (
+            {"test": ["car", "judo", "tennis", "beach", "walk"]},
+            "datasets.davis.train: expected clips left for `rest` in .*, got none",
+        ),
     ],
 )
 def test_lists_that_do_not_fit(tmp_path, folder, options, found):
@@ -150,15 +156,15 @@ def test_lists_that_do_not_fit(tmp_path, folder, options, found):
 
 
 def test_no_folder_and_no_clips(tmp_path):
-    with pytest.raises(InputError, match="nowhere: no such folder"):
+    with pytest.raises(InputError, match=r"nowhere: there is no such folder"):
         find_clips(tmp_path / "nowhere")
     (tmp_path / "readme.txt").write_text("x")
-    with pytest.raises(InputError, match=r"no clips in it; a clips source needs video files \(.mp4"):
+    with pytest.raises(InputError, match=r"expected video files \(.mp4 .*, got no clips"):
         find_clips(tmp_path)
 
 
 def test_crop_larger_than_the_frames(tmp_path, folder):
-    with pytest.raises(InputError, match="walk: frames of 48 x 64 pixels are smaller than crop 50 x 50"):
+    with pytest.raises(InputError, match="walk: expected frames of at least 50 x 50 pixels, the crop, got 48 x 64"):
         run(tmp_path, ClipsSource(root=folder, train=[], test=["walk"], crop=(50, 50)))
 
 
@@ -174,19 +180,22 @@ def test_files_that_changed_since_they_were_fetched(tmp_path, folder):
         assert not (tmp_path / "store").exists()
 
     picture.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    refused(r"5\.png: changed since the dataset was fetched")
+    refused(r"5\.png: it has changed since the dataset was fetched")
     picture.unlink()
-    refused(r"5\.png: missing, but was there when the dataset was fetched")
+    refused(r"5\.png: it is missing, but was there when the dataset was fetched")
     picture.write_bytes(data)
     (folder / "holiday" / "walk" / "5b.png").write_bytes(data)
-    refused(r"5b\.png: was not there when the dataset was fetched")
+    refused(r"5b\.png: it was not there when the dataset was fetched")
 
 
 def test_broken_clips_leave_no_store(tmp_path, folder):
     pictures(folder / "holiday" / "walk", film(1, 20, 20), first=7)
     data = (folder / "car.mp4").read_bytes()
     (folder / "car.mp4").write_bytes(data[: len(data) // 2])
-    for name, found in {"walk": r"7\.png: 20 x 20 pixels", "car": r"car\.mp4: .*truncated"}.items():
+    for name, found in {
+        "walk": r"7\.png: expected 48 x 64 pixels, as the frames before it have, got 20 x 20",
+        "car": r"car\.mp4: .*truncated",
+    }.items():
         with pytest.raises(InputError, match=found):
             run(tmp_path, ClipsSource(root=folder, train=[], test=[name]))
         assert not (tmp_path / "store").exists()
@@ -194,10 +203,10 @@ def test_broken_clips_leave_no_store(tmp_path, folder):
 
 def test_prepare_without_fetch_or_with_another_index(tmp_path, folder):
     source = ClipsSource(root=folder, train=["walk"], test=["car"])
-    with pytest.raises(InputError, match=r"index\.json: no such file; fetch the dataset first"):
+    with pytest.raises(InputError, match=r"index\.json: there is no such file; fetch the dataset first"):
         prepare("davis", source, tmp_path / "raw", tmp_path / "store")
     fetch("set8", source, tmp_path / "raw")
-    with pytest.raises(InputError, match=r"index\.json: not the index of dataset davis from source clips"):
+    with pytest.raises(InputError, match=r"index\.json: it is not the index of dataset davis from source clips"):
         prepare("davis", source, tmp_path / "raw", tmp_path / "store")
 
 
@@ -205,7 +214,7 @@ def test_links_to_nowhere_and_in_circles(tmp_path, folder):
     (folder / "holiday" / "again").symlink_to(folder)
     assert len(find_clips(folder)[0]) == 5
     (folder / "holiday" / "walk" / "12.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(InputError, match=r"12\.png: not readable \(No such file or directory\)"):
+    with pytest.raises(InputError, match=r"12\.png: it cannot be read \(No such file or directory\)"):
         fetch("davis", ClipsSource(root=folder, train=[], test=["walk"]), tmp_path / "raw")
 
 

@@ -132,7 +132,7 @@ def test_raw_shots_have_noise_of_their_own_around_the_clean_frame(tmp_path):
 
 
 def test_frames_that_the_layout_does_not_have(tmp_path):
-    with pytest.raises(InputError, match="dataset crvd: 5 frames a clip, CRVD has 7"):
+    with pytest.raises(InputError, match="dataset crvd: frames: expected 7, as CRVD has, got 5"):
         fetch("crvd", small("crvd", frames=5), tmp_path / "raw")
 
 
@@ -142,12 +142,12 @@ def test_more_clips_than_the_layout_has(tmp_path):
 
 
 def test_files_that_the_user_has_are_no_use_to_a_stand_in(tmp_path):
-    with pytest.raises(InputError, match=r"dataset davis: its source is demo, .* set `source: published`"):
+    with pytest.raises(InputError, match=r"davis: expected no --from, .* source is demo, .*; set `source: published`"):
         fetch("davis", SMALL, tmp_path / "raw", given=tmp_path)
 
 
 def test_a_name_that_no_dataset_has(tmp_path):
-    with pytest.raises(InputError, match="dataset vimeo: none of the published ones, which are davis, set8, crvd"):
+    with pytest.raises(InputError, match=r"dataset: expected one of davis, set8, crvd, .*, got 'vimeo'"):
         fetch("vimeo", SMALL, tmp_path / "raw")
 
 

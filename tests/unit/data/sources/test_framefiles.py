@@ -110,7 +110,7 @@ def damage(kind, path):
 
 @pytest.mark.parametrize(
     ("kind", "found"),
-    [("gone", "1.png: not readable"), ("changed", "1.png: changed since"), ("truncated", "1.png: changed since")],
+    [("gone", "1.png: it is gone"), ("changed", "1.png: it has changed"), ("truncated", "1.png: it has changed")],
 )
 def test_a_file_that_changed_after_it_was_listed(tmp_path, kind, found):
     write(tmp_path, "train/a/clean", film(3))
@@ -138,23 +138,23 @@ def test_a_truncated_raw_frame(tmp_path, capfd):
 
 def test_a_frame_of_another_size(tmp_path):
     write(tmp_path, "train/a/clean", [*film(2), film(1, 40, 40)[0]])
-    with pytest.raises(InputError, match=r"2\.png: 40 x 40 pixels, the clip's first frame has 48 x 64"):
+    with pytest.raises(InputError, match=r"2\.png: expected 48 x 64 pixels, as .* first frame has, got 40 x 40"):
         read(tmp_path)
 
 
 def test_a_shot_of_another_size(tmp_path):
     write(tmp_path, "train/a/clean", film(2))
     write(tmp_path, "train/a/0", film(2, 40, 40))
-    with pytest.raises(InputError, match=r"a/0/0\.png: 40 x 40 pixels, the clip's first frame has 48 x 64"):
+    with pytest.raises(InputError, match=r"a/0/0\.png: expected 48 x 64 pixels, as .* first frame has, got 40 x 40"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("frame", "found"),
     [
-        (film(1)[0], r"uint8 \[48, 64, 3\]; a raw frame is uint16 \[H,W\]"),
-        (np.zeros((8, 12), np.uint8), r"uint8 \[8, 12\]; a raw frame is uint16 \[H,W\]"),
-        (np.zeros((7, 12), np.uint16), "7 x 12 pixels; a Bayer mosaic has even sides"),
+        (film(1)[0], r"expected a raw frame, uint16 \[H,W\], .*, got uint8 \[48, 64, 3\]"),
+        (np.zeros((8, 12), np.uint8), r"expected a raw frame, uint16 \[H,W\], .*, got uint8 \[8, 12\]"),
+        (np.zeros((7, 12), np.uint16), "expected even sides of a Bayer mosaic, got 7 x 12 pixels"),
     ],
 )
 def test_frames_that_are_not_raw(tmp_path, frame, found):
@@ -166,12 +166,12 @@ def test_frames_that_are_not_raw(tmp_path, frame, found):
 def test_a_link_that_leads_nowhere(tmp_path):
     write(tmp_path, "train/a/clean", film(2))
     (tmp_path / "train/a/clean/2.png").symlink_to(tmp_path / "gone.png")
-    with pytest.raises(InputError, match=r"2\.png: not readable \(a link to .*gone\.png, which is not there\)"):
+    with pytest.raises(InputError, match=r"2\.png: it cannot be read \(a link to .*gone\.png, which is not there\)"):
         index_files(dataset(), tmp_path, {"train": ["a"]})
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(InputError, match="nowhere: no such folder"):
+    with pytest.raises(InputError, match="nowhere: there is no such folder; name the one that holds the dataset"):
         index_files(dataset(), tmp_path / "nowhere", {"train": ["a"]})
 
 

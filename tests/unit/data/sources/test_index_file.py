@@ -42,7 +42,7 @@ def test_each_other_form_is_named(change, words):
     change(index)
     with pytest.raises(InputError) as caught:
         check(Pictures, index, Path("data/raw/x/index.json"), "x")
-    assert str(caught.value).startswith("data/raw/x/index.json: damaged: ")
+    assert str(caught.value).startswith("data/raw/x/index.json: it is damaged: ")
     assert words in str(caught.value)
     assert str(caught.value).endswith("; fetch it again (ncfl fetch --dataset x)")
 

@@ -76,7 +76,7 @@ def test_a_frame_of_another_size(name: str, side: str, tmp_path: Path):
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     rewrite(path, encode_picture(np.ascontiguousarray(picture[:-2, :-4]), path.name))
     indexed_again(name, tmp_path)
-    assert "all frames of a clip must be of one size" in refused(name, tmp_path, path)
+    assert "pixels, as the clip's first frame has, got" in refused(name, tmp_path, path)
 
 
 @both
@@ -142,8 +142,11 @@ def test_raw_clips_whose_names_say_no_iso():
         ({"stand_in": "none"}, "dataset my-own: expected rain or haze, got stand_in 'none' with 1 shots"),
         ({"shots": 0}, "dataset my-own: expected none, got stand_in 'haze' with 0 shots"),
         ({"shots": 2}, "dataset my-own: expected raw, .*, got stand_in 'haze' with 2 shots"),
-        ({"stand_in": "raw"}, "dataset my-own: stand_in 'raw'; `raw` is for datasets of raw video"),
-        ({"raw": DATASETS["crvd"].raw}, "dataset my-own: stand_in 'haze'; `raw` is for datasets of raw video"),
+        (
+            {"stand_in": "raw"},
+            "dataset my-own: stand_in: expected another than 'raw', since its video is not raw, got 'raw'",
+        ),
+        ({"raw": DATASETS["crvd"].raw}, "dataset my-own: stand_in: expected 'raw', since its video is raw, got 'haze'"),
         ({"stand_in": "snow"}, "rain: expected rain-light, .*, got 'snow'"),
     ],
 )
@@ -159,21 +162,22 @@ def test_a_degradation_that_does_not_go_with_the_dataset(changes: dict, said: st
 @pytest.mark.parametrize(
     ("name", "good", "bad", "has"),
     [
-        ("set8", (540, 960), (1080, 1920), "Set8 has 540 x 960"),
-        ("crvd", (1080, 1920), (540, 960), "CRVD has 1080 x 1920"),
-        ("revide", (1800, 2708), (1800, 2712), "REVIDE has 1800 x 2708"),
-        ("davis", (480, 910), (1080, 1920), "DAVIS-2017 has a height of 480"),
+        ("set8", (540, 960), (1080, 1920), "540 x 960 pixels, as Set8 has"),
+        ("crvd", (1080, 1920), (540, 960), "1080 x 1920 pixels, as CRVD has"),
+        ("revide", (1800, 2708), (1800, 2712), "1800 x 2708 pixels, as REVIDE has"),
+        ("davis", (480, 910), (1080, 1920), "a height of 480 pixels, as DAVIS-2017 has"),
     ],
 )
 def test_the_published_size(name: str, good: tuple, bad: tuple, has: str):
     dataset = DATASETS[name]
     dataset.check_size(*good, Path("a.png"))
-    said = rf"^x/a\.png: {bad[0]} x {bad[1]} pixels, {has}: another release, whose figures would not compare$"
+    reason = "this is another release, whose figures would not compare; get the published one"
+    said = rf"^x/a\.png: expected {has}, got {bad[0]} x {bad[1]}: {reason}$"
     with pytest.raises(InputError, match=said):
         dataset.check_size(*bad, Path("x/a.png"))
 
 
 def test_a_width_alone_or_no_published_size():
-    with pytest.raises(InputError, match="5 x 6 pixels, REVIDE has a width of 7"):
+    with pytest.raises(InputError, match="expected a width of 7 pixels, as REVIDE has, got 5 x 6"):
         new(size=(None, 7)).check_size(5, 6, Path("a.png"))
     new().check_size(5, 6, Path("a.png"))

@@ -164,5 +164,5 @@ def test_bad_input_is_refused():
     with pytest.raises(InputError, match=r"rain: expected rain-light, rain-rendered.*, got 'drizzle'"):
         rain("drizzle")
     for shape in [(64, 192, 3), (128, 192), (128, 192, 4)]:
-        with pytest.raises(ValueError, match=r"rain of \[128, 192\] pixels on a frame"):
+        with pytest.raises(ValueError, match=r"frame: expected \[128, 192, 3\], the size of this rain, got "):
             rain("rain-rendered").apply(np.zeros(shape, np.uint8), 0)

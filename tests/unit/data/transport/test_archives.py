@@ -71,7 +71,7 @@ def test_archives_inside_stay_files(tmp_path):
 def test_bounds_are_inclusive(tmp_path):
     archive = zip_of(tmp_path / "a.zip", {"a": b"123", "b": b"45"})
     assert unpack(archive, tmp_path / "files", max_files=2, max_bytes=5) == ["a", "b"]
-    refused(archive, "more than 4 bytes", max_bytes=4)
+    refused(archive, "expected at most 4 bytes", max_bytes=4)
 
 
 @needs_7z

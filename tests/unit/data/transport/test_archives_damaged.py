@@ -23,16 +23,16 @@ from ncfl.data.transport.archives import unpack
 
 
 def test_empty_archives(tmp_path):
-    refused(zip_of(tmp_path / "a.zip", {}), "holds no files")
+    refused(zip_of(tmp_path / "a.zip", {}), "expected files in it, got none")
     (tmp_path / "out").rmdir()
-    refused(zip_of(tmp_path / "b.zip", {"only a folder/": b""}), "holds no files")
+    refused(zip_of(tmp_path / "b.zip", {"only a folder/": b""}), "expected files in it, got none")
     (tmp_path / "out").rmdir()
-    refused(tar_of(tmp_path / "c.tar.gz", [], "gz"), "holds no files")
+    refused(tar_of(tmp_path / "c.tar.gz", [], "gz"), "expected files in it, got none")
 
 
 @needs_7z
 def test_empty_7z(tmp_path):
-    refused(sevenzip_of(tmp_path / "a.7z", {}), "holds no files")
+    refused(sevenzip_of(tmp_path / "a.7z", {}), "expected files in it, got none")
 
 
 DAMAGEABLE = [key for key in FORMATS if key not in ("tar", "tar.zst")]
@@ -101,10 +101,12 @@ def test_flipped_bits_in_rar(tmp_path):
 def test_no_archive_at_all(tmp_path):
     page = tmp_path / "a.zip"
     page.write_text("<!DOCTYPE html><title>Sign in</title>")
-    assert "b'<!DOCTYPE html><'" in refused(page, "no archive that is known")
+    assert "b'<!DOCTYPE html><'" in refused(
+        page, "expected an archive (zip, tar, 7z, rar), got a file that begins with"
+    )
     page.write_bytes(b"")
     (tmp_path / "out").rmdir()
-    refused(page, "no archive that is known")
+    refused(page, "expected an archive (zip, tar, 7z, rar), got a file that begins with")
     page.write_bytes(gzip.compress(b"one file, no tar" * 100))
     (tmp_path / "out").rmdir()
     refused(page, "where a tar header should be")
@@ -124,9 +126,9 @@ def test_target_is_left_alone(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     before = traces(tmp_path)
     for name in ("folder", "file", "link"):
-        with pytest.raises(InputError, match=f"{name}: is there already"):
+        with pytest.raises(InputError, match=f"{name}: it is there already"):
             unpack(archive, tmp_path / name, **BOUNDS)
-    with pytest.raises(InputError, match=r"file.x: cannot be written"):
+    with pytest.raises(InputError, match=r"file.x: it cannot be written"):
         unpack(archive, tmp_path / "file" / "x", **BOUNDS)
     assert traces(tmp_path) == before
 

@@ -188,26 +188,28 @@ def test_rar_of_other_kinds(tmp_path):
 
 
 def test_too_many_files(tmp_path):
-    refused(zip_of(tmp_path / "a.zip", {str(n): b"" for n in range(51)}), "more than 50 files")
+    refused(zip_of(tmp_path / "a.zip", {str(n): b"" for n in range(51)}), "expected at most 50 files")
 
 
 def test_too_many_folders(tmp_path):
-    refused(zip_of(tmp_path / "a.zip", {"a": b"x"} | {f"{n}/": b"" for n in range(101)}), "more than 100 folders")
+    refused(
+        zip_of(tmp_path / "a.zip", {"a": b"x"} | {f"{n}/": b"" for n in range(101)}), "expected at most 100 folders"
+    )
 
 
 def test_folder_entries_without_end(tmp_path):
     entries = [(tar_entry("same", tarfile.DIRTYPE), b"") for _ in range(200)]
-    refused(tar_of(tmp_path / "a.tar", entries), "more than 150 entries")
+    refused(tar_of(tmp_path / "a.tar", entries), "expected at most 150 entries")
 
 
 def test_declared_bomb_is_not_even_begun(tmp_path):
-    refused(zip_of(tmp_path / "a.zip", {"a": bytes(300_000)}), "more than 200000 bytes")
+    refused(zip_of(tmp_path / "a.zip", {"a": bytes(300_000)}), "expected at most 200000 bytes")
 
 
 def test_tar_bomb(tmp_path):
     bomb = tar_of(tmp_path / "a.tar.gz", [(tar_entry("a"), bytes(50_000_000))], "gz")
     assert bomb.stat().st_size < 100_000
-    refused(bomb, "more than 200000 bytes")
+    refused(bomb, "expected at most 200000 bytes")
 
 
 def test_bomb_beneath_the_members(tmp_path):
@@ -247,7 +249,7 @@ def test_zip_that_says_more_than_it_holds(tmp_path):
 
 @needs_7z
 def test_7z_bomb(tmp_path):
-    refused(sevenzip_of(tmp_path / "a.7z", {"a": bytes(5_000_000)}), "more than 200000 bytes")
+    refused(sevenzip_of(tmp_path / "a.7z", {"a": bytes(5_000_000)}), "expected at most 200000 bytes")
 
 
 def test_encrypted_zip(tmp_path):

@@ -125,9 +125,9 @@ def test_all_that_only_the_user_can_get_is_named_before_anything_is_downloaded(s
 
 def test_a_wrong_file_of_the_users_is_refused_and_not_linked_nor_anything_downloaded(server, folder, mine):
     late = row("zero.zip", server.serve("/0", ONE))
-    with pytest.raises(InputError, match=rf"mine/one\.zip: sha256 {sha(ONE)}, {'0' * 64} expected.*get it again"):
+    with pytest.raises(InputError, match=rf"mine/one\.zip: expected sha256 {'0' * 64}, got {sha(ONE)}.*get it again"):
         obtain("D", [late, row("one.zip", sha256="0" * 64)], folder, given=mine)
-    with pytest.raises(InputError, match=r"mine/one\.zip: 3000 bytes, 3001 expected: incomplete"):
+    with pytest.raises(InputError, match=r"mine/one\.zip: expected 3001 bytes, got 3000: incomplete"):
         obtain("D", [late, row("one.zip", bytes=3001)], folder, given=mine)
     assert server.requests == []
     assert not (folder / "archives").exists()
@@ -137,7 +137,7 @@ def test_an_archive_that_changed_on_disk_is_refused(folder, mine):
     rows = [row("one.zip", sha256=sha(ONE)), row("two.rar")]
     remember(rows, obtain("D", rows, folder, given=mine), folder)
     (mine / "one.zip").write_bytes(OTHER)
-    with pytest.raises(InputError, match=rf"archives/one\.zip: sha256 {sha(OTHER)}, {sha(ONE)} expected"):
+    with pytest.raises(InputError, match=rf"archives/one\.zip: expected sha256 {sha(ONE)}, got {sha(OTHER)}"):
         obtain("D", rows, folder)
     (mine / "one.zip").write_bytes(ONE)
     (mine / "two.rar").write_bytes(OTHER)
@@ -154,7 +154,9 @@ def test_a_recorded_checksum_binds_later_downloads(server, folder):
     remember(rows, [first], folder)
     first.path.unlink()
     server.serve("/1", OTHER)
-    with pytest.raises(InputError, match=rf"{sha(OTHER)}, {sha(ONE)} expected.*remove its entry from") as error:
+    with pytest.raises(
+        InputError, match=rf"expected sha256 {sha(ONE)}, got {sha(OTHER)}.*remove its entry from"
+    ) as error:
         obtain("D", rows, folder)
     assert "\n" not in str(error.value)
     assert not first.path.exists()
@@ -185,7 +187,9 @@ def test_a_link_whose_archive_was_moved_is_named_and_mended_by_giving_it_again(s
     obtain("D", rows, folder, given=mine)
     moved = tmp_path / "moved"
     shutil.move(mine, moved)
-    with pytest.raises(InputError, match=r"archives/one\.zip: a link to .*mine/one\.zip, which is not there .* --from"):
+    with pytest.raises(
+        InputError, match=r"archives/one\.zip: expected an archive, got a link to .*mine/one\.zip, .* --from"
+    ):
         obtain("D", rows, folder)
     assert server.requests == []
     found = obtain("D", rows, folder, given=moved)
@@ -205,27 +209,30 @@ def test_given_paths_are_told_apart(mine, tmp_path):
 
 def test_given_paths_that_are_no_use_are_named(folder, mine, tmp_path):
     rows = [row("one.zip"), row("two.rar")]
-    with pytest.raises(InputError, match="nowhere: no such file or folder"):
+    with pytest.raises(InputError, match="nowhere: expected an archive or a folder, got nothing"):
         given_kind(tmp_path / "nowhere", rows)
     (mine / "copy.zip").write_bytes(ONE)
     with pytest.raises(
-        InputError, match=r"copy\.zip: none of the dataset's archives, .* called one\.zip, two\.rar; rename it"
+        InputError,
+        match=r"copy\.zip: expected one of the dataset's archives, one\.zip, two\.rar, got copy\.zip; rename it",
     ):
         given_kind(mine / "copy.zip", rows)
-    with pytest.raises(InputError, match=r"holds none of the archives one\.zip, two\.rar"):
+    with pytest.raises(InputError, match=r"expected archives \(one\.zip, two\.rar\), got none of them"):
         obtain("D", rows, folder, given=tmp_path)
     (mine / "one.zip").unlink()
     (mine / "one.zip").symlink_to(tmp_path / "gone.zip")
     assert given_kind(mine, rows) == "archives"
-    with pytest.raises(InputError, match=r"mine/one\.zip: a link to .*gone\.zip, which is not there"):
+    with pytest.raises(
+        InputError, match=r"mine/one\.zip: expected a file, got a link to .*gone\.zip, which is not there"
+    ):
         obtain("D", rows, folder, given=mine)
-    with pytest.raises(InputError, match=r"mine/one\.zip: a link to .*gone\.zip"):
+    with pytest.raises(InputError, match=r"mine/one\.zip: expected an archive or a folder, got a link to .*gone\.zip"):
         given_kind(mine / "one.zip", rows)
 
 
 def test_a_folder_in_the_place_of_an_archive_and_a_damaged_record_are_named(server, folder):
     (folder / "archives" / "one.zip").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"archives/one\.zip: not a file"):
+    with pytest.raises(InputError, match=r"archives/one\.zip: expected an archive, got a folder"):
         obtain("D", [row("one.zip")], folder)
     for text in ("[]", '{"two.rar": 1}', "{"):
         (folder / "checksums.json").write_text(text)
@@ -245,7 +252,7 @@ def test_an_archive_that_is_given_takes_the_place_of_a_link(folder, mine, tmp_pa
     other = tmp_path / "other"
     other.mkdir()
     (other / "one.zip").write_bytes(OTHER)
-    with pytest.raises(InputError, match=rf"other/one\.zip: sha256 {sha(OTHER)}"):
+    with pytest.raises(InputError, match=rf"other/one\.zip: expected sha256 {sha(ONE)}, got {sha(OTHER)}"):
         obtain("D", rows, folder, given=other)
     assert (folder / "archives/one.zip").resolve() == mine / "one.zip"
     (other / "one.zip").write_bytes(ONE)
@@ -258,7 +265,7 @@ def test_an_archive_that_is_given_does_not_take_the_place_of_a_download(server, 
     rows = [row("one.zip", server.serve("/1", ONE))]
     obtain("D", rows, folder)
     place = folder / "archives/one.zip"
-    with pytest.raises(InputError, match=rf"remove {place} first"):
+    with pytest.raises(InputError, match=rf"{place}: it is there already; remove it first"):
         obtain("D", rows, folder, given=mine)
     assert not place.is_symlink()
 

@@ -277,7 +277,7 @@ def test_refuses_foreign_weights(tmp_path):
     assert "1 unknown: moduleBasic.0.weight)" in refused({"moduleBasic.0.weight": torch.zeros(1)})
     assert "expected a state dict of a SPyNet, got Tensor" in refused(torch.zeros(1))
     narrow = SPyNet(levels=2, width=0.125).state_dict()
-    assert "levels.0.0.weight [4, 8, 7, 7], allowed [8, 8, 7, 7]" in refused(narrow)
+    assert "levels.0.0.weight: expected [8, 8, 7, 7], got [4, 8, 7, 7]" in refused(narrow)
     deep = SPyNet(levels=3, width=0.25).state_dict()
     assert "expected a SPyNet of 2 levels, as motion.levels says, got 3" in refused(deep)
     with pytest.raises(InputError, match=r"none\.pt: no such file"):

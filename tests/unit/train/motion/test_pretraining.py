@@ -69,7 +69,7 @@ def test_the_noise_that_tells_twins_apart_is_faint():
 
 
 def test_channels_that_do_not_double_are_refused():
-    with pytest.raises(InputError, match=r"levels\.0\.2\.weight has 1 channels, which do not double"):
+    with pytest.raises(InputError, match=r"levels\.0\.2\.weight: expected channels that double, got 1"):
         begin.widened(SPyNet(levels=1, width=0.02), torch.Generator())
 
 

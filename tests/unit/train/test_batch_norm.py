@@ -4,9 +4,9 @@ import torch
 from helpers.train_samples import Sampler, numbers
 from torch import Tensor, nn
 
+from ncfl.train.batch_norm import BATCHES
 from ncfl.train.config import two_stages
 from ncfl.train.restoration import RestorationTask, restoration_trainer
-from ncfl.train.settling import BATCHES
 from ncfl.weights.checkpoint import load
 
 TRAINING = numbers(stages=two_stages(8, 0), settle_at=5, lambda_=0.0)

@@ -21,7 +21,7 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 
 
-class Passengers:
+class CarriedStreams:
     """Everything of ``source`` beside its frames that ``output`` can hold.
 
     Args:
