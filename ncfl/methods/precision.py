@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from ncfl.common.device import computes_bfloat16
 from ncfl.common.errors import InputError
 from ncfl.methods.folding import sharing_copy
 
@@ -21,6 +20,8 @@ def chosen(precision: str, device: torch.device) -> str:
         raise InputError(f"--precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     if precision != "auto":
         return precision
+    from ncfl.common.device import computes_bfloat16  # here alone: what counts operations has no device
+
     return "bfloat16" if computes_bfloat16(device) else "float32"
 
 

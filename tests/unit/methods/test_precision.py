@@ -63,7 +63,7 @@ def test_restore_takes_the_precision_that_is_asked_for(tmp_path: Path, monkeypat
         InputError, match="--precision: expected auto or float32, as noisy computes in float32, got bfloat16"
     ):
         restoring.restore(source, tmp_path / "out", method="noisy", precision="bfloat16")
-    monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(device, "computes_bfloat16", lambda place: True)
     for name in precision.PRECISIONS:
         restoring.restore(source, tmp_path / f"{name}.y4m", precision=name)
     auto, full, half = ((tmp_path / f"{name}.y4m").read_bytes() for name in precision.PRECISIONS)
