@@ -13,6 +13,7 @@ from torch import nn
 from ncfl.common.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda")
+_PROCESSOR = Path("/proc/cpuinfo")
 _held: dict[int, IO[str]] = {}  # the claims of this process: they last as long as it does
 
 
@@ -34,6 +35,16 @@ def pick_device(name: str) -> torch.device:
             claim(names, Path(tempfile.gettempdir()) / f"ncfl-gpus-{os.getuid()}")
         return torch.device("cuda", next(iter(_held), 0))
     return torch.device(name)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies matrices of bfloat16 by circuits of their own."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        return "amx_bf16" in _PROCESSOR.read_text().split()
+    except OSError:  # another system
+        return False
 
 
 def claim(names: Sequence[str], folder: Path) -> int:

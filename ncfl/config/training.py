@@ -78,8 +78,9 @@ class Training(Block):
     batch: Positive = Field(description="The number of clips per iteration.")
     frames: Annotated[int, Field(ge=1)] = Field(description="The number of frames of each clip.")
     gradient_clip: Fraction | None = Field(description="The greatest norm of the gradients; null does not clip them.")
-    precision: Literal["float32", "bfloat16", "float16"] = Field(
-        description="The number format that the forward pass computes in."
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = Field(
+        description="The number format that the forward pass computes in; auto: bfloat16 on a GPU or a processor (AMX) "
+        "made for it, else float32."
     )
     threads: Positive = Field(
         description="The number of processor threads of a step; results depend on it by rounding."

@@ -1,7 +1,5 @@
 """A network for inference with its weights in bfloat16, where a machine computes faster so."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +7,6 @@ from ncfl.common.errors import InputError
 from ncfl.methods.folding import sharing_copy
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-_PROCESSOR = Path("/proc/cpuinfo")
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -23,17 +20,9 @@ def chosen(precision: str, device: torch.device) -> str:
         raise InputError(f"--precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     if precision != "auto":
         return precision
+    from ncfl.common.device import computes_bfloat16  # here alone: what counts operations has no device
+
     return "bfloat16" if computes_bfloat16(device) else "float32"
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies matrices of bfloat16 by circuits of their own."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    try:
-        return "amx_bf16" in _PROCESSOR.read_text().split()
-    except OSError:  # another system
-        return False
 
 
 def in_bfloat16(network: nn.Module, *, keep: tuple[nn.Module, ...] = ()) -> nn.Module:

@@ -113,12 +113,14 @@ def training_step(params: Params, name: str, stage: int, parameters: Mapping[str
     if rank():
         yield Unrecorded()
         return
+    from ncfl.train.settings import training_precision
+
     dataset, seed = params.trained[name].dataset, params.seed_of(name)
     common = {
         "seed": seed,
         "stage": stage,
         "dataset": dataset,
-        "training": params.training.model_dump(),
+        "training": {**params.training.model_dump(), "precision": training_precision(params)},
         "schedule": params.schedules[dataset].model_dump(),
     }
     given = {"experiment": name, "parameters": {**common, **parameters}, "datasets": [dataset], "seed": seed}

@@ -31,9 +31,19 @@ def train_config(params: "Params", name: str, **own: Any) -> TrainConfig:
         "grad_clip": common.gradient_clip,
         "patch": params.schedules[experiment.dataset].patch,
         "sigma": sigma_of(params, name) or 0.0,
+        "precision": training_precision(params),
         "seed": params.seed_of(name),
     }
     return TrainConfig(**{**settings, **own})
+
+
+def training_precision(params: "Params") -> str:
+    """The number format of the forward pass in all trainings; what ``auto`` becomes on this machine."""
+    if params.training.precision != "auto":
+        return params.training.precision
+    from ncfl.common.device import computes_bfloat16, pick_device
+
+    return "bfloat16" if computes_bfloat16(pick_device(params.machine.device)) else "float32"
 
 
 def network_sizes(params: "Params", name: str) -> dict[str, Any]:

@@ -107,8 +107,10 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     # In memory first: PyTorch would write the temporary file's name into the archive, and hide a full disk's reason.
     buffer = io.BytesIO()
     torch.save(canonical(content), buffer)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    # The view is released by hand: where a write fails, the error keeps it in a cycle, which crashes Python 3.12.0 and
+    # 3.12.1 once it is collected (CPython's gh-111049).
+    with atomic_path(path) as temporary, buffer.getbuffer() as view:
+        temporary.write_bytes(view)
 
 
 def canonical(value: Any) -> Any:

@@ -7,6 +7,7 @@ import torch
 from helpers.data_samples import film, pictures
 
 from ncfl.api.frames import load_method
+from ncfl.common import device
 from ncfl.common.errors import InputError
 from ncfl.methods import precision
 from ncfl.methods.interface import stream
@@ -27,7 +28,7 @@ def test_a_processor_is_known_by_its_flags(flags, found, tmp_path: Path, monkeyp
     told = tmp_path / "cpuinfo"
     if flags is not None:
         told.write_text(flags)
-    monkeypatch.setattr(precision, "_PROCESSOR", told)
+    monkeypatch.setattr(device, "_PROCESSOR", told)
     assert precision.chosen("auto", CPU) == found
     assert precision.chosen("float32", CPU) == "float32"
     assert precision.chosen("bfloat16", CPU) == "bfloat16"
@@ -62,7 +63,7 @@ def test_restore_takes_the_precision_that_is_asked_for(tmp_path: Path, monkeypat
         InputError, match="--precision: expected auto or float32, as noisy computes in float32, got bfloat16"
     ):
         restoring.restore(source, tmp_path / "out", method="noisy", precision="bfloat16")
-    monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(device, "computes_bfloat16", lambda place: True)
     for name in precision.PRECISIONS:
         restoring.restore(source, tmp_path / f"{name}.y4m", precision=name)
     auto, full, half = ((tmp_path / f"{name}.y4m").read_bytes() for name in precision.PRECISIONS)

@@ -106,6 +106,7 @@ def test_another_configuration_is_not_looked_at(tmp_path):
     cut(tmp_path, every(), 3)
     for changes in (
         {"training": every(learning_rate=5e-3)},
+        {"training": every(precision="bfloat16")},
         {"training": every(), "model": tiny(seed=1)},
         {"training": every(), "sampler": Sampler(seed=1)},
         {"training": every(), "sampler": Sampler(sigma=26.0)},

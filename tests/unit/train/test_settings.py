@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ncfl.common import device
+from ncfl.common.errors import InputError
 from ncfl.config.params import Params, validate
 from ncfl.config.presets import resolve
 from ncfl.config.yaml12 import parse_yaml
@@ -65,3 +67,19 @@ def test_motion_estimation_is_pretrained_with_its_own_block():
     found = flow_training(loaded("paper"))
     assert (found.width, found.iterations, found.batch, found.patch) == (1.0, 100_000, 16, 128)
     assert (found.max_motion, found.sigma, found.seed, found.log_every, found.threads) == (20.0, (0, 55), 2022, 100, 4)
+
+
+@pytest.mark.parametrize(("able", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_trains_in_what_the_machine_is_made_for(able: bool, chosen: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(device, "computes_bfloat16", lambda place: able and place.type == "cpu")
+    settings = ("training.precision=auto", "machine.device=cpu")
+    for name in ("ncfl-davis", "fastdvdnet-davis"):
+        auto, said = (train_config(loaded("demo", *s), name) for s in (settings, [f"training.precision={chosen}"]))
+        assert (auto.precision, numbers(auto)) == (chosen, numbers(said))
+
+
+def test_what_is_asked_for_is_not_chosen_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(device, "computes_bfloat16", lambda place: True)
+    assert train_config(loaded("demo"), "ncfl-davis").precision == "float32"
+    with pytest.raises(InputError, match=r"'training\.precision': .* or 'auto', got 'half'"):
+        loaded("demo", "training.precision=half")
