@@ -15,6 +15,7 @@ Found = Mapping[str, Sequence[Kept]]
 SIGMAS = (10, 20, 30, 40, 50)
 AT = 50.0  # sigma of Tables 1 and 2
 NOTHING = "-"
+QUANTIZING = ("M_d", "M_f")
 COMPARED = ("FastDVDNet", "EMVD-S", "EDVR", "BasicVSR++")
 BASELINES = {"noisy": "noisy input", "median-3x3": "Median 3x3", "median-5x5": "Median 5x5"}
 
@@ -94,10 +95,12 @@ def tried(kept: Found, others: Found, gflops: Mapping[str, float]) -> str:
 
     Args:
         kept: the study's.
-        others: those, by the study's names; they take these networks' place in the claims.
+        others: those, by the study's names; they take these networks' place in the claims, but not beside networks
+            that quantize and were trained in the study's way alone.
         gflops: as of :func:`sections`.
     """
-    asked = [claim for claim in claims() if claim.better in others or claim.worse in others]
+    alone = {MODULES[variant] for variant in QUANTIZING} - set(others)
+    asked = [claim for claim in claims() if (sides := {claim.better, claim.worse}) & set(others) and not sides & alone]
     table = modules(others, {name: gflops[name] for name in others})
     return f"{table}\n\n{claims_table({**kept, **others}, asked)}"
 

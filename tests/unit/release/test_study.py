@@ -111,13 +111,18 @@ def test_networks_trained_in_another_way_take_their_place_in_the_claims_that_the
         "modules-d": [kept("modules-d", 1, 28.0), kept("modules-d", 2, 28.0)],
     }
     others = {"modules-d": [kept("modules-d", 1, 29.2), kept("modules-d", 2, 29.2)]}
-    text = study_tables.tried(ours, others, {"modules-b": 142.4, "modules-d": 159.0})
+    gflops = {"modules-b": 142.4, "modules-d": 159.0, "ncfl-davis": 186.0}
+    text = study_tables.tried(ours, others, gflops)
     assert "| M_d | 29.20 ± 0.00 | 2 |" in text
     assert "M_b |" not in text.split("\n\n")[0]
     rows = [line for line in text.split("\n\n")[1].splitlines() if "M_d" in line]
-    assert len(rows) == 3
+    assert "M_d over M_b" in rows[0]
     assert "| +0.20, +0.10 | seen |" in rows[0]
-    assert all("| - | open: fewer than two seeds |" in row for row in rows[1:])
+    assert "M_d over M_e" in rows[1]
+    assert "| - | open: fewer than two seeds |" in rows[1]
+    assert len(rows) == 2  # M_f was trained in the study's way alone
+    both = study_tables.tried(ours, {**others, "ncfl-davis": [kept("ncfl-davis", 1, 30.0)]}, dict.fromkeys(gflops, 1.0))
+    assert "M_f over M_d" in both
 
 
 def test_curves_are_drawn_of_what_there_is(tmp_path):
