@@ -188,11 +188,11 @@ def _training(facts: Mapping[str, Any]) -> str:
     if training is None:
         return "## Training\n\nNo record of the training was at hand when this card was written."
     flow, numbers = training["flow"], training["training"]
-    motion = "not recorded"
+    rows, included = [["motion estimation", "from weights trained before", ""]], ""
     if "epe" in flow:
-        zero = flow["epe_zero"]
+        zero, included = flow["epe_zero"], ", motion estimation included"
         motion = f"end-point error {flow['epe']:.2f} pixels on held-out synthetic pairs (zero motion: {zero:.2f})"
-    rows = [["motion estimation", "pretrained on synthetic motion, with a pack on its clips too", motion]]
+        rows = [["motion estimation", "pretrained on synthetic motion, with a pack on its clips too", motion]]
     if training.get("start"):
         rows.append(["start", f"weights trained before, `{training['start']}`", ""])
     for stage, metrics in training["stages"].items():
@@ -201,7 +201,7 @@ def _training(facts: Mapping[str, Any]) -> str:
         last = f"{psnr:.2f} dB over the last {metrics['averaged_iterations']} batches" if psnr else ""
         rows.append([stage, f"{metrics['iterations']:,} iterations, {loss}", last])
     listed = ", ".join(f"{key.rstrip('_')} {numbers[key]}" for key in SHOWN if key in numbers)
-    hours = "not recorded" if facts["hours"] is None else f"{facts['hours']:.2f}, motion estimation included"
+    hours = "not recorded" if facts["hours"] is None else f"{facts['hours']:.2f}{included}"
     clips = [[c["name"], str(c["frames"]), f"{c['width']}x{c['height']}"] for c in training["clips"]]
     listing = _table(["clip", "frames", "size"], clips) if clips else "Not recorded."
     return "\n\n".join(

@@ -257,6 +257,8 @@ def trained_folder(root: Path) -> Path:
         (root / "results" / "runs").mkdir(exist_ok=True)
         (root / "results" / "runs" / f"tiny-davis-train-{stage}.json").write_text(json.dumps(record))
     (root / "results" / "runs" / "pretrain-flow.json").write_text(json.dumps({"figures": {"seconds": 1800.0}}))
+    (root / "results" / "flow").mkdir()
+    (root / "results" / "flow" / "metrics.json").write_text(json.dumps({"epe": 1.5, "epe_zero": 2.75}))
     (root / "data" / "prepared" / "davis").mkdir(parents=True)
     sizes = {"frames": 50, "height": 320, "width": 569}
     clips = [{"name": "blackswan", "split": "train", **sizes}, {"name": "judo", "split": "test", **sizes}]
@@ -282,6 +284,8 @@ def test_the_card_and_its_figures(weights: Weights, clip: Path, tmp_path: Path):
     text = (tmp_path / "w" / "tiny.md").read_text()
     assert f"{means['30']['tiny']['psnr']:.2f} / " in text
     assert "published, Set8" in text
+    assert "end-point error 1.50 pixels on held-out synthetic pairs (zero motion: 2.75)" in text
+    assert "Hours: 2.50, motion estimation included." in " ".join(text.split())
     of_files = facts["clips"]["moving"]["kinds"]["gray"]["means"]["10"]
     row = f"| moving | 10 | {means['10']['tiny']['psnr']:.2f} | gray | {of_files['noisy']['psnr']:.2f} | "
     assert row + f"{of_files['tiny']['psnr']:.2f} | " in text
@@ -293,6 +297,27 @@ def test_the_card_and_its_figures(weights: Weights, clip: Path, tmp_path: Path):
     assert "](../images/tiny-curve.png)" in text
     assert cv2.imread(str(tmp_path / "images" / "tiny-curve.png")) is not None
     assert str(tmp_path) not in text + json.dumps(facts)  # no folder of this machine
+
+
+def test_motion_estimation_that_was_trained_before_is_not_counted(weights: Weights, clip: Path, tmp_path: Path):
+    run = trained_folder(tmp_path / "run")
+    (run / "results/flow/metrics.json").unlink()
+    (run / "results/runs/pretrain-flow.json").unlink()
+    words = ["card", str(weights.path), "--run", str(run), "--clip", str(clip), "--sigmas", "30", "--frames", "2"]
+    words += [
+        "--hours",
+        "2",
+        "--no-nlm",
+        "--kinds",
+        "--cache",
+        str(tmp_path / "k.json"),
+        "--images",
+        str(tmp_path / "images"),
+    ]
+    assert main(words) == 0
+    text = " ".join((tmp_path / "w" / "tiny.md").read_text().split())
+    assert "| motion estimation | from weights trained before |" in text
+    assert "Hours: 2.00. Device:" in text
 
 
 def test_without_a_record_the_card_says_so(weights: Weights, clip: Path, tmp_path: Path):
